@@ -1,0 +1,1 @@
+"""Settings, root urls, the Celery app: wires everything, decides nothing."""

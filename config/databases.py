@@ -1,0 +1,64 @@
+"""How the product holds its database and cache connections, by kind of server (measured: docs/decisions.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from config.environment import BASE_DIR, Environment
+
+SQLITE = "django.db.backends.sqlite3"
+
+# One per thread that may work at once (web: 4 threads, worker: 8), and a few to spare; each process has its own pool.
+POOL_SIZE = 12
+# Seconds to wait for a connection. An intake that cannot get one answers 503, and amoCRM sends again: no use in waiting long.
+CONNECT_SECONDS = 5
+
+
+def database(environment: Environment) -> dict[str, Any]:
+    """Django's DATABASES["default"]."""
+    config = dict(environment.database)
+    config["ATOMIC_REQUESTS"] = False
+    if config["ENGINE"] == SQLITE:
+        return _sqlite(config, environment)
+    return _postgresql(config)
+
+
+def _sqlite(config: dict[str, Any], environment: Environment) -> dict[str, Any]:
+    path = BASE_DIR / str(config["NAME"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    config["NAME"] = path
+    # Opening a SQLite file costs most of a small request, so each thread keeps its connection.
+    config["CONN_MAX_AGE"] = None
+    config["OPTIONS"] = {
+        # A transaction takes the write lock when it begins: one that reads first and writes then would fail at once.
+        "transaction_mode": "IMMEDIATE",
+        # SQLite's lock is not fair: waits of eight seconds were seen under load.
+        "timeout": 20,
+        # FULL: what was answered 200 outlives a power cut.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000;",
+    }
+    # A file rather than memory, so that threads and processes of a test meet each other as they do in life.
+    config["TEST"] = {"NAME": str(environment.var_dir / "test.sqlite3")}
+    return config
+
+
+def _postgresql(config: dict[str, Any]) -> dict[str, Any]:
+    config["CONN_MAX_AGE"] = 0  # the pool keeps the connections
+    config["OPTIONS"] = {
+        "connect_timeout": CONNECT_SECONDS,
+        **config.get("OPTIONS", {}),
+        "pool": {"min_size": 1, "max_size": POOL_SIZE, "timeout": CONNECT_SECONDS},
+    }
+    return config
+
+
+def cache(url: str) -> dict[str, Any]:
+    """Django's CACHES["default"]: Redis, or this process's memory."""
+    if not url.startswith("redis"):
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "voronka"}
+    return {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": url,
+        # A stopped cache must not hang a request.
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+    }

@@ -1,0 +1,64 @@
+"""`/healthz`: the process answers. `/readyz`: database, broker and beat are there as well. Open to all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import DatabaseError, InterfaceError, connection
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from config.beat import SILENT_AFTER, last_beat
+from config.celery import app
+
+
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 while the process can answer at all. Asks nobody."""
+    return JsonResponse({"status": "alive"})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 `{"status": "ready", "checks": {...}}`, or 503 with "unready" and, per part, "ok" or what is wrong."""
+    checks = {name: probe() for name, probe in PROBES.items()}
+    ready = all(word == "ok" for word in checks.values())
+    body: dict[str, object] = {"status": "ready" if ready else "unready", "checks": checks}
+    if not ready:
+        failing = ", ".join(name for name, word in checks.items() if word != "ok")
+        body["detail"] = f"Not ready: {failing}."
+    return JsonResponse(body, status=200 if ready else 503)
+
+
+def database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (DatabaseError, InterfaceError):
+        return "out of reach"
+    return "ok"
+
+
+def broker() -> str:
+    with app.connection_for_write() as link:
+        try:
+            link.ensure_connection(max_retries=1, timeout=1)
+            link.default_channel.close()
+        except (*link.recoverable_connection_errors, *link.recoverable_channel_errors, OSError):
+            return "out of reach"
+    return "ok"
+
+
+def beat() -> str:
+    try:
+        last = last_beat()
+    except (DatabaseError, InterfaceError):
+        return "unknown without the database"
+    if last is None:
+        return "never seen"
+    silent = timezone.now() - last
+    return "ok" if silent < SILENT_AFTER else f"silent for {int(silent.total_seconds())} s"
+
+
+PROBES: dict[str, Callable[[], str]] = {"database": database, "broker": broker, "beat": beat}

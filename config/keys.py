@@ -1,0 +1,31 @@
+"""The installation's own keys: made on the first start, kept under `var/`, readable by their owner only."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+
+def own_key(path: Path, make: Callable[[], str]) -> str:
+    """The key that `path` holds; made there first when there is none.
+
+    Several processes start at once, so the key is written aside and *linked* to its name: the first wins, complete,
+    and the others read the winner's.
+    """
+    if path.is_file():
+        return path.read_text().strip()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(make() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(aside, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(aside)
+    return path.read_text().strip()

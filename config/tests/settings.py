@@ -1,0 +1,40 @@
+"""The settings that tests run on: the product's own, with everything that the developer's machine could bring in shut out.
+
+Only the servers may be chosen from outside: DATABASE_URL, CELERY_BROKER_URL and CACHE_URL.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+PRODUCT_VARIABLES = (
+    *("SECRET_KEY", "DEBUG", "ALLOWED_HOSTS", "APP_URL", "PORT", "FIELD_ENCRYPTION_KEYS", "METRICS_TOKEN"),
+    *("AMOCRM_CLIENT_ID", "AMOCRM_CLIENT_SECRET", "AMOCRM_REDIRECT_URI", "AMOCRM_AUTH_URL", "AMOCRM_BASE_URL"),
+    *("AMOCRM_REQUESTS_PER_SECOND", "AMOCRM_LEADS_SYNC_CRON_SCHEDULE", "AMOCRM_PIPELINES_SYNC_CRON_SCHEDULE"),
+    *("AMOCRM_BLOCK_PROBE_SECONDS", "TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID", "TELEGRAM_API_URL"),
+    *("META_ADS_TOKEN", "SENTRY_DSN"),
+)
+
+
+def _shut_out_the_machine() -> None:
+    for name in PRODUCT_VARIABLES:
+        os.environ.pop(name, None)
+    os.environ["ENV_FILE"] = os.devnull
+    if "TEST_VAR_ROOT" not in os.environ:  # xdist's workers get the folder of the process that started them
+        root = tempfile.mkdtemp(prefix="voronka-test-")
+        os.environ["TEST_VAR_ROOT"] = root
+        atexit.register(shutil.rmtree, root, ignore_errors=True)
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    os.environ["VAR_DIR"] = str(Path(os.environ["TEST_VAR_ROOT"]) / worker)
+
+
+_shut_out_the_machine()
+
+from config.settings import *  # noqa: E402, F403 - the product's settings, whole
+
+# A hash that is made to be slow has nothing to show in tests.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

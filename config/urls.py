@@ -1,0 +1,19 @@
+"""All routes, each declared once: without a trailing slash and without `/api` (see `config.paths`)."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from config import health
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("", include("leads.urls")),
+    path("", include("analytics.urls")),
+    path("", include("integrations.urls")),
+]
