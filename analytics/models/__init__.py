@@ -1,0 +1,3 @@
+from analytics.models.targetologists import Targetologist
+
+__all__ = ["Targetologist"]

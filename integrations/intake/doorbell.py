@@ -1,0 +1,60 @@
+"""The doorbell: waking a worker for an account's backlog, without the caller ever waiting for the broker.
+
+A ring is a hint. It may be lost with the broker or the process; the sweep finds what it would have announced (law 1).
+So a ring only marks the account, and a thread of this process passes the marks on, many rings as one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import uuid
+
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
+
+# Rings of one account within this time reach the broker as one message.
+GATHER_SECONDS = 0.05
+
+
+class Doorbell:
+    """Collects accounts to wake and publishes them from a daemon thread."""
+
+    def __init__(self) -> None:
+        self._marked: set[uuid.UUID] = set()
+        self._wake = threading.Condition()
+        self._owner_pid: int | None = None
+
+    def ring(self, account_id: uuid.UUID) -> None:
+        with self._wake:
+            self._marked.add(account_id)
+            if self._owner_pid != os.getpid():  # the first ring in this process, or after a fork
+                self._owner_pid = os.getpid()
+                threading.Thread(target=self._run, name="doorbell", daemon=True).start()
+            self._wake.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._marked:
+                    self._wake.wait()
+                marked, self._marked = self._marked, set()
+            for account_id in marked:
+                _publish(account_id)
+            time.sleep(GATHER_SECONDS)
+
+
+def _publish(account_id: uuid.UUID) -> None:
+    from integrations.tasks import drain_account
+
+    try:
+        drain_account.apply_async(args=[str(account_id)], retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning("doorbell_unheard", extra={"account": str(account_id), "error": type(error).__name__})
+
+
+_doorbell = Doorbell()
+ring = _doorbell.ring

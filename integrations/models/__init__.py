@@ -1,0 +1,17 @@
+from integrations.models.connection import AmoCRMConnection, ConnectionState, OAuthState, Problem
+from integrations.models.rate import RateSlot
+from integrations.models.sync import SyncRun
+from integrations.models.webhooks import Hook, ProcessingStatus, RoutingDecision, WebhookLog
+
+__all__ = [
+    "AmoCRMConnection",
+    "ConnectionState",
+    "Hook",
+    "OAuthState",
+    "Problem",
+    "ProcessingStatus",
+    "RateSlot",
+    "RoutingDecision",
+    "SyncRun",
+    "WebhookLog",
+]

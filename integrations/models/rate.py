@@ -1,0 +1,14 @@
+"""The shared rate: one row per (amoCRM host, integration), the moment at which its next request may leave."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class RateSlot(models.Model):
+    bucket = models.CharField(max_length=300, primary_key=True)
+    # Seconds since 1970 by the database's clock, which is the one clock that all processes share.
+    next_free = models.FloatField(default=0)
+
+    class Meta:
+        db_table = "amocrm_rate_slots"

@@ -1,0 +1,152 @@
+"""Applying news: the one door through which hooks, syncs and events change leads.
+
+Whatever the order, the repetition and the mixture of snapshots, the same leads and history come out (law 2), with a
+fixed number of statements for a batch (law 10).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import Q
+
+from leads.deals.changes import DealState, LeadChange
+from leads.deals.facts import lay_contact, lay_deal
+from leads.deals.history import Step
+from leads.deals.placing import Placing
+from leads.deals.record import remember_stages, rewrite_history
+from leads.models import Lead, LeadSource, MatchMethod, UserAccount
+from leads.news import ContactSnapshot, DealSnapshot
+from leads.qualification import is_qualified, qualified_stages
+
+SAVED_COLUMNS = [
+    field.attname
+    for field in Lead._meta.concrete_fields
+    if not field.primary_key and not field.generated and field.name != "user_account"
+]
+
+
+def lock_account(account: UserAccount) -> None:
+    """Whoever changes an account's leads does so alone. Not against the intake: its INSERT only shares the key."""
+    UserAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
+
+
+def apply_news(
+    account: UserAccount,
+    *,
+    deals: Sequence[DealSnapshot],
+    contacts: Sequence[ContactSnapshot] = (),
+    now: datetime,
+) -> list[LeadChange]:
+    """Apply what was told and read of deals and contacts. To be called inside a transaction.
+
+    A deal that is not known becomes a lead only when one of its snapshots was read from the CRM and is not deleted;
+    hearsay alone invents nothing. Returns one change per deal that was touched, also where nothing changed.
+    """
+    assert connection.in_atomic_block, "leads, history and the delivery's outcome are one transaction"
+    lock_account(account)
+    told: dict[int, list[DealSnapshot]] = defaultdict(list)
+    for snapshot in deals:
+        told[snapshot.deal_id].append(snapshot)
+    rows = _known_rows(account, told, contacts)
+    before = {deal_id: DealState.of(lead) for deal_id, lead in rows.items()}
+    rows |= _new_rows(account, told, rows)
+
+    seeking = _lay(account, rows, told, contacts)
+    placing = Placing(account, rows, before, now)
+    placing.place(seeking)
+    _save_new(placing)
+    placing.describe()
+    remember_stages(account, deals, rows)
+    steps = rewrite_history(account, rows)
+    _stand(account, rows, steps)
+    _save(placing)
+    return [
+        LeadChange(deal_id, lead.pk, before.get(deal_id), DealState.of(lead)) for deal_id, lead in sorted(rows.items())
+    ]
+
+
+def _known_rows(
+    account: UserAccount, told: Mapping[int, object], contacts: Sequence[ContactSnapshot]
+) -> dict[int, Lead]:
+    """The rows of the deals told of, and of the deals whose contact was told of."""
+    wanted = Q(amocrm_lead_id__in=list(told))
+    if contacts:
+        wanted |= Q(amocrm_contact_id__in=[contact.contact_id for contact in contacts])
+    known = Lead.objects.filter(wanted, user_account=account, amocrm_lead_id__isnull=False)
+    return {lead.amocrm_lead_id: lead for lead in known if lead.amocrm_lead_id is not None}
+
+
+def _new_rows(
+    account: UserAccount, told: Mapping[int, Sequence[DealSnapshot]], known: Mapping[int, Lead]
+) -> dict[int, Lead]:
+    def is_live(snapshots: Sequence[DealSnapshot]) -> bool:
+        readings = [snapshot for snapshot in snapshots if snapshot.read_at is not None]
+        return bool(readings) and not readings[-1].is_deleted
+
+    return {
+        deal_id: Lead(user_account=account, amocrm_lead_id=deal_id, source=LeadSource.AMOCRM)
+        for deal_id, snapshots in told.items()
+        if deal_id not in known and is_live(snapshots)
+    }
+
+
+def _lay(
+    account: UserAccount,
+    rows: Mapping[int, Lead],
+    told: Mapping[int, Sequence[DealSnapshot]],
+    contacts: Sequence[ContactSnapshot],
+) -> list[int]:
+    """Lay all snapshots onto the rows. Returns the deals that now have to look for their response."""
+    book: dict[int, ContactSnapshot] = {contact.contact_id: contact for contact in contacts}
+    seeking: list[int] = []
+    for deal_id, lead in rows.items():
+        snapshots = told.get(deal_id, ())
+        lay_deal(lead, snapshots)
+        ids = [contact_id for snapshot in snapshots for contact_id in snapshot.contact_ids]
+        linked = dict.fromkeys([lead.amocrm_contact_id, *ids])
+        phones_came = lay_contact(lead, [book[i] for i in linked if i in book], account.phone_region)
+        if not lead.name and lead.source == LeadSource.AMOCRM:
+            lead.name = lead.deal_name[:300]
+        if lead.pk is None or (phones_came and lead.match_method == MatchMethod.CREATED):
+            seeking.append(deal_id)
+    return seeking
+
+
+def _stand(account: UserAccount, rows: Mapping[int, Lead], steps: Mapping[int, Sequence[Step]]) -> None:
+    """A lead stands where its history ends, and is qualified by where it has stood."""
+    marked = qualified_stages(account)
+    for deal_id, lead in rows.items():
+        if steps[deal_id]:
+            last = steps[deal_id][-1]
+            lead.current_pipeline_id, lead.current_status_id = last.pipeline_id, last.status_id
+            lead.is_stage_confirmed = last.is_confirmed
+        lead.is_qualified = is_qualified([(step.pipeline_id, step.status_id) for step in steps[deal_id]], marked)
+
+
+def _save_new(placing: Placing) -> None:
+    """Free the deal ids of rows that were left, then insert the new rows: others refer to them by their ids."""
+    left = [*placing.emptied, *placing.discarded]
+    left += [lead.pk for deal_id, lead in placing.rows.items() if deal_id in placing.moved and lead.pk]
+    if left:
+        Lead.objects.filter(pk__in=left).update(amocrm_lead_id=None)
+    Lead.objects.bulk_create([lead for lead in placing.rows.values() if lead.pk is None])
+
+
+def _save(placing: Placing) -> None:
+    rows = [*placing.rows.values(), *placing.emptied.values()]
+    # An upsert by primary key: several times faster than bulk_update's CASE for each column and row.
+    if rows:
+        Lead.objects.bulk_create(rows, update_conflicts=True, unique_fields=["id"], update_fields=SAVED_COLUMNS)
+    if placing.discarded:
+        heirs = {
+            lead.pk: placing.rows[deal_id]
+            for lead in placing.discarded.values()
+            if (deal_id := lead.amocrm_lead_id) is not None
+        }
+        for old, heir in heirs.items():
+            Lead.objects.filter(origin_lead=old).exclude(pk=heir.pk).update(origin_lead=heir)
+        Lead.objects.filter(pk__in=list(heirs)).delete()

@@ -1,0 +1,90 @@
+"""Laying snapshots onto a lead's row: for each value the newest news that told it wins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from leads.models import Lead
+from leads.news import ContactSnapshot, DealSnapshot, Utm
+from leads.phones import phones_in
+
+UTM_KEYS = ("source", "medium", "campaign", "content", "term")
+
+
+def lay_deal(lead: Lead, snapshots: Sequence[DealSnapshot]) -> None:
+    """Take over what the snapshots say of the deal, except its stage (that follows from the history)."""
+    for snapshot in sorted(snapshots, key=_by_age):
+        _lay_timed(lead, snapshot)
+        if snapshot.created_at is not None:
+            lead.amocrm_created_at = snapshot.created_at
+        if snapshot.read_at is not None:
+            _lay_reading(lead, snapshot)
+
+
+def _by_age(snapshot: DealSnapshot) -> tuple[bool, datetime | None, bool, datetime | None]:
+    # Deals without a time come first: they tell nothing that could be compared. Readings come after hearsay.
+    told, read = snapshot.updated_at, snapshot.read_at
+    return told is not None, told, read is not None, read
+
+
+def _is_newer(snapshot: DealSnapshot, known: datetime | None) -> bool:
+    if snapshot.updated_at is None:
+        return False
+    if known is None or snapshot.updated_at > known:
+        return True
+    return snapshot.updated_at == known and snapshot.read_at is not None
+
+
+def _lay_timed(lead: Lead, snapshot: DealSnapshot) -> None:
+    if snapshot.price is not None and _is_newer(snapshot, lead.price_at):
+        lead.price, lead.price_at = snapshot.price, snapshot.updated_at
+    if snapshot.utm and _is_newer(snapshot, lead.utm_at):
+        lead.deal_utm, lead.utm_at = _utm_as_dict(snapshot.utm), snapshot.updated_at
+    if _is_newer(snapshot, lead.amocrm_updated_at):
+        lead.amocrm_updated_at = snapshot.updated_at
+        if snapshot.name is not None:
+            lead.deal_name = snapshot.name[:500]
+
+
+def _lay_reading(lead: Lead, snapshot: DealSnapshot) -> None:
+    """What only the CRM itself can say. Readings are laid in the order in which they were made."""
+    if snapshot.is_deleted is not None:
+        lead.is_deleted = snapshot.is_deleted
+    if snapshot.updated_at is None or (lead.read_updated_at and snapshot.updated_at < lead.read_updated_at):
+        return
+    lead.read_updated_at = snapshot.updated_at
+    lead.amocrm_closed_at = snapshot.closed_at
+    if snapshot.contact_ids:
+        lead.amocrm_contact_id = snapshot.contact_ids[0]
+
+
+def lay_contact(lead: Lead, contacts: Sequence[ContactSnapshot], region: str) -> bool:
+    """Remember the phones (E.164) of the deal's contacts. True when the deal had none before and now has."""
+    had = list(lead.contact_phones)
+    known = list(had)
+    for contact in contacts:
+        for typed in contact.phones:
+            for phone in (found.e164 for found in phones_in(typed, region)):
+                if phone not in known:
+                    known.append(phone)
+                    if not lead.phone_e164:
+                        lead.phone, lead.phone_e164 = typed[:255], phone
+    lead.contact_phones = known
+    if contacts and contacts[0].name and not lead.name:
+        lead.name = contacts[0].name[:300]
+    return bool(known) and not had
+
+
+    return [phone.e164 for phone in phones_in(typed, region)]
+
+
+def settle_utm(lead: Lead) -> None:
+    """The UTM columns show the deal's own values, else those that the response brought."""
+    values = lead.deal_utm if any(lead.deal_utm.get(key) for key in UTM_KEYS) else lead.own_utm
+    for key in UTM_KEYS:
+        setattr(lead, f"utm_{key}", str(values.get(key, ""))[:500])
+
+
+def _utm_as_dict(utm: Utm) -> dict[str, str]:
+    return {key: getattr(utm, key) for key in (*UTM_KEYS, "place")}

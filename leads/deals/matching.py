@@ -1,0 +1,103 @@
+"""Which deal belongs to which ad response. Pure functions; no database.
+
+The answer is a function of the deals and responses alone, never of the order in which they became known: deals choose
+in the order of their birth, so an older deal told of late takes back what a younger one was given for want of it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from leads.models.leads import MatchMethod
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A row that an ad response brought: whoever has this phone answered an ad."""
+
+    lead_id: int
+    phone: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DealToMatch:
+    """A deal that looks for its response.
+
+    `born_at`: its creation in the CRM. `met_at`: when its phones became known to us; a response that came later is not
+    the reason for the deal. `tied_to`: the row it was tied to by id or by hand, which is not questioned.
+    """
+
+    deal_id: int
+    born_at: datetime
+    met_at: datetime
+    phones: tuple[str, ...] = ()
+    tied_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How a deal was matched. `lead_id`: the response's row, None: a row of its own. `origin_deal_id`: of a repeat."""
+
+    deal_id: int
+    method: MatchMethod
+    lead_id: int | None = None
+    origin_deal_id: int | None = None
+    phone: str = ""
+    candidates: int = 0
+
+
+def match_deals(deals: Iterable[DealToMatch], responses: Iterable[Response]) -> dict[int, Match]:
+    """The match of every deal that is not tied already.
+
+    1. A response with one of the deal's phones (tried in their order) that no deal has yet: the newest.
+    2. Else, an older deal of one of the phones: a repeat purchase.
+    3. Else a row of its own.
+    """
+    ordered = sorted(deals, key=lambda deal: (deal.born_at, deal.deal_id))
+    taken = {deal.tied_to for deal in ordered if deal.tied_to is not None}
+    free: dict[str, list[Response]] = defaultdict(list)
+    for response in sorted(responses, key=lambda r: (r.created_at, r.lead_id)):
+        if response.lead_id not in taken:
+            free[response.phone].append(response)
+
+    earlier: dict[str, list[Match]] = defaultdict(list)
+    matches: dict[int, Match] = {}
+    for deal in ordered:
+        if deal.tied_to is not None:
+            match = Match(deal.deal_id, MatchMethod.DEAL_ID, deal.tied_to)
+        else:
+            match = _by_response(deal, free) or _by_repeat(deal, earlier) or Match(deal.deal_id, MatchMethod.CREATED)
+            matches[deal.deal_id] = match
+        for phone in deal.phones:
+            earlier[phone].append(match)
+    return matches
+
+
+def _by_response(deal: DealToMatch, free: Mapping[str, list[Response]]) -> Match | None:
+    for phone in deal.phones:
+        candidates = [response for response in free.get(phone, ()) if response.created_at <= deal.met_at]
+        if candidates:
+            newest = candidates[-1]
+            free[phone].remove(newest)
+            return Match(deal.deal_id, MatchMethod.PHONE, newest.lead_id, phone=phone, candidates=len(candidates))
+    return None
+
+
+def _by_repeat(deal: DealToMatch, earlier: Mapping[str, list[Match]]) -> Match | None:
+    for phone in deal.phones:
+        known = earlier.get(phone)
+        if known:
+            # The one with a response behind it knows the creative; among equals the latest.
+            origin = next((match for match in reversed(known) if match.lead_id is not None), known[0])
+            return Match(
+                deal.deal_id,
+                MatchMethod.REPEAT,
+                origin_deal_id=origin.origin_deal_id or origin.deal_id,
+                phone=phone,
+                candidates=len(known),
+            )
+    return None

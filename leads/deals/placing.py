@@ -1,0 +1,206 @@
+"""Placing deals in rows: each deal stands in the row of the response it belongs to, else in a row of its own.
+
+A deal that comes to belong elsewhere (an older deal was told of late, a contact's phone arrived) moves with all that
+the deal says; what the response brought stays where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from leads.deals.changes import DealState
+from leads.deals.facts import settle_utm
+from leads.deals.matching import DealToMatch, Match, Response, match_deals
+from leads.models import Creative, Lead, LeadSource, MatchMethod, UserAccount
+from leads.phones import display_phone
+
+# The columns that belong to the deal and move with it, with what an empty row has in them.
+DEAL_COLUMNS: dict[str, Any] = {
+    "amocrm_lead_id": None,
+    "amocrm_contact_id": None,
+    "contact_phones": [],
+    "deal_name": "",
+    "current_pipeline_id": None,
+    "current_status_id": None,
+    "is_qualified": False,
+    "price": None,
+    "deal_utm": {},
+    "is_deleted": False,
+    "amocrm_created_at": None,
+    "amocrm_closed_at": None,
+    "amocrm_updated_at": None,
+    "price_at": None,
+    "utm_at": None,
+    "is_stage_confirmed": False,
+    "read_updated_at": None,
+    "matched_at": None,
+}
+TIED = (MatchMethod.DEAL_ID, MatchMethod.MANUAL)
+
+
+class Placing:
+    """Matches a batch of deals and moves them between rows, in memory; the caller saves.
+
+    `rows` maps deal ids to the rows they stand in and is kept up to date; `before` says how each stood at first. Rows
+    whose deal left are collected: a response's in `emptied`, a row made for the deal alone in `discarded`.
+    """
+
+    def __init__(
+        self, account: UserAccount, rows: dict[int, Lead], before: dict[int, DealState], now: datetime
+    ) -> None:
+        self.account = account
+        self.rows = rows
+        self.before = before
+        self.now = now
+        self.emptied: dict[int, Lead] = {}
+        self.discarded: dict[int, Lead] = {}
+        self.moved: set[int] = set()
+        self.matches: dict[int, Match] = {}
+
+    def place(self, deal_ids: Iterable[int]) -> None:
+        """Match these deals (in `rows` already, new ones in unsaved rows of their own) and their neighbours by phone."""
+        wanted = {deal_id: self.rows[deal_id] for deal_id in deal_ids}
+        for lead in wanted.values():
+            lead.matched_at = lead.matched_at or self.now
+        phones = {phone for lead in wanted.values() for phone in lead.contact_phones}
+        responses = self._neighbours(phones)
+        self.matches = match_deals(
+            [_as_deal(deal_id, self.rows[deal_id]) for deal_id in self._questioned(wanted, phones)],
+            [Response(lead.pk, lead.phone_e164 or "", lead.created_at) for lead in responses.values()],
+        )
+        self._move(responses)
+
+    def _neighbours(self, phones: set[str]) -> dict[int, Lead]:
+        """Responses with one of the phones; deals that stand in rows with one of them join `rows`."""
+        if not phones:
+            return {}
+        responses: dict[int, Lead] = {}
+        by_pk = {lead.pk: lead for lead in self.rows.values() if lead.pk}
+        for found in Lead.objects.filter(user_account=self.account, phone_e164__in=phones):
+            lead = by_pk.get(found.pk, found)
+            if lead.source != LeadSource.AMOCRM:
+                responses[lead.pk] = lead
+            deal_id = lead.amocrm_lead_id
+            if deal_id is not None and deal_id not in self.rows:
+                self.rows[deal_id] = lead
+                self.before[deal_id] = DealState.of(lead)
+        return responses
+
+    def _questioned(self, wanted: Mapping[int, Lead], phones: set[str]) -> list[int]:
+        neighbours = (
+            deal_id
+            for deal_id, lead in self.rows.items()
+            if lead.phone_e164 in phones or phones.intersection(lead.contact_phones)
+        )
+        return sorted({*wanted, *neighbours})
+
+    def _move(self, responses: Mapping[int, Lead]) -> None:
+        parts: dict[int, dict[str, Any]] = {}
+        targets: dict[int, Lead] = {}
+        for deal_id, match in self.matches.items():
+            lead = self.rows[deal_id]
+            target = responses[match.lead_id] if match.lead_id is not None else self._own_row(lead)
+            if target is not lead:
+                parts[deal_id], targets[deal_id] = _deal_part(lead), target
+        for deal_id in parts:
+            self._leave(self.rows[deal_id])
+        for deal_id, target in targets.items():
+            for column, value in parts[deal_id].items():
+                setattr(target, column, value)
+            self.emptied.pop(target.pk, None)
+            self.rows[deal_id] = target
+            self.moved.add(deal_id)
+
+    def _own_row(self, lead: Lead) -> Lead:
+        if lead.source == LeadSource.AMOCRM:
+            return lead
+        return Lead(
+            user_account=self.account,
+            source=LeadSource.AMOCRM,
+            name=lead.name,
+            phone=lead.phone,
+            phone_e164=lead.phone_e164,
+        )
+
+    def _leave(self, lead: Lead) -> None:
+        if lead.source == LeadSource.AMOCRM:
+            if lead.pk:
+                self.discarded[lead.pk] = lead
+            return
+        for column, empty in DEAL_COLUMNS.items():
+            setattr(lead, column, type(empty)() if isinstance(empty, list | dict) else empty)
+        lead.match_method, lead.match_detail, lead.origin_lead = None, "", None
+        self.emptied[lead.pk] = lead
+
+    def describe(self) -> None:
+        """Write how each deal was matched, and let repeats inherit. Origins must be saved by now."""
+        creatives = _CreativeOfContent(self.account, self.rows.values())
+        for deal_id, match in self.matches.items():
+            lead = self.rows[deal_id]
+            lead.match_method = match.method
+            lead.match_detail = _in_words(match, lead)
+            lead.origin_lead = None
+            if match.origin_deal_id is not None:
+                _inherit(lead, self.rows[match.origin_deal_id])
+        for lead in self.rows.values():
+            settle_utm(lead)
+            if lead.source == LeadSource.AMOCRM and lead.creative_id is None:
+                creatives.credit(lead)
+
+
+def _as_deal(deal_id: int, lead: Lead) -> DealToMatch:
+    met = lead.matched_at or lead.created_at
+    return DealToMatch(
+        deal_id,
+        born_at=lead.amocrm_created_at or met,
+        met_at=met,
+        phones=tuple(lead.contact_phones or ([lead.phone_e164] if lead.phone_e164 else [])),
+        tied_to=lead.pk if lead.match_method in TIED else None,
+    )
+
+
+def _deal_part(lead: Lead) -> dict[str, Any]:
+    return {column: getattr(lead, column) for column in DEAL_COLUMNS}
+
+
+def _inherit(lead: Lead, origin: Lead) -> None:
+    lead.origin_lead = origin
+    lead.creative_id, lead.direction_id = origin.creative_id, origin.direction_id
+    lead.own_utm = {key: getattr(origin, f"utm_{key}") for key in ("source", "medium", "campaign", "content", "term")}
+
+
+def _in_words(match: Match, lead: Lead) -> str:
+    phone = f"phone {display_phone(match.phone)} of contact {lead.amocrm_contact_id}" if match.phone else ""
+    if match.method == MatchMethod.PHONE:
+        if match.candidates == 1:
+            return f"{phone}, one lead had it"
+        return f"{phone}, {match.candidates} leads had it, the newest taken"
+    if match.method == MatchMethod.REPEAT:
+        return f"{phone} already bought as deal {match.origin_deal_id}: a repeat purchase"
+    if lead.contact_phones:
+        phones = ", ".join(display_phone(known) for known in lead.contact_phones)
+        return f"no lead has the phone {phones} of contact {lead.amocrm_contact_id}"
+    if lead.amocrm_contact_id:
+        return f"contact {lead.amocrm_contact_id} has no phone"
+    return "the deal has no contact"
+
+
+class _CreativeOfContent:
+    """The creative that a deal's utm_content names: by external ad id, else by name."""
+
+    def __init__(self, account: UserAccount, leads: Iterable[Lead]) -> None:
+        contents = {str(lead.deal_utm.get("content") or "") for lead in leads if lead.source == LeadSource.AMOCRM}
+        contents.discard("")
+        named = Q(external_ad_id__in=contents) | Q(name__in=contents)
+        found = list(Creative.objects.filter(named, user_account=account).order_by("-id")) if contents else []
+        self._of: dict[str, Creative] = {creative.name: creative for creative in found}
+        self._of |= {creative.external_ad_id: creative for creative in found if creative.external_ad_id}
+
+    def credit(self, lead: Lead) -> None:
+        creative = self._of.get(lead.utm_content) if lead.utm_content else None
+        if creative is not None:
+            lead.creative_id, lead.direction_id = creative.pk, creative.direction_id

@@ -1,0 +1,136 @@
+"""Stage news and history in the database: a fixed number of statements for a batch of deals."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from django.db.models import Q
+
+from leads.deals.history import Step, Telling, steps_of
+from leads.models import Lead, LeadStatusHistory, PipelineStage, StageNews, UserAccount
+from leads.news import DealSnapshot, Evidence
+
+
+def evidence_as_json(evidence: Evidence) -> dict[str, Any]:
+    values = {
+        "delivery_id": evidence.delivery_id,
+        "sync_run_id": evidence.sync_run_id,
+        "event_id": evidence.event_id,
+        "action": evidence.action,
+    }
+    return {key: value for key, value in values.items() if value}
+
+
+def remember_stages(account: UserAccount, snapshots: Iterable[DealSnapshot], rows: Mapping[int, Lead]) -> None:
+    """Store every stage told of. A stage that was read confirms one that was told."""
+    told: dict[tuple[Any, ...], StageNews] = {}
+    lone = _PipelineOfStage(account)
+    for snapshot in snapshots:
+        if snapshot.status_id is None or snapshot.updated_at is None or snapshot.deal_id not in rows:
+            continue
+        pipeline_id = snapshot.pipeline_id or lone.find(snapshot.status_id, rows[snapshot.deal_id])
+        if pipeline_id is None:
+            continue
+        news = StageNews(
+            user_account=account,
+            amocrm_lead_id=snapshot.deal_id,
+            pipeline_id=pipeline_id,
+            status_id=snapshot.status_id,
+            at=snapshot.updated_at,
+            read_at=snapshot.read_at,
+            evidence=evidence_as_json(snapshot.evidence),
+        )
+        key = (snapshot.deal_id, snapshot.updated_at, pipeline_id, snapshot.status_id)
+        known = told.get(key)
+        if known is None or (news.read_at and not known.read_at):
+            told[key] = news
+    unique = ["user_account", "amocrm_lead_id", "at", "pipeline_id", "status_id"]
+    heard = [news for news in told.values() if news.read_at is None]
+    read = [news for news in told.values() if news.read_at is not None]
+    if heard:
+        StageNews.objects.bulk_create(heard, ignore_conflicts=True)
+    if read:
+        StageNews.objects.bulk_create(
+            read, update_conflicts=True, unique_fields=unique, update_fields=["read_at"]
+        )
+
+
+class _PipelineOfStage:
+    """The pipeline of a stage told without one: a stage has its own id in one pipeline, 142 and 143 in all."""
+
+    def __init__(self, account: UserAccount) -> None:
+        self._account = account
+        self._known: dict[int, int | None] = {}
+
+    def find(self, status_id: int, lead: Lead) -> int | None:
+        if status_id not in self._known:
+            pipelines = PipelineStage.objects.filter(user_account=self._account, status_id=status_id)
+            ids = list(pipelines.values_list("pipeline_id", flat=True)[:2])
+            self._known[status_id] = ids[0] if len(ids) == 1 else None
+        return self._known[status_id] or lead.current_pipeline_id
+
+
+def rewrite_history(account: UserAccount, rows: Mapping[int, Lead]) -> dict[int, list[Step]]:
+    """Make the stored history of these deals what their tellings say, and return it by deal.
+
+    :param rows: amoCRM deal id → the saved lead in which the deal stands.
+    """
+    tellings: dict[int, list[Telling]] = defaultdict(list)
+    news = StageNews.objects.filter(user_account=account, amocrm_lead_id__in=list(rows))
+    for item in news.iterator(chunk_size=2000):
+        tellings[item.amocrm_lead_id].append(
+            Telling(item.at, item.pipeline_id, item.status_id, item.read_at, item.evidence)
+        )
+    wanted = {deal_id: steps_of(tellings[deal_id]) for deal_id in rows}
+    stored: dict[int, dict[tuple[Any, ...], LeadStatusHistory]] = defaultdict(dict)
+    for change in LeadStatusHistory.objects.filter(user_account=account, amocrm_lead_id__in=list(rows)):
+        stored[change.amocrm_lead_id][(change.changed_at, change.to_pipeline_id, change.to_status_id)] = change
+
+    fresh: list[LeadStatusHistory] = []
+    mended: list[LeadStatusHistory] = []
+    gone: list[int] = []
+    for deal_id, lead in rows.items():
+        for step in wanted[deal_id]:
+            change = stored[deal_id].pop(step.key, None)
+            if change is None:
+                fresh.append(_as_row(account, lead, deal_id, step))
+            elif _mend(change, lead, step):
+                mended.append(change)
+        gone.extend(change.pk for change in stored[deal_id].values())
+    _write(fresh, mended, gone)
+    return wanted
+
+
+def _as_row(account: UserAccount, lead: Lead, deal_id: int, step: Step) -> LeadStatusHistory:
+    from_pipeline_id, from_status_id = step.came_from or (None, None)
+    return LeadStatusHistory(
+        user_account=account,
+        lead=lead,
+        amocrm_lead_id=deal_id,
+        from_pipeline_id=from_pipeline_id,
+        from_status_id=from_status_id,
+        to_pipeline_id=step.pipeline_id,
+        to_status_id=step.status_id,
+        changed_at=step.changed_at,
+        webhook_data=step.evidence,
+    )
+
+
+def _mend(change: LeadStatusHistory, lead: Lead, step: Step) -> bool:
+    came_from = step.came_from or (None, None)
+    if (change.from_pipeline_id, change.from_status_id, change.lead_id) == (*came_from, lead.pk):
+        return False
+    change.from_pipeline_id, change.from_status_id = came_from
+    change.lead = lead
+    return True
+
+
+def _write(fresh: list[LeadStatusHistory], mended: list[LeadStatusHistory], gone: Collection[int]) -> None:
+    if gone:
+        LeadStatusHistory.objects.filter(Q(pk__in=gone)).delete()
+    if mended:
+        LeadStatusHistory.objects.bulk_update(mended, ["from_pipeline_id", "from_status_id", "lead"])
+    if fresh:
+        LeadStatusHistory.objects.bulk_create(fresh)

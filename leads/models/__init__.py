@@ -1,0 +1,20 @@
+from leads.models.accounts import Membership, Role, User, UserAccount
+from leads.models.ads import Creative, Direction
+from leads.models.leads import Lead, LeadSource, MatchMethod, PushState
+from leads.models.stages import LeadStatusHistory, PipelineStage, StageNews
+
+__all__ = [
+    "Creative",
+    "Direction",
+    "Lead",
+    "LeadSource",
+    "LeadStatusHistory",
+    "MatchMethod",
+    "Membership",
+    "PipelineStage",
+    "PushState",
+    "Role",
+    "StageNews",
+    "User",
+    "UserAccount",
+]
