@@ -13,7 +13,8 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Empty
 from typing import IO, Any
@@ -39,9 +40,8 @@ def write_whole(path: Path, content: str) -> None:
     aside = path.with_name(f".{uuid.uuid4().hex}")
     try:
         with aside.open("w") as file:
+            # No fsync: a message that a power cut takes is a bell not rung, and the sweep of the table finds the rest.
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
         aside.rename(path)
     except OSError:
         aside.unlink(missing_ok=True)
@@ -74,8 +74,10 @@ class Claims:
     def pop(self, tag: str) -> Path | None:
         return self._by_tag.pop(tag, None)
 
-    def close(self) -> None:
-        """Lets go: what is still held is for the next sweep, of whomever."""
+    def close(self, messages: Path) -> None:
+        """Gives back what is still held."""
+        _give_back(self.folder, messages)
+        Path(f"{self.folder}.lock").unlink(missing_ok=True)
         self._lock.close()
 
 
@@ -86,15 +88,21 @@ def sweep(root: Path, messages: Path) -> int:
         try:
             with lock.open() as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                folder = lock.with_suffix("")
-                for path in folder.iterdir():
-                    path.rename(messages / path.name)
-                    count += 1
-                folder.rmdir()
+                count += _give_back(lock.with_suffix(""), messages)
                 lock.unlink()
         except (BlockingIOError, FileNotFoundError):
             continue  # its owner lives, or another sweep was faster
     return count
+
+
+def _give_back(claimed: Path, messages: Path) -> int:
+    if not claimed.is_dir():
+        return 0
+    paths = list(claimed.iterdir())
+    for path in paths:
+        path.rename(messages / path.name)
+    claimed.rmdir()
+    return len(paths)
 
 
 class QoS(virtual.QoS):
@@ -121,6 +129,7 @@ class Channel(filesystem.Channel):
         self._claims_root = self._root / "claims"
         self._claims: Claims | None = None
         self._needs_no_ack: set[str] = set()
+        self._listings: dict[str, deque[str]] = {}
         self._next_sweep = 0.0
         try:
             for folder in (self._messages, self._claims_root, self.control_folder):
@@ -177,9 +186,7 @@ class Channel(filesystem.Channel):
 
     def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
         self._sweep_now_and_then()
-        for name in sorted(os.listdir(self._messages)):
-            if name.startswith(".") or name.partition(".")[2] != f"{queue}.msg":
-                continue
+        for name in self._waiting(queue):
             claimed = self._own_claims().take(self._messages / name)
             payload = self._read(claimed) if claimed else None
             if claimed is None or payload is None:
@@ -190,6 +197,15 @@ class Channel(filesystem.Channel):
                 self._own_claims().hold(payload["properties"]["delivery_tag"], claimed)
             return payload
         raise Empty
+
+    def _waiting(self, queue: str) -> Iterator[str]:
+        """The names of a queue's messages, oldest first. One listing serves many calls: a backlog is read once."""
+        listing = self._listings.setdefault(queue, deque())
+        if not listing:
+            names = (name for name in os.listdir(self._messages) if not name.startswith("."))
+            listing.extend(sorted(name for name in names if name.partition(".")[2] == f"{queue}.msg"))
+        while listing:
+            yield listing.popleft()
 
     def _read(self, path: Path) -> dict[str, Any] | None:
         """A message, or None for a file that is none: it is put aside, since one bad file must not stop the queue."""
@@ -232,7 +248,7 @@ class Channel(filesystem.Channel):
     def close(self) -> None:
         super().close()
         if self._claims:
-            self._claims.close()
+            self._claims.close(self._messages)
             self._claims = None
 
     def _own_claims(self) -> Claims:
@@ -256,4 +272,8 @@ class Transport(filesystem.Transport):
     polling_interval = 0.1
     driver_type = "embedded"
     driver_name = "embedded"
-    global_state = virtual.BrokerState()
+
+    def __init__(self, client: Any, **kwargs: Any) -> None:
+        super().__init__(client, **kwargs)
+        # Kombu's is one for the process, and then skips bindings that another connection has made: perhaps elsewhere.
+        self.state = virtual.BrokerState()

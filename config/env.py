@@ -108,7 +108,9 @@ class Reader:
         hosts = self.words(name)
         for host in hosts:
             if not _HOST.match(host):
-                refuse(name, "which is no host name", f"Hosts only, no scheme or port: {name}=roi.example.com", value=host)
+                refuse(
+                    name, "which is no host name", f"Hosts only, no scheme or port: {name}=roi.example.com", value=host
+                )
         return hosts
 
     def url(self, name: str, default: str = "", *, example: str) -> str:
@@ -174,7 +176,9 @@ class Reader:
             refuse(name, "its address cannot be read", f"Set it like {name}={example}")
         if config["NAME"] in ("", ":memory:"):
             # Several processes share the database: one that lives in the memory of each is none.
-            refuse(name, "it names no database", f"Set it like {name}={example} or {name}=sqlite:////srv/voronka.sqlite3")
+            refuse(
+                name, "it names no database", f"Set it like {name}={example} or {name}=sqlite:////srv/voronka.sqlite3"
+            )
         return config
 
 

@@ -53,11 +53,19 @@ def var_dir() -> Path:
     return Path(os.environ.get("VAR_DIR") or BASE_DIR / "var").resolve()
 
 
-def read_files(*, run_defaults: bool = True) -> None:
-    """Adds `.env` and then, weakest of all, what the last `make run` chose (`var/run.env`) to the environment."""
+def read_env_file() -> None:
+    """Adds what `.env` in the checkout (or the file that ENV_FILE names) says; the real environment wins."""
     read_file(Path(os.environ.get("ENV_FILE") or BASE_DIR / ".env"))
-    if run_defaults:
-        read_file(var_dir() / "run.env")
+
+
+def read_run_file() -> None:
+    """Adds, weakest of all, what the last `make run` chose: its address and its sandbox's.
+
+    For `manage.py` only, so that it finds what runs. A web or worker process that is started otherwise must not meet a
+    sandbox that someone once tried in the same checkout.
+    """
+    read_env_file()
+    read_file(var_dir() / "run.env")
 
 
 def read() -> Environment:
@@ -78,7 +86,7 @@ def read() -> Environment:
             "CELERY_BROKER_URL",
             schemes=("embedded", "redis", "rediss", "amqp", "amqps"),
             example="redis://localhost:6379/0",
-            default="embedded://",
+            default="embedded://localhost",  # the host says nothing, but kombu warns of an address without one
         ),
         cache_url=env.dsn(
             "CACHE_URL",

@@ -96,8 +96,8 @@ def logging_config(secrets: Iterable[str]) -> dict[str, Any]:
         "loggers": {
             # What Django puts on its own handlers goes through ours instead.
             "django": {"handlers": [], "level": "INFO", "propagate": True},
-            # Said by the request line already, once.
-            "django.request": {"level": "ERROR"},
+            # Said already, once, by the line that each request gets.
+            "django.request": {"level": "CRITICAL"},
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
             # Two lines for every task that every doorbell rings.
             "celery.app.trace": {"level": "WARNING"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
@@ -16,7 +17,7 @@ from config.environment import BASE_DIR as BASE_DIR
 from config.unfold import UNFOLD as UNFOLD
 
 try:
-    environment.read_files()
+    environment.read_env_file()
     ENV = environment.read()
 except EnvError as error:
     stop(error)
@@ -63,6 +64,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.logs.PathOnlyRequestMiddleware",  # early: what goes wrong in the others is logged as well
     "config.paths.CanonicalPathMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -72,7 +74,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.csp.PathCSPMiddleware",
-    "config.logs.PathOnlyRequestMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -261,4 +262,5 @@ LOGGING = logs.logging_config(
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 # Asking who the user is would query the database for each request, also for /healthz.
 DJANGO_STRUCTLOG_USER_ID_FIELD = None
-DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10
+# A line for each delivery that went well would cost more than taking it in: those are in webhook_logs.
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = DJANGO_STRUCTLOG_STATUS_2XX_LOG_LEVEL = logging.DEBUG

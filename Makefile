@@ -1,0 +1,60 @@
+# `make run`: everything on this machine. `make run PORT=9000`: on another port.
+.DEFAULT_GOAL := run
+.PHONY: run test lint bench migrate venv venv-dev
+SHELL := /bin/bash
+PYTHON ?= python3.11
+PORT ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+
+ifneq ($(PORT),)
+export PORT
+else
+unexport PORT
+endif
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not here. Install Python 3.11, or say PYTHON=/path/to/python3.11." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) cannot make a venv. On Debian: apt-get install python3.11-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+# A stamp per list, so that pip is asked only when the list has changed.
+$(VENV)/.runtime: requirements.txt | $(BIN)/python
+	@echo "Installing requirements.txt …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt | $(BIN)/python
+	@echo "Installing requirements-dev.txt …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.runtime
+
+venv: $(VENV)/.runtime
+
+venv-dev: $(VENV)/.dev
+
+run: venv
+	@exec $(BIN)/python -m config.run
+
+migrate: venv
+	@$(BIN)/python manage.py migrate
+
+test: venv-dev
+	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+bench: venv-dev
+	$(BIN)/python -m benchmarks
+
+# Its own folder for keys and its own database: the code is judged, not what stands in var/.
+lint: export VAR_DIR := $(CURDIR)/var/lint
+lint: export ENV_FILE := /dev/null
+lint: export DATABASE_URL :=
+lint: venv-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py check --fail-level WARNING
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null

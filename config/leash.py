@@ -1,0 +1,43 @@
+"""Honcho's process manager, with one thing more: no child outlives it, however it ends.
+
+Honcho ends its children on SIGINT and SIGTERM. After a `kill -9` of the run they would stay and hold the port, and the
+next run could not start; so the kernel is asked to end each child with its parent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+from functools import partial
+from typing import Any
+
+from honcho.manager import Manager
+from honcho.process import Popen, Process
+
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(signal_number: int) -> None:
+    """Linux only; elsewhere nothing happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal_number)
+
+
+class LeashedProcess(Process):  # type: ignore[misc]  # honcho has no types
+    """Honcho runs this in a process of its own, which starts the command: both are on the leash."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The command gets a SIGTERM, to end its own children in turn.
+        self._child_ctor = partial(Popen, preexec_fn=partial(die_with_parent, signal.SIGTERM))
+
+    def run(self, *args: Any, **kwargs: Any) -> None:
+        die_with_parent(signal.SIGKILL)
+        super().run(*args, **kwargs)
+
+
+class LeashedManager(Manager):  # type: ignore[misc]  # honcho has no types
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._process_ctor = LeashedProcess

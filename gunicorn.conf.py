@@ -1,0 +1,29 @@
+"""How gunicorn serves the product. Settings are read here, in the master, so that a senseless variable ends it at once."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.conf import settings  # noqa: E402 - DJANGO_SETTINGS_MODULE first
+
+bind = f"0.0.0.0:{settings.PORT}"
+# Threads, so that a request that waits for amoCRM (a sync of up to 10 s) leaves the others room for the hooks.
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = 4
+timeout = 60
+graceful_timeout = 4
+keepalive = 30
+# Heartbeat files of workers: in memory where there is such a place, since a slow disk would look like a hung worker.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+control_socket_disable = True  # one file for all gunicorns of a user
+logconfig_dict = {
+    **settings.LOGGING,
+    "loggers": {
+        **settings.LOGGING["loggers"],
+        "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
+        "gunicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
+    },
+}
