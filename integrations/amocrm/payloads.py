@@ -1,0 +1,252 @@
+"""What a hook of amoCRM tells: a body of bytes → news of deals and contacts.
+
+The payload is a hint: stored first, read here, and confirmed by asking the CRM before money moves. Whatever a body
+holds, it parses; an entity that cannot be told from another (no usable id) is left out and named in the problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from integrations.amocrm.bodies import decode_body
+from integrations.amocrm.brackets import items_of
+from integrations.amocrm.fields import fields_of, phones_of, tags_of
+from integrations.amocrm.hosts import subdomain_of
+from integrations.amocrm.prices import price_in, quoted
+from integrations.amocrm.utm import utm_of
+from integrations.amocrm.values import id_of, text_of, time_of
+from leads.news import ContactSnapshot, DealAction, DealSnapshot, Evidence
+
+LEAD_ACTIONS = {
+    "add": DealAction.ADDED,
+    "update": DealAction.UPDATED,
+    "status": DealAction.STATUS,
+    "responsible": DealAction.RESPONSIBLE,
+    "delete": DealAction.DELETED,
+    "restore": DealAction.RESTORED,
+}
+CONTACT_ACTIONS = {
+    "add": "add",
+    "update": "update",
+    "responsible": "update",
+    "delete": "delete",
+    "restore": "restore",
+}
+_DELETED_BY = {DealAction.DELETED: True, DealAction.RESTORED: False}
+_LEAD_ELEMENT_TYPE = "2"
+_MAX_PROBLEMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class DealNews:
+    """A deal that a delivery told of. With the action `MENTIONED` the snapshot has the id only."""
+
+    action: DealAction
+    snapshot: DealSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ContactNews:
+    """A contact that a delivery told of; `action` is `add`, `update`, `delete` or `restore`."""
+
+    action: str
+    snapshot: ContactSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDelivery:
+    """All that one delivery says. `data` is the decoded body, fit for `jsonb`; deals stand in the body's order.
+
+    `account_id` and `subdomain` say which amoCRM account sent it, None where it does not say.
+    """
+
+    account_id: int | None
+    subdomain: str | None
+    deals: tuple[DealNews, ...]
+    contacts: tuple[ContactNews, ...]
+    data: dict[str, Any]
+    problems: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A body while it is read."""
+
+    mapping: Mapping[str, str]
+    now: datetime | None
+    deals: list[DealNews] = field(default_factory=list)
+    contacts: list[ContactNews] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def parse_delivery(
+    body: bytes, content_type: str, *, mapping: Mapping[str, str] | None = None, now: datetime | None = None
+) -> ParsedDelivery:
+    """Read a hook's body. Never raises.
+
+    `mapping` is the account's own of fields to UTM keys (see `utm_of`); `now` is for tests: times over a day after it
+    are not believed.
+    """
+    decoded = decode_body(body, content_type)
+    reading = _Reading(mapping or {}, now, problems=list(decoded.problems))
+    for entity, node in decoded.data.items():
+        reader = _READERS.get(entity)
+        if reader and isinstance(node, dict):
+            for action, items in node.items():
+                for position, item in enumerate(_entities(items)):
+                    reader(reading, action, item, f"{entity}[{action[:40]}][{position}]")
+    account_id, subdomain = _account(decoded.data)
+    return ParsedDelivery(
+        account_id, subdomain, tuple(reading.deals), tuple(reading.contacts), decoded.data, _shown(reading.problems)
+    )
+
+
+def _entities(items: object) -> Iterator[dict[str, Any]]:
+    """The entities under an action: a list, an indexed dictionary, or one without index; a bare id is one too."""
+    if isinstance(items, dict) and not isinstance(items.get("id", {}), (dict, list)):
+        yield items
+    elif isinstance(items, (dict, list)):
+        yield from (item if isinstance(item, dict) else {"id": item} for item in items_of(items))
+    elif items:
+        yield {"id": items}
+
+
+def _read_lead(reading: _Reading, action: str, item: dict[str, Any], where: str) -> None:
+    if action == "note":
+        _read_note(reading, item)
+        return
+    deal_id = id_of(item.get("id"))
+    if deal_id is None:
+        reading.problems.append(f"{where}: no usable id ({quoted(item.get('id'))})")
+        return
+    known = LEAD_ACTIONS.get(action)
+    if known is None:  # an event newer than this table: the deal changed, reading it says how
+        _mention(reading, [deal_id])
+        return
+    reading.deals.append(DealNews(known, _deal(reading, known, deal_id, item, where)))
+
+
+def _deal(reading: _Reading, action: DealAction, deal_id: int, item: dict[str, Any], where: str) -> DealSnapshot:
+    return DealSnapshot(
+        deal_id=deal_id,
+        updated_at=_time(reading, item, "updated_at", "last_modified"),
+        pipeline_id=id_of(item.get("pipeline_id")),
+        status_id=id_of(item.get("status_id")),
+        price=_price(reading, item, where),
+        name=text_of(item["name"]) if "name" in item else None,
+        created_at=_time(reading, item, "created_at", "date_create"),
+        closed_at=_time(reading, item, "closed_at", "date_close"),
+        utm=utm_of(fields_of(item), tags_of(item), reading.mapping),
+        contact_ids=_ids([item.get("main_contact_id")]),
+        is_deleted=_DELETED_BY.get(action),
+        evidence=Evidence(action=action.value),
+    )
+
+
+def _read_note(reading: _Reading, item: dict[str, Any]) -> None:
+    note = item["note"] if isinstance(item.get("note"), dict) else item
+    if str(note.get("element_type", _LEAD_ELEMENT_TYPE)) == _LEAD_ELEMENT_TYPE:
+        _mention(reading, [note.get("element_id")])
+
+
+def _read_unsorted(reading: _Reading, _action: str, item: dict[str, Any], _where: str) -> None:
+    """An incoming lead, or its accepting (`unsorted[delete]` with `accept_result`): deals are named, no more."""
+    _mention(reading, list(_named_leads(item)))
+
+
+def _named_leads(node: object) -> Iterator[object]:
+    if not isinstance(node, (dict, list)):
+        return
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        if key == "lead_id":
+            yield value
+        elif key == "leads":
+            yield from _references(value)
+        else:
+            yield from _named_leads(value)
+
+
+def _mention(reading: _Reading, raw_ids: list[object]) -> None:
+    action = DealAction.MENTIONED
+    for deal_id in _ids(raw_ids):
+        reading.deals.append(DealNews(action, DealSnapshot(deal_id, evidence=Evidence(action=action.value))))
+
+
+def _read_contact(reading: _Reading, action: str, item: dict[str, Any], where: str) -> None:
+    known = CONTACT_ACTIONS.get(action)
+    if known is None or text_of(item.get("type")).lower() == "company":  # companies come under contacts
+        return
+    contact_id = id_of(item.get("id"))
+    if contact_id is None:
+        reading.problems.append(f"{where}: no usable id ({quoted(item.get('id'))})")
+        return
+    snapshot = ContactSnapshot(
+        contact_id=contact_id,
+        name=text_of(item.get("name")),
+        phones=phones_of(fields_of(item)),
+        updated_at=_time(reading, item, "updated_at", "last_modified"),
+        deal_ids=_ids(list(_references(item.get("linked_leads_id")))),
+    )
+    reading.contacts.append(ContactNews(known, snapshot))
+
+
+def _references(node: object) -> Iterator[object]:
+    """Ids under a key: one, a list of ids or of objects, or a dictionary keyed by the ids (`[7][ID]=7`)."""
+    if isinstance(node, (str, int)):
+        yield from str(node).split(",")
+    elif isinstance(node, list):
+        yield from (_reference(item) for item in node)
+    elif isinstance(node, dict):
+        one = _reference(node)
+        if one is not None:
+            yield one
+        else:
+            yield from (_reference(item) if item else key for key, item in node.items())
+
+
+def _reference(item: object) -> object:
+    if not isinstance(item, dict):
+        return item
+    return next((item[key] for key in ("id", "ID", "Id") if key in item), None)
+
+
+_READERS = {"leads": _read_lead, "unsorted": _read_unsorted, "contacts": _read_contact}
+
+
+def _ids(raw_ids: list[object]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(found for raw in raw_ids if (found := id_of(raw)) is not None))
+
+
+def _time(reading: _Reading, item: dict[str, Any], *keys: str) -> datetime | None:
+    """The first of the names under which a hook tells a time that holds one: newer hooks tell both, older the last."""
+    return next((time for key in keys if (time := time_of(item.get(key), reading.now))), None)
+
+
+def _price(reading: _Reading, item: dict[str, Any], where: str) -> Decimal | None:
+    try:
+        return price_in(item)
+    except ValueError as error:
+        reading.problems.append(f"{where}: {error}")
+        return None
+
+
+def _account(data: dict[str, Any]) -> tuple[int | None, str | None]:
+    block = data.get("account")
+    if isinstance(block, dict):
+        return id_of(block.get("id")), subdomain_of(block)
+    # Only where the block is missing: some old hooks tell the account inside each entity.
+    for entity in ("leads", "contacts"):
+        for items in items_of(data.get(entity)):
+            for item in _entities(items):
+                if account_id := id_of(item.get("account_id")):
+                    return account_id, None
+    return None, None
+
+
+def _shown(problems: list[str]) -> tuple[str, ...]:
+    more = len(problems) - _MAX_PROBLEMS
+    return (*problems[:_MAX_PROBLEMS], *([f"and {more} more"] if more > 0 else []))

@@ -1,0 +1,102 @@
+"""UTM values of a deal, from the first place that holds any.
+
+The places, best first: fields with amoCRM's own codes, fields that the account mapped, fields named like UTM, the
+query of a URL in a field, tags. One place gives all five: mixing the source of one with the campaign of another
+would invent a campaign that nobody ran.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
+from urllib.parse import unquote_plus
+
+from integrations.amocrm.fields import Field
+from integrations.amocrm.values import MAX_TEXT, text_of, unescape
+from leads.news import Utm
+
+KEYS = ("source", "medium", "campaign", "content", "term")
+
+_NOTHING = frozenset({"none", "(none)", "null", "(null)", "undefined", "(undefined)", "-", "–", "—", "(not set)"})
+_IN_QUERY = re.compile(rf"(?:\A|[?&#;\s])utm[_-]({'|'.join(KEYS)})=([^&#\s]*)", re.IGNORECASE)
+_IN_TAG = re.compile(r"([^:=]{1,40})[:=](.*)", re.DOTALL)
+_SPELLINGS = {f"utm{key}": key for key in KEYS}
+_MAX_PLACE = 120
+
+_Found: TypeAlias = tuple[str, str, str]
+"""UTM key, value, and where it stood."""
+
+
+def utm_of(fields: Iterable[Field], tags: Iterable[str], mapping: Mapping[str, str] | None = None) -> Utm:
+    """The UTM values of a deal's fields and tags; an empty `Utm` where no place holds any.
+
+    `mapping` is the account's own: field id or name (any case) → UTM key (`utm_source` or `source`). `none`, `(none)`,
+    `null` and their like are no values. Of a key that a place holds twice the first value counts.
+    """
+    fields = tuple(fields)
+    places = (_by_code(fields), _by_mapping(fields, mapping or {}), _by_name(fields), *_by_url(fields), _by_tag(tags))
+    return next((utm for utm in map(_utm, places) if utm), Utm())
+
+
+def _utm(found: Iterable[_Found]) -> Utm:
+    values: dict[str, str] = {}
+    place = ""
+    for key, raw, where in found:
+        value = text_of(raw)
+        if value and value.casefold() not in _NOTHING and key not in values:
+            values[key] = value
+            place = place or where
+    return Utm(**values, place=place[:_MAX_PLACE])
+
+
+def _by_code(fields: tuple[Field, ...]) -> Iterator[_Found]:
+    for field in fields:
+        if key := _SPELLINGS.get(_letters(field.code)):
+            yield from ((key, value, f'field "{field.name}" (code {field.code})') for value in field.values)
+
+
+def _by_mapping(fields: tuple[Field, ...], mapping: Mapping[str, str]) -> Iterator[_Found]:
+    keys = {str(name).strip().casefold(): _key(utm_key) for name, utm_key in mapping.items()}
+    for field in fields:
+        if key := keys.get(str(field.field_id)) or keys.get(field.name.casefold()):
+            yield from ((key, value, f'field "{field.name}" (mapped by the account)') for value in field.values)
+
+
+def _by_name(fields: tuple[Field, ...]) -> Iterator[_Found]:
+    for field in fields:
+        if key := _SPELLINGS.get(_letters(field.name)):
+            yield from ((key, value, f'field "{field.name}"') for value in field.values)
+
+
+def _by_url(fields: tuple[Field, ...]) -> Iterator[Iterator[_Found]]:
+    """Each URL is a place of its own."""
+    for field in fields:
+        for value in field.values:
+            yield _in_query(value, f'URL in field "{field.name}"')
+
+
+def _by_tag(tags: Iterable[str]) -> Iterator[_Found]:
+    for tag in tags:
+        if "&" in unescape(tag):
+            yield from _in_query(tag, f'tag "{tag}"')
+        elif (match := _IN_TAG.fullmatch(tag)) and (key := _SPELLINGS.get(_letters(match[1]))):
+            yield key, match[2], f'tag "{tag}"'
+
+
+def _in_query(text: str, where: str) -> Iterator[_Found]:
+    # Escaped once by the form that made it and once more by amoCRM: `&amp;amp;` is met.
+    plain = unescape(unescape(text))
+    for match in _IN_QUERY.finditer(plain):
+        yield match[1].lower(), unquote_plus(match[2], errors="replace")[:MAX_TEXT], where
+
+
+def _key(utm_key: object) -> str | None:
+    letters = _letters(str(utm_key))
+    return _SPELLINGS.get(letters) or (letters if letters in KEYS else None)
+
+
+def _letters(name: str) -> str:
+    """`UTM Source`, `utm-source` and `utm_source:` as `utmsource`."""
+    return "".join(c for c in unicodedata.normalize("NFKC", name).casefold() if c.isalnum())

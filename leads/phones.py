@@ -1,0 +1,244 @@
+"""Phones: every number that a value holds, in the one spelling in which two people's numbers are compared (E.164).
+
+What a number is, `phonenumbers` knows; here stands how much to believe. A number written internationally (`+`, `00`,
+a WhatsApp id) says itself what it is and needs only a possible length. Bare digits have to be a valid number of the
+account's region, or of another country in full, or they are an order number, a date or somebody's personal id.
+What is no phone gives nothing: matching by it would make one person of strangers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType, ValidationResult
+
+from leads.phone_text import plain_text
+
+_MIN_DIGITS, _MAX_DIGITS = 7, 16
+_BARE_INTERNATIONAL_DIGITS = range(11, 14)
+_MAX_ATTEMPTS = 400
+"""Readings tried per value: enough for dozens of numbers, and a bound on what a page of digits can cost."""
+
+_CHUNK = re.compile(r"\+*[\s(]*\d(?:[ ().-]*\d)*")
+_GROUP = re.compile(r"\d+")
+_EXTENSION = re.compile(
+    r"[\s,;()]{0,5}(?:доб(?:авочный|ав)?\.?|вн(?:утр(?:енний)?)?\.?|ext(?:ension|n)?\.?|[xх#])\s{0,3}[:№#=]?\s{0,3}(\d{1,7})(?!\d)",
+    re.IGNORECASE,
+)
+_SEQUENCE = "012345678901234567890"
+_SUBSCRIBER_TYPES = frozenset(
+    {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """`e164` like `+77011234567`; `extension` digits or empty. Two phones of one `e164` are one line."""
+
+    e164: str
+    extension: str = ""
+
+
+def phones_in(raw: object, region: str) -> tuple[Phone, ...]:
+    """Every phone in a value as somebody typed it, in order, each once.
+
+    `raw` may be anything (a string, a number out of a spreadsheet, None); `region` is the ISO 3166 code by which
+    numbers without a country are read (`KZ`). Never raises; of a very long text only the beginning is read.
+    """
+    found: dict[str, Phone] = {}
+    for phone in _read_text(plain_text(_text_of(raw)), region.strip().upper()):
+        found.setdefault(phone.e164, phone)
+    return tuple(found.values())
+
+
+def normalise_phone(raw: object, region: str) -> str | None:
+    """The first phone in the value as E.164, None where there is none."""
+    phones = phones_in(raw, region)
+    return phones[0].e164 if phones else None
+
+
+def display_phone(e164: str) -> str:
+    """E.164 as people read it: `+7 701 123 4567`. What is no E.164 comes back as it was."""
+    try:
+        return phonenumbers.format_number(phonenumbers.parse(e164), PhoneNumberFormat.INTERNATIONAL)
+    except NumberParseException:
+        return e164
+
+
+def _text_of(raw: object) -> str:
+    if isinstance(raw, bool):
+        return ""
+    if isinstance(raw, bytes):
+        return raw[:4_000].decode("utf-8", "replace")
+    if isinstance(raw, Decimal):
+        raw = float(raw) if raw.is_finite() else 0
+    if isinstance(raw, (int, float)):
+        # NaN fails the comparison too; the bound keeps str() of a huge int from raising.
+        return str(int(raw)) if 0 < raw < 10**15 and raw == int(raw) else ""
+    return raw if isinstance(raw, str) else ""
+
+
+def _read_text(text: str, region: str) -> Iterator[Phone]:
+    attempts = _Attempts(region)
+    for chunk in _CHUNK.finditer(text):
+        numbers = list(_read_chunk(chunk.group(), attempts))
+        extension = _EXTENSION.match(text, chunk.end()) if numbers else None
+        for position, e164 in enumerate(numbers, start=1):
+            last = position == len(numbers)
+            yield Phone(e164, extension[1] if extension and last else "")
+
+
+class _Attempts:
+    """Readings of digits in one region, counted."""
+
+    def __init__(self, region: str) -> None:
+        self.region = region
+        self.left = _MAX_ATTEMPTS
+
+    def read(self, digits: str, *, explicit: bool, lenient: bool) -> str | None:
+        if not _MIN_DIGITS <= len(digits) <= _MAX_DIGITS or self.left <= 0:
+            return None
+        self.left -= 1
+        if explicit:
+            return _explicit(digits, self.region, lenient)
+        return _bare(digits, self.region) if not lenient else None
+
+
+def _read_chunk(chunk: str, attempts: _Attempts) -> Iterator[str]:
+    """Numbers in digits that only spaces, dots, dashes and brackets part: usually one, sometimes several in a row."""
+    groups = list(_GROUP.finditer(chunk))
+    explicit = "+" in chunk[: groups[0].start()]
+    start = 0
+    while start < len(groups):
+        international = (start == 0 and explicit) or _has_exit_code(groups[start].group())
+        found = _longest(chunk, groups, start, international, attempts)
+        if found:
+            e164, start = found
+            yield e164
+        else:
+            start += 1
+
+
+def _has_exit_code(group: str) -> bool:
+    return group.startswith("00") and not group.startswith("000")
+
+
+def _longest(
+    chunk: str, groups: list[re.Match[str]], start: int, international: bool, attempts: _Attempts
+) -> tuple[str, int] | None:
+    """The number that begins at a group, the most groups that make one; with where the next may begin."""
+    ends = _possible_ends(chunk, groups, start)
+    for lenient in (False, True) if international else (False,):
+        for end in reversed(ends):
+            digits = _digits(groups[start:end])
+            e164 = attempts.read(digits, explicit=international, lenient=lenient)
+            if e164 and not (end - start > 1 and _is_torn_off(digits, e164, _digits(groups[end:]))):
+                return e164, end
+    return None
+
+
+def _is_torn_off(digits: str, e164: str, rest: str) -> bool:
+    """Whether several groups without trunk or country code are but the beginning of something else.
+
+    `972 50 123 45` is a number of Moscow's mobile operators, and `972 50 123 45 67` one of Israel that is too new.
+    """
+    national = str(phonenumbers.parse(e164).national_number)
+    return digits == national and 0 < len(rest) < _MIN_DIGITS
+
+
+def _digits(groups: list[re.Match[str]]) -> str:
+    return "".join(group.group() for group in groups)
+
+
+def _possible_ends(chunk: str, groups: list[re.Match[str]], start: int) -> list[int]:
+    """Where a number may end: at the chunk's end, and at a gap that can part two numbers."""
+    ends: list[int] = []
+    digits = 0
+    for index in range(start, len(groups)):
+        digits += len(groups[index].group())
+        if digits > _MAX_DIGITS:
+            break
+        if index + 1 == len(groups) or _parts(chunk, groups[index], groups[index + 1]):
+            ends.append(index + 1)
+    return ends
+
+
+def _parts(chunk: str, left: re.Match[str], right: re.Match[str]) -> bool:
+    gap = chunk[left.end() : right.start()]
+    return " " in gap or (len(left.group()) >= 10 and len(right.group()) >= 10)
+
+
+def _explicit(digits: str, region: str, lenient: bool) -> str | None:
+    """A number that was written with `+` or `00`.
+
+    A valid one in either reading goes first: `+8 701 …` and `+701…` are slips of people who meant a number of their
+    own country. Only then does a possible length do, for numbers newer than the metadata.
+    """
+    international = digits[2:] if _has_exit_code(digits) else digits
+    if not lenient:
+        return _e164_if_valid(f"+{international}", None) or _bare(digits, region)
+    if international != digits and len(international) < 9:
+        return None
+    return _e164_if_possible(f"+{international}")
+
+
+def _bare(digits: str, region: str) -> str | None:
+    """A number without a sign of its country: of the region, or of another country in full."""
+    own = _e164_if_valid(digits, region)
+    if own or len(digits) not in _BARE_INTERNATIONAL_DIGITS or _is_personal_id(digits, region):
+        return own
+    number = _parse(f"+{digits}", None)
+    if number is None or _e164(number) != f"+{digits}":
+        return None
+    if phonenumbers.is_valid_number(number) and phonenumbers.number_type(number) in _SUBSCRIBER_TYPES:
+        return _e164(number)
+    # The region's own code of two or more digits in front is hardly chance, so a possible length does here too.
+    code = str(phonenumbers.country_code_for_region(region))
+    return _e164_if_possible(f"+{digits}") if len(code) > 1 and digits.startswith(code) else None
+
+
+def _is_personal_id(digits: str, region: str) -> bool:
+    """A Kazakh personal id (ИИН): twelve digits, a birthday in front, then the century and sex as 1 to 6.
+
+    Without this, whoever was born on 12 October 1986 would have a landline in Beijing.
+    """
+    if region != "KZ" or len(digits) != 12 or digits[6] not in "0123456":
+        return False
+    try:
+        date(2000 + int(digits[:2]) % 4, int(digits[2:4]), int(digits[4:6]))
+    except ValueError:
+        return False
+    return True
+
+
+def _e164_if_valid(text: str, region: str | None) -> str | None:
+    number = _parse(text, region)
+    return _e164(number) if number is not None and phonenumbers.is_valid_number(number) else None
+
+
+def _e164_if_possible(text: str) -> str | None:
+    """A number of a possible length, but not one that forms are filled with (`+7 000 …`, `+7 123 456 78 90`)."""
+    number = _parse(text, None)
+    if number is None or phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
+        return None
+    national = phonenumbers.national_significant_number(number)
+    filler = len(set(national)) == 1 or national in _SEQUENCE
+    return None if filler else _e164(number)
+
+
+@lru_cache(maxsize=4_096)
+def _parse(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text, region)
+    except NumberParseException:
+        return None
+
+
+def _e164(number: phonenumbers.PhoneNumber) -> str:
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
