@@ -1,0 +1,102 @@
+"""Every error is JSON with a `detail` that a person understands, and never a traceback.
+
+`error_response` is the REST framework's handler; `bad_request`, `permission_denied`, `not_found` and `server_error` are
+Django's, for what never reaches a view. Under the addresses of pages they show a page instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views import defaults
+from rest_framework import exceptions, status
+from rest_framework.fields import get_error_detail
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import exception_handler
+
+PAGES = ("/app", "/connection", "/admin", "/login", "/logout")
+
+
+class Conflict(exceptions.APIException):
+    """409: the request is sound, but what it asks for is taken by another row."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = gettext_lazy("This is already taken.")
+    default_code = "conflict"
+
+
+def error_response(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """`{"detail": "<one sentence or several>"}`, and for a validation also `fields: {name: [message, …]}`.
+
+    None for what is not foreseen: Django then logs it and answers by `server_error`.
+    """
+    if isinstance(exc, DjangoValidationError):
+        exc = exceptions.ValidationError(get_error_detail(exc))
+    if isinstance(exc, Http404):
+        exc = exceptions.NotFound(str(exc) if exc.args and isinstance(exc.args[0], str) else _("There is no such row."))
+    response = exception_handler(exc, context)
+    if response is not None and isinstance(exc, exceptions.ValidationError):
+        response.data = validation_body(response.data)
+    return response
+
+
+def validation_body(errors: Any) -> dict[str, Any]:
+    """`{"detail", "fields"}` out of the REST framework's nested errors. Without field errors: no `fields`."""
+    body: dict[str, Any] = {"detail": " ".join(dict.fromkeys(_sentences(errors)))}
+    if isinstance(errors, Mapping):
+        fields = {key: value for key, value in errors.items() if key != api_settings.NON_FIELD_ERRORS_KEY}
+        body |= {"fields": fields} if fields else {}
+    return body
+
+
+def _sentences(errors: Any, path: str = "") -> Iterator[str]:
+    if isinstance(errors, Mapping):
+        for key, value in errors.items():
+            own = "" if key == api_settings.NON_FIELD_ERRORS_KEY else str(key)
+            yield from _sentences(value, ".".join(filter(None, (path, own))))
+    elif isinstance(errors, list | tuple):
+        for value in errors:
+            yield from _sentences(value, path)
+    else:
+        yield f"{path}: {errors}" if path else str(errors)
+
+
+# --- Django's own handlers (named in config.urls) ---
+
+
+def is_page(request: HttpRequest) -> bool:
+    """Whether a person opened this address, rather than a program."""
+    path = request.path_info
+    return path == "/" or any(path == prefix or path.startswith(f"{prefix}/") for prefix in PAGES)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 400, _("This request cannot be read."), lambda: defaults.bad_request(request, exception))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(
+        request, 403, _("This is not allowed to you."), lambda: defaults.permission_denied(request, exception)
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(
+        request, 404, _("There is nothing at this address."), lambda: defaults.page_not_found(request, exception)
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _answer(
+        request, 500, _("Something went wrong on our side. It has been logged."), lambda: defaults.server_error(request)
+    )
+
+
+def _answer(request: HttpRequest, code: int, detail: str, show_page: Callable[[], HttpResponse]) -> HttpResponse:
+    return show_page() if is_page(request) else JsonResponse({"detail": detail}, status=code)

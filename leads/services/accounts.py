@@ -1,0 +1,68 @@
+"""Accounts and their members."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils.translation import gettext as _
+from rest_framework.authtoken.models import Token
+
+from leads.models import Membership, Role, User, UserAccount
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A person who has been let into an account. `password_kept`: they existed, and with another password."""
+
+    account: UserAccount
+    user: User
+    token: str
+    password_kept: bool
+
+
+def account_create(
+    *,
+    name: str,
+    email: str,
+    password: str,
+    phone_region: str = "KZ",
+    currency: str = "KZT",
+    timezone: str = "Asia/Almaty",
+) -> Admission:
+    """Create an account with its owner. The same e-mail again: a second account of the same user.
+
+    Raises django's ValidationError, by field, for a senseless region (ISO 3166), currency (ISO 4217), zone or e-mail.
+    """
+    account = UserAccount(
+        name=name.strip(), phone_region=phone_region.upper(), currency=currency.upper(), timezone=timezone
+    )
+    account.full_clean()
+    with transaction.atomic():
+        account.save()
+        return member_add(account=account, email=email, password=password, role=Role.OWNER)
+
+
+@transaction.atomic
+def member_add(*, account: UserAccount, email: str, password: str, role: Role) -> Admission:
+    """Let a person into the account with this role; a member's role is changed. Raises ValidationError.
+
+    A person who is already known keeps their password: whoever adds them to one account must not get into the others.
+    """
+    email = User.objects.normalize_email(email)
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise ValidationError({"email": _("“%s” is no e-mail address.") % email}) from None
+    user = User.objects.filter(email=email).first()
+    known = user is not None
+    if user is None:
+        if not password:
+            raise ValidationError({"password": _("A new person needs a password.")})
+        # is_staff opens the Django admin; what they see there is theirs by membership.
+        user = User.objects.create_user(email, password, is_staff=True)
+    Membership.objects.update_or_create(user=user, user_account=account, defaults={"role": role})
+    token, _created = Token.objects.get_or_create(user=user)
+    return Admission(account, user, token.key, password_kept=known and not user.check_password(password))
