@@ -1,0 +1,124 @@
+"""The control API: everything that can be done to the sandbox, over HTTP, for tests in other processes and the board.
+
+JSON in, JSON out; `account` (id or subdomain, default `demo`) is a query parameter everywhere.
+
+    GET    /_sandbox/state                    account, pipelines, deals (`limit`, newest first), hooks, deliveries,
+                                              messages, faults, switches, counts, max_in_any_second
+    GET    /_sandbox/accounts                 POST {subdomain, pipelines?: {name: [stages]}, …profile}
+    PATCH  /_sandbox/account                  {is_api_filter_enabled, is_paid, has_webhooks, …}
+    POST   /_sandbox/pipelines                {name, stages}
+    GET    /_sandbox/deals/{id}
+    POST   /_sandbox/deals                    {name, price, pipeline_id, status_id, phone, contact_name, utm, fields,
+                                              tags, created_at, silent}
+    PATCH  /_sandbox/deals/{id}               {status_id, pipeline_id, price, name, fields, tags, at, silent}
+    POST   /_sandbox/deals/{id}/{win|lose|delete|restore}     {price?, silent}
+    POST   /_sandbox/deals/{id}/merge         {merged_id, silent}: the other deal goes into this one
+    POST   /_sandbox/contacts                 {name, phone, deal_id?, silent}
+    POST   /_sandbox/contacts/{id}/phone      {phone, silent}
+    POST   /_sandbox/contacts/{id}/delete     {silent}
+    POST   /_sandbox/seed                     {deals, seed, days, with_events}, or {demo: true}
+    GET    /_sandbox/hooks                    POST {destination, settings, is_short}; PATCH {destination, disabled}
+    GET    /_sandbox/deliveries               newest first, `limit`
+    POST   /_sandbox/deliveries/{wait|release|retry}          {timeout, retries}
+    POST   /_sandbox/send                     {destination, body}: any body, by the courier
+    GET    /_sandbox/faults                   POST {kind, times, prefix, method, status, html, retry_after, seconds};
+                                              DELETE clears all. PATCH {lose_next: 1, …} is for the hooks
+    GET    /_sandbox/switches                 PATCH {name: value}
+    GET    /_sandbox/requests                 `kind`, `limit`; with counts and max_in_any_second; DELETE forgets
+    GET    /_sandbox/messages                 DELETE forgets; POST {status, times, retry_after} refuses the next ones
+    POST   /_sandbox/token                    {kind: pair|long_lived, client_id}; POST /_sandbox/code → {code}
+    POST   /_sandbox/client                   {client_id, client_secret, name, redirect_uri, disable_url}
+    POST   /_sandbox/revoke                   {client_id, notify}: as an admin disabling the integration; `notify`
+                                              (default true) sends the signed GET to its disable_url
+    POST   /_sandbox/block · /lift            403 from now on · no more
+    POST   /_sandbox/clock                    {advance: seconds}
+    POST   /_sandbox/reset                    faults, switches' rate block, deliveries, requests, messages
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.routing import Map, Rule
+
+from . import control_crm, control_world
+from .crm.fields import UnknownFieldError
+from .sandbox import Sandbox
+from .web.messages import BadJsonError, Request, Response
+
+ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+    ("GET", "state", control_world.state),
+    ("GET", "accounts", control_world.accounts),
+    ("POST", "accounts", control_world.add_account),
+    ("PATCH", "account", control_world.change_account),
+    ("POST", "pipelines", control_crm.add_pipeline),
+    ("POST", "deals", control_crm.create_deal),
+    ("GET", "deals/<int:deal_id>", control_crm.read_deal),
+    ("PATCH", "deals/<int:deal_id>", control_crm.change_deal),
+    ("POST", "deals/<int:deal_id>/<any(win, lose, delete, restore):action>", control_crm.act_on_deal),
+    ("POST", "deals/<int:deal_id>/merge", control_crm.merge_deal),
+    ("POST", "contacts", control_crm.create_contact),
+    ("POST", "contacts/<int:contact_id>/phone", control_crm.add_phone),
+    ("POST", "contacts/<int:contact_id>/delete", control_crm.delete_contact),
+    ("POST", "seed", control_crm.seed),
+    ("GET", "hooks", control_crm.list_hooks),
+    ("POST", "hooks", control_crm.subscribe),
+    ("PATCH", "hooks", control_crm.change_hook),
+    ("GET", "deliveries", control_world.deliveries),
+    ("POST", "deliveries/<any(wait, release, retry):action>", control_world.act_on_deliveries),
+    ("POST", "send", control_world.send),
+    ("GET", "faults", control_world.list_faults),
+    ("POST", "faults", control_world.arm_fault),
+    ("PATCH", "faults", control_world.set_hook_faults),
+    ("DELETE", "faults", control_world.clear_faults),
+    ("GET", "switches", control_world.list_switches),
+    ("PATCH", "switches", control_world.set_switches),
+    ("GET", "requests", control_world.requests),
+    ("DELETE", "requests", control_world.forget_requests),
+    ("GET", "messages", control_world.messages),
+    ("POST", "messages", control_world.refuse_messages),
+    ("DELETE", "messages", control_world.forget_messages),
+    ("POST", "token", control_world.make_token),
+    ("POST", "code", control_world.make_code),
+    ("POST", "client", control_world.register_client),
+    ("POST", "revoke", control_world.revoke),
+    ("POST", "block", control_world.block),
+    ("POST", "lift", control_world.lift),
+    ("POST", "clock", control_world.advance),
+    ("POST", "reset", control_world.reset),
+)
+_MAP = Map(
+    [Rule(f"/_sandbox/{path}", methods=[method], endpoint=handler) for method, path, handler in ROUTES],
+    strict_slashes=False,
+)
+_ADAPTER = _MAP.bind("sandbox")
+UNLOCKED = (control_world.act_on_deliveries, control_world.revoke)
+"""What waits for others, and so must not keep them from working."""
+
+
+def control(crm: Sandbox, request: Request) -> Response:
+    """Answer one control request: 400 with `detail` for what makes no sense, 404 for what is not there."""
+    try:
+        handler, arguments = _ADAPTER.match(request.path, method=request.method)
+        data = request.json() if request.body else {}
+        if not isinstance(data, dict):
+            raise ValueError("a JSON object, please")
+        order = control_world.Order(crm, request, data)
+        if handler in UNLOCKED:
+            answer = handler(order, **arguments)
+        else:
+            with crm.lock:
+                answer = handler(order, **arguments)
+    except NotFound:
+        return Response.of({"detail": f"no {request.path}"}, 404)
+    except MethodNotAllowed:
+        return Response.of({"detail": "method not allowed"}, 405)
+    except KeyError as missing:
+        return Response.of({"detail": f"no {missing.args[0]}"}, 404)
+    except (BadJsonError, UnknownFieldError, ValueError, TypeError) as wrong:
+        return Response.of({"detail": str(wrong)}, 400)
+    if request.method != "GET":
+        crm.on_change()
+    return Response.of(answer)

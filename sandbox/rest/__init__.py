@@ -1,0 +1,1 @@
+"""amoCRM's API v4 over the accounts: routes, query parameters, shapes, errors."""
