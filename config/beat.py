@@ -33,7 +33,7 @@ def beat() -> None:
             "task": "config.heartbeat",
             "interval": minute,
             "enabled": False,
-            "description": "No task: beat writes here when it was last alive, and /readyz reads it. Leave it switched off.",
+            "description": "No task: beat writes here that it lives, and /readyz reads it. Leave it switched off.",
         },
     )
     row.update(last_run_at=now)  # creating a row that is switched off leaves it empty
@@ -41,11 +41,11 @@ def beat() -> None:
 
 def last_beat() -> datetime | None:
     """When beat was last alive; None: never."""
-    row = PeriodicTask.objects.filter(name=HEARTBEAT).values_list("last_run_at", flat=True).first()
-    return row
+    row = PeriodicTask.objects.filter(name=HEARTBEAT).first()
+    return row.last_run_at if row else None
 
 
-class HeartbeatScheduler(DatabaseScheduler):
+class HeartbeatScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-beat has no types
     """django-celery-beat's scheduler, which also says that it lives."""
 
     _next_beat = 0.0

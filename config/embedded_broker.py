@@ -9,8 +9,8 @@ file; the kernel drops a dead process's locks, and the next worker puts what it 
 from __future__ import annotations
 
 import fcntl
+import glob
 import logging
-import os
 import time
 import uuid
 from collections import deque
@@ -108,6 +108,8 @@ def _give_back(claimed: Path, messages: Path) -> int:
 class QoS(virtual.QoS):
     """Unlinks a message's file when its task is done."""
 
+    channel: Channel
+
     def ack(self, delivery_tag: str) -> None:
         super().ack(delivery_tag)
         self.channel.forget(delivery_tag)
@@ -151,7 +153,7 @@ class Channel(filesystem.Channel):
 
     def get_table(self, exchange: str) -> list[Any]:
         try:
-            rows = loads(self._exchange_file(exchange).read_text())
+            rows = loads(self._table_file(exchange).read_text())
             return [filesystem.exchange_queue_t(*row) for row in rows]
         except FileNotFoundError:
             return []
@@ -159,7 +161,7 @@ class Channel(filesystem.Channel):
             logger.warning("The broker's table of exchange %s was broken; it is made anew.", exchange)
             return []
 
-    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+    def _queue_bind(self, exchange: str, routing_key: str | None, pattern: str | None, queue: str | None) -> None:
         row = filesystem.exchange_queue_t(routing_key or "", pattern or "", queue or "")
         if row not in self.get_table(exchange):
             self._change_table(exchange, lambda rows: [row, *(other for other in rows if other != row)])
@@ -169,18 +171,22 @@ class Channel(filesystem.Channel):
         self._change_table(exchange, lambda rows: [other for other in rows if other != row])
         self._purge(queue)
 
+    def _table_file(self, exchange: str) -> Path:
+        # kombu's own check of the name: it becomes one of a file
+        return Path(self._exchange_file(exchange))  # type: ignore[attr-defined]  # newer than its types
+
     def _change_table(self, exchange: str, change: Callable[[list[Any]], list[Any]]) -> None:
         with (self.control_folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            write_whole(self._exchange_file(exchange), dumps(change(self.get_table(exchange))))
+            write_whole(self._table_file(exchange), dumps(change(self.get_table(exchange))))
 
     # --- Messages ---
 
-    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:
+    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
         # By the wall clock, for the order of a folder's listing: a monotonic clock starts anew with the machine.
         name = f"{time.time_ns()}_{uuid.uuid4().hex}.{queue}.msg"
         try:
-            write_whole(self._messages / name, dumps(payload))
+            write_whole(self._messages / name, dumps(message))
         except OSError as error:
             raise ChannelError(f"The message cannot be written: {error}") from error
 
@@ -202,8 +208,7 @@ class Channel(filesystem.Channel):
         """The names of a queue's messages, oldest first. One listing serves many calls: a backlog is read once."""
         listing = self._listings.setdefault(queue, deque())
         if not listing:
-            names = (name for name in os.listdir(self._messages) if not name.startswith("."))
-            listing.extend(sorted(name for name in names if name.partition(".")[2] == f"{queue}.msg"))
+            listing.extend(sorted(path.name for path in self._messages.glob(f"*.{glob.escape(queue)}.msg")))
         while listing:
             yield listing.popleft()
 
@@ -227,7 +232,7 @@ class Channel(filesystem.Channel):
 
     def basic_get(self, queue: str, no_ack: bool = False, **kwargs: Any) -> Any:
         message = super().basic_get(queue, no_ack=no_ack, **kwargs)
-        if message is not None and no_ack:
+        if message is not None and message.delivery_tag and no_ack:
             self.forget(message.delivery_tag)
         return message
 

@@ -1,4 +1,4 @@
-"""Strict readers of environment variables: a value is either understood or refused with a line that says how to mend it.
+"""Strict readers of environment variables: a value is understood, or refused with a line that says how to mend it.
 
 They stand on django-environ, which finds and splits the values; what a value may be is decided here. A blank variable
 counts as not set, since compose files pass those.
@@ -28,7 +28,7 @@ _HOST = re.compile(r"^(\*|\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[0-
 
 
 class EnvError(ValueError):
-    """A variable that is missing or makes no sense. Its text is one line: which variable, what is wrong, how to mend it."""
+    """A variable that is missing or makes no sense. Its text: which one, what is wrong, how to mend it, on one line."""
 
 
 def refuse(name: str, problem: str, remedy: str, *, value: str = "") -> NoReturn:
@@ -120,7 +120,8 @@ class Reader:
             return default
         parts = _split(value)
         if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-            refuse(name, "which is no http(s) address with a host", f"Set it like {name}={example}", value=value)
+            shown = "" if "@" in value else value  # what stands before an @ may be a password
+            refuse(name, "which is no http(s) address with a host", f"Set it like {name}={example}", value=shown)
         return value.rstrip("/")
 
     def url_with_key(self, name: str, *, example: str) -> str:

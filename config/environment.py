@@ -49,7 +49,7 @@ class Environment:
 
 
 def var_dir() -> Path:
-    """Where the process keeps its own keys, SQLite and the embedded broker: `var/`, or what VAR_DIR names (tests do)."""
+    """Where the product keeps its own keys, SQLite and the embedded broker: `var/`, or what VAR_DIR names."""
     return Path(os.environ.get("VAR_DIR") or BASE_DIR / "var").resolve()
 
 

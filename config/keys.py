@@ -27,5 +27,5 @@ def own_key(path: Path, make: Callable[[], str]) -> str:
     except FileExistsError:
         pass
     finally:
-        os.unlink(aside)
+        Path(aside).unlink()
     return path.read_text().strip()

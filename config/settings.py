@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from django.core.management.utils import get_random_secret_key
 from django.utils.translation import gettext_lazy as _
 
-from config import csp, databases, embedded_broker, environment, keys, logs, schedule
+from config import csp, databases, embedded_broker, environment, keys, logs, schedule, sentry
 from config.env import EnvError, stop
 from config.environment import BASE_DIR as BASE_DIR
 from config.unfold import UNFOLD as UNFOLD
@@ -19,6 +19,7 @@ from config.unfold import UNFOLD as UNFOLD
 try:
     environment.read_env_file()
     ENV = environment.read()
+    sentry.start(ENV.sentry_dsn)
 except EnvError as error:
     stop(error)
 

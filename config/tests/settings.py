@@ -1,4 +1,4 @@
-"""The settings that tests run on: the product's own, with everything that the developer's machine could bring in shut out.
+"""The settings that tests run on: the product's own, with what the developer's machine could bring in shut out.
 
 Only the servers may be chosen from outside: DATABASE_URL, CELERY_BROKER_URL and CACHE_URL.
 """
@@ -36,5 +36,7 @@ _shut_out_the_machine()
 
 from config.settings import *  # noqa: E402, F403 - the product's settings, whole
 
+# What a collectstatic would have made.
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405
 # A hash that is made to be slow has nothing to show in tests.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

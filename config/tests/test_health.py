@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask, PeriodicTasks
+from pytest_django import DjangoAssertNumQueries
+
+from config import beat
+from config.celery import app
+
+
+def test_alive_asks_no_database(client: Client) -> None:
+    response = client.get("/healthz", headers={"cookie": "sessionid=whatever"})
+    assert (response.status_code, response.json()) == (200, {"status": "alive"})
+
+
+@pytest.mark.django_db
+def test_ready_when_database_broker_and_beat_are_there(client: Client) -> None:
+    beat.beat()
+    response = client.get("/readyz")
+    assert response.json()["checks"] == {"database": "ok", "broker": "ok", "beat": "ok"}
+    assert response.status_code == 200
+
+
+@pytest.mark.django_db
+def test_not_ready_before_beat_was_ever_seen(client: Client) -> None:
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["beat"] == "never seen"
+    assert response.json()["detail"] == "Not ready: beat."
+
+
+@pytest.mark.django_db
+def test_not_ready_when_beat_is_silent_for_three_minutes(client: Client) -> None:
+    beat.beat()
+    PeriodicTask.objects.filter(name=beat.HEARTBEAT).update(last_run_at=timezone.now() - timedelta(minutes=3))
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["beat"].startswith("silent for 18")
+
+
+@pytest.mark.django_db
+def test_not_ready_without_a_broker(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    beat.beat()
+    (tmp_path / "file").touch()
+    monkeypatch.setitem(app.conf, "broker_url", "embedded://localhost")
+    monkeypatch.setitem(app.conf, "broker_write_url", "embedded://localhost")
+    monkeypatch.setitem(app.conf, "broker_transport_options", {"folder": str(tmp_path / "file" / "broker")})
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"] == {"database": "ok", "broker": "out of reach", "beat": "ok"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_not_ready_without_a_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        from django.db import OperationalError
+
+        raise OperationalError("stopped")
+
+    monkeypatch.setattr(connection, "cursor", refuse)
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["database"] == "out of reach"
+    assert "stopped" not in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_heartbeat_is_one_statement_and_leaves_the_schedule_alone(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    beat.beat()
+    before = PeriodicTasks.last_change()
+    with django_assert_num_queries(1):
+        beat.beat()
+    assert PeriodicTasks.last_change() == before
+    assert PeriodicTask.objects.get(name=beat.HEARTBEAT).enabled is False

@@ -1,0 +1,76 @@
+"""Every door into the product says in one line which variable makes no sense."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from config.environment import BASE_DIR
+
+PYTHON = sys.executable
+
+
+def start(command: list[str], var_dir: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    env = {
+        **inherited,
+        "VAR_DIR": str(var_dir),
+        "ENV_FILE": os.devnull,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        **variables,
+    }
+    return subprocess.run(command, cwd=BASE_DIR, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["manage.py", "check"],
+        ["manage.py", "help"],
+        ["manage.py", "runserver"],
+        ["-m", "celery", "-A", "config", "worker", "--pool", "threads"],
+        ["-m", "celery", "-A", "config", "beat"],
+        ["-m", "gunicorn", "config.wsgi"],
+        ["-m", "gunicorn", "--config", "python:json", "config.wsgi"],
+        ["-m", "config.run"],
+    ],
+    ids=lambda command: " ".join(command[:4]),
+)
+def test_a_senseless_variable_ends_the_start_with_one_line(tmp_path: Path, command: list[str]) -> None:
+    done = start([PYTHON, *command], tmp_path, DEBUG="maybe")
+    assert done.returncode != 0
+    told = [line for line in done.stderr.splitlines() if "DEBUG" in line]
+    assert told[0].startswith("voronka: DEBUG is 'maybe'")
+    assert "Traceback" not in done.stderr
+    if "json" not in " ".join(command):  # without our gunicorn.conf.py, its own lines come as well
+        assert done.stderr.strip().splitlines() == told[:1]
+
+
+@pytest.mark.skipif(find_spec("sentry_sdk") is not None, reason="sentry-sdk is installed")
+def test_a_sentry_address_without_its_package_is_refused(tmp_path: Path) -> None:
+    done = start([PYTHON, "manage.py", "check"], tmp_path, SENTRY_DSN="https://key@sentry.example.com/1")
+    assert done.returncode != 0
+    assert done.stderr.startswith("voronka: SENTRY_DSN: ")
+    assert "pip install sentry-sdk" in done.stderr
+
+
+def test_the_first_start_makes_its_own_keys(tmp_path: Path) -> None:
+    show = "from django.conf import settings as s; print(s.SECRET_KEY); print(*s.FIELD_ENCRYPTION_KEYS)"
+    first = start([PYTHON, "-c", show], tmp_path)
+    assert first.stderr == ""
+    assert start([PYTHON, "-c", show], tmp_path).stdout == first.stdout
+    for name in ("secret_key", "field_encryption_key"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_only_manage_py_reads_what_the_last_run_chose(tmp_path: Path) -> None:
+    (tmp_path / "run.env").write_text("PORT=8123\n")
+    show = "from django.conf import settings; print(settings.PORT)"
+    assert start([PYTHON, "-c", show], tmp_path).stdout.strip() == "8000"
+    assert start([PYTHON, "manage.py", "shell", "-v", "0", "-c", show], tmp_path).stdout.strip() == "8123"
+    assert start([PYTHON, "manage.py", "shell", "-v", "0", "-c", show], tmp_path, PORT="8124").stdout.strip() == "8124"
