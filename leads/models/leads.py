@@ -71,6 +71,9 @@ class Lead(models.Model):
     push_state = models.CharField(
         _("sent to amoCRM"), max_length=10, choices=PushState.choices, default=PushState.NONE
     )
+    push_pipeline_id = models.BigIntegerField(
+        _("pipeline to send to"), null=True, blank=True, help_text=_("Empty: the account's main pipeline.")
+    )
     created_at = models.DateTimeField(_("met"), auto_now_add=True)
 
     # The match
