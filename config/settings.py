@@ -7,6 +7,7 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
 
+import django_stubs_ext
 from cryptography.fernet import Fernet
 from django.core.management.utils import get_random_secret_key
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,8 @@ from config import csp, databases, embedded_broker, environment, keys, logs, sch
 from config.env import EnvError, stop
 from config.environment import BASE_DIR as BASE_DIR
 from config.unfold import UNFOLD as UNFOLD
+
+django_stubs_ext.monkeypatch()  # Paginator[Lead] and the like at run time, as the type checker sees them
 
 try:
     environment.read_env_file()

@@ -1,0 +1,75 @@
+"""A delivery that failed for its own sake: three tries alone, the last one deal by deal, then it ends as an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from integrations.amocrm.client import AmoCRMClient
+from integrations.amocrm.errors import AmoCRMError, ConditionError
+from integrations.drain.applying import apply_batch, write_outcomes
+from integrations.drain.deliveries import Delivery
+from integrations.drain.lease import Lease, LeaseLost
+from integrations.drain.reading import deals_to_read, read
+from integrations.models import ProcessingStatus, WebhookLog
+from leads.models import UserAccount
+
+TRIES_ALONE = 3
+PAUSES = (timedelta(seconds=1), timedelta(seconds=5))
+
+
+def fail_alone(client: AmoCRMClient, lease: Lease, delivery: Delivery, error: Exception) -> None:
+    """Count a failed try; after the last one, save what can be saved of the delivery and end it."""
+    tries = delivery.log.attempts + 1
+    if tries < TRIES_ALONE:
+        lease.hold()
+        WebhookLog.objects.filter(pk=delivery.log.pk).update(
+            attempts=tries, next_attempt_at=timezone.now() + PAUSES[tries - 1], error_message=in_words(error)
+        )
+        return
+    _end(client, lease, delivery, error)
+
+
+def _end(client: AmoCRMClient, lease: Lease, delivery: Delivery, error: Exception) -> None:
+    account = delivery.log.user_account
+    deal_ids = list(dict.fromkeys(news.snapshot.deal_id for news in delivery.parsed.deals))
+    failures = _deal_by_deal(client, lease, delivery, deal_ids) if len(deal_ids) > 1 else [in_words(error)]
+    is_partial = 0 < len(failures) < len(deal_ids)
+    delivery.status = ProcessingStatus.PARTIAL if is_partial else ProcessingStatus.ERROR
+    if not failures:
+        delivery.status = ProcessingStatus.SUCCESS
+    delivery.notes.extend(failures)
+    _write(account, lease, delivery)
+
+
+def _deal_by_deal(client: AmoCRMClient, lease: Lease, delivery: Delivery, deal_ids: Sequence[int]) -> list[str]:
+    """Apply each deal of the delivery by itself. What went wrong, deal by deal."""
+    account = delivery.log.user_account
+    failures: list[str] = []
+    for deal_id in deal_ids:
+        only = tuple(news for news in delivery.parsed.deals if news.snapshot.deal_id == deal_id)
+        part = Delivery(delivery.log, replace(delivery.parsed, deals=only))
+        try:
+            lease.hold()
+            apply_batch(account, [part], read(client, account, deals_to_read(account, [part])), lease, timezone.now())
+        except (ConditionError, LeaseLost, OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # the other deals of the delivery are not to blame
+            failures.append(f"Deal {deal_id}: {in_words(error)}")
+    return failures
+
+
+def _write(account: UserAccount, lease: Lease, delivery: Delivery) -> None:
+    lease.hold()
+    write_outcomes(account, [delivery], timezone.now())
+
+
+def in_words(error: Exception) -> str:
+    """For the admin who will read it: amoCRM's refusals speak for themselves, our own faults name their kind."""
+    if isinstance(error, AmoCRMError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"[:1000]

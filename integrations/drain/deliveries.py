@@ -1,0 +1,95 @@
+"""The waiting deliveries of an account: what is due, read and understood."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from integrations.amocrm.payloads import DealNews, ParsedDelivery, parse_delivery
+from integrations.models import AmoCRMConnection, ProcessingStatus, WebhookLog
+from leads.news import Evidence
+
+BATCH_ROWS = 250
+# A few bodies of 10 MB each must not fill the memory of a worker.
+BATCH_BYTES = 20 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A row of the queue, what it says, and what has become of it so far."""
+
+    log: WebhookLog
+    parsed: ParsedDelivery
+    status: ProcessingStatus = ProcessingStatus.SUCCESS
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_applicable(self) -> bool:
+        return self.status is ProcessingStatus.SUCCESS
+
+
+def waiting(account_id: uuid.UUID, now: datetime) -> QuerySet[WebhookLog]:
+    """Deliveries that may be taken now, oldest first."""
+    due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now)
+    return WebhookLog.objects.filter(
+        due, user_account_id=account_id, processing_status=ProcessingStatus.RECEIVED
+    ).order_by("id")
+
+
+def next_batch(connection: AmoCRMConnection, now: datetime) -> list[Delivery]:
+    """The next deliveries to work on together. One that has failed before comes alone."""
+    batch: list[Delivery] = []
+    size = 0
+    for log in waiting(connection.user_account_id, now)[:BATCH_ROWS].iterator(chunk_size=50):
+        size += len(log.raw_body)
+        if batch and (log.attempts or size > BATCH_BYTES):
+            break
+        batch.append(understand(log, connection))
+        if log.attempts:
+            break
+    return batch
+
+
+def understand(log: WebhookLog, connection: AmoCRMConnection) -> Delivery:
+    """Parse a delivery and decide whether there is anything in it to apply."""
+    parsed = parse_delivery(bytes(log.raw_body), log.content_type)
+    delivery = Delivery(log, replace(parsed, deals=tuple(_traced(news, log) for news in parsed.deals)))
+    delivery.notes.extend(parsed.problems)
+    stranger = _stranger(parsed, connection)
+    if stranger:
+        delivery.status = ProcessingStatus.ERROR
+        delivery.notes.insert(0, stranger)
+    elif not parsed.deals and not parsed.contacts:
+        delivery.status = ProcessingStatus.IGNORED
+        delivery.notes.insert(0, "Nothing about deals or their contacts.")
+    return delivery
+
+
+def _traced(news: DealNews, log: WebhookLog) -> DealNews:
+    return replace(
+        news, snapshot=replace(news.snapshot, evidence=Evidence(delivery_id=log.pk, action=news.action.value))
+    )
+
+
+def _stranger(parsed: ParsedDelivery, connection: AmoCRMConnection) -> str:
+    """Why the delivery is not of this connection's amoCRM account; empty when it is or does not say."""
+    ours = connection.amocrm_account_id
+    if parsed.account_id is not None and ours is not None:
+        if parsed.account_id == ours:
+            return ""
+        return (
+            f"The delivery is of amoCRM account {parsed.account_id}, but this account is connected to {ours}. "
+            "Nothing was applied. Remove this hook's address there, or connect that account."
+        )
+    if parsed.account_id is None and parsed.subdomain and connection.subdomain:
+        if parsed.subdomain != connection.subdomain.lower():
+            return (
+                f"The delivery is of “{parsed.subdomain}”, but this account is connected to “{connection.subdomain}”. "
+                "Nothing was applied."
+            )
+    return ""
+
+

@@ -1,0 +1,182 @@
+"""The drain: works an account's backlog off, batch by batch, under the connection's lease."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from integrations.amocrm.client import AmoCRMClient
+from integrations.amocrm.errors import ConditionError, Outage, RequestError
+from integrations.connecting.problems import clear_problem, note_problem
+from integrations.drain.alone import fail_alone
+from integrations.drain.applying import apply_batch
+from integrations.drain.deliveries import BATCH_ROWS, Delivery, next_batch, waiting
+from integrations.drain.lease import Lease, LeaseLost
+from integrations.drain.reading import Readings, deals_to_read, read
+from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
+
+logger = logging.getLogger(__name__)
+
+# One account does not keep a worker's thread longer than this while others wait: it rings again and queues up.
+TURN_SECONDS = 20
+# A burst is let arrive before it is read: one request serves 250 deals as well as one. A lone delivery waits for a
+# quiet quarter of a second, a stream at most two seconds (a delivery must be applied within five).
+QUIET = timedelta(seconds=0.25)
+GATHER_AT_MOST = timedelta(seconds=2)
+
+
+def drain(account_id: uuid.UUID, *, ring_again: Callable[[float], None]) -> None:
+    """Work off what waits. Returns when nothing is due, or the connection has to wait, or the turn is over.
+
+    :param ring_again: called with seconds after which the account wants to be drained again.
+    """
+    turn_ends = time.monotonic() + TURN_SECONDS
+    while waiting(account_id, timezone.now()).exists():
+        connection = AmoCRMConnection.objects.filter(user_account_id=account_id).first()
+        if connection is None or connection.state == ConnectionState.RECONNECT_NEEDED:
+            return  # the backlog is kept until the account is connected
+        if connection.state == ConnectionState.DISCONNECTED:
+            _ignore_backlog(account_id)
+            return
+        pause = _seconds_to_wait(connection)
+        if pause > 0:
+            ring_again(pause)
+            return
+        lease = Lease.take(connection.pk)
+        if lease is None:
+            return  # whoever has the lease looks again after giving it back
+        try:
+            is_clear = _work(connection, lease, turn_ends)
+        except LeaseLost:
+            logger.warning("drain_lease_lost", extra={"account": str(account_id)})
+            return
+        finally:
+            lease.release()
+        if not is_clear or time.monotonic() > turn_ends:
+            connection.refresh_from_db(fields=["next_attempt_at"])
+            ring_again(_seconds_to_wait(connection))
+            return
+    _ring_for_retries(account_id, ring_again)
+
+
+def _seconds_to_wait(connection: AmoCRMConnection) -> float:
+    if connection.next_attempt_at is None:
+        return 0.0
+    return max(0.0, (connection.next_attempt_at - timezone.now()).total_seconds())
+
+
+def _ring_for_retries(account_id: uuid.UUID, ring_again: Callable[[float], None]) -> None:
+    """A delivery that failed for its own sake waits for its next try."""
+    received = WebhookLog.objects.filter(
+        user_account_id=account_id, processing_status=ProcessingStatus.RECEIVED, next_attempt_at__isnull=False
+    )
+    soonest = received.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
+    if soonest is not None:
+        ring_again(max(0.1, (soonest - timezone.now()).total_seconds()))
+
+
+def _ignore_backlog(account_id: uuid.UUID) -> None:
+    now = timezone.now()
+    waiting(account_id, now + timedelta(days=365)).update(
+        processing_status=ProcessingStatus.IGNORED,
+        processed_at=now,
+        error_message="Arrived after the account was disconnected from amoCRM. Connect it and replay to apply it.",
+    )
+
+
+def _work(connection: AmoCRMConnection, lease: Lease, turn_ends: float) -> bool:
+    """Batches until nothing is due (True), or a condition of the connection stops the work (False)."""
+    client = AmoCRMClient(connection)
+    try:
+        if connection.problem_code == Problem.BLOCKED:
+            client.account()  # one careful question before the backlog is let loose
+        while time.monotonic() < turn_ends:
+            _gather(connection.user_account_id)
+            lease.hold()
+            batch = next_batch(connection, timezone.now())
+            if not batch:
+                return True
+            _work_batch(connection, client, lease, batch)
+            if connection.problem_code:
+                clear_problem(connection)
+    except ConditionError as error:
+        logger.warning("drain_waits", extra={"account": str(connection.user_account_id), "problem": error.problem})
+        note_problem(connection, error)
+        return False
+    return True
+
+
+def _gather(account_id: uuid.UUID) -> None:
+    """Wait while a burst is still arriving, so that it is read in few requests."""
+    while True:
+        due = waiting(account_id, timezone.now()).filter(attempts=0)
+        arrived = list(due.values_list("received_at", flat=True)[:BATCH_ROWS])
+        now = timezone.now()
+        is_full = len(arrived) >= BATCH_ROWS
+        if not arrived or is_full or now - arrived[-1] > QUIET or now - arrived[0] > GATHER_AT_MOST:
+            return
+        time.sleep(QUIET.total_seconds() / 5)
+
+
+def _work_batch(connection: AmoCRMConnection, client: AmoCRMClient, lease: Lease, batch: Sequence[Delivery]) -> None:
+    """Read what the batch needs, and apply it. A request that amoCRM refuses is halved until the refused one is alone."""
+    account = connection.user_account
+    lease.hold()
+    try:
+        readings = read(client, account, deals_to_read(account, [one for one in batch if one.is_applicable]))
+    except (RequestError, Outage) as error:
+        if isinstance(error, Outage) and not _is_for_its_own_sake(connection, client):
+            raise
+        if len(batch) == 1:
+            fail_alone(client, lease, batch[0], error)
+            return
+        middle = len(batch) // 2
+        _work_batch(connection, client, lease, batch[:middle])
+        _work_batch(connection, client, lease, batch[middle:])
+        return
+    _apply(connection, client, lease, batch, readings)
+
+
+def _is_for_its_own_sake(connection: AmoCRMConnection, client: AmoCRMClient) -> bool:
+    """After a third failure in a row: amoCRM answers, only not to this request."""
+    if connection.failures < 2:
+        return False
+    try:
+        client.first_page("leads")
+        client.first_page("contacts")
+    except ConditionError:
+        return False
+    return True
+
+
+def _apply(
+    connection: AmoCRMConnection, client: AmoCRMClient, lease: Lease, batch: Sequence[Delivery], readings: Readings
+) -> None:
+    """Apply together; where that fails for the sake of some delivery, one by one with what was read (law 5)."""
+    try:
+        lease.hold()
+        apply_batch(connection.user_account, batch, readings, lease, timezone.now())
+    except (LeaseLost, OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # whatever it is, one delivery's trouble must not stop the others
+        _log_failure(connection, batch, error)
+        if len(batch) == 1:
+            fail_alone(client, lease, batch[0], error)
+            return
+        for delivery in batch:
+            _apply(connection, client, lease, [delivery], readings)
+
+
+def _log_failure(connection: AmoCRMConnection, batch: Sequence[Delivery], error: Exception) -> None:
+    deliveries = [delivery.log.pk for delivery in batch][:10]
+    logger.error(
+        "deliveries_failed",
+        extra={"account": str(connection.user_account_id), "deliveries": deliveries},
+        exc_info=error,
+    )

@@ -1,0 +1,131 @@
+"""What the deliveries do not say enough about, and reading it from amoCRM: a batch per request (law 10)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from integrations.amocrm.client import AmoCRMClient
+from integrations.amocrm.payloads import DealNews
+from integrations.drain.deliveries import Delivery
+from leads.models import Lead, UserAccount
+from leads.news import WON_STATUS_ID, ContactSnapshot, DealAction, DealSnapshot
+from leads.phones import normalise_phone
+
+
+@dataclass(slots=True)
+class Readings:
+    """What amoCRM answered. `asked` without an entry in `deals`: reads as 204, merged or gone."""
+
+    asked: set[int] = field(default_factory=set)
+    deals: dict[int, DealSnapshot] = field(default_factory=dict)
+    contacts: dict[int, ContactSnapshot] = field(default_factory=dict)
+
+    def is_gone(self, deal_id: int) -> bool:
+        return deal_id in self.asked and deal_id not in self.deals
+
+
+def news_by_deal(deliveries: Iterable[Delivery]) -> dict[int, list[DealNews]]:
+    """All that the batch tells, deal by deal: what is read, is read once for all of it."""
+    told: dict[int, list[DealNews]] = defaultdict(list)
+    for delivery in deliveries:
+        for news in delivery.parsed.deals:
+            told[news.snapshot.deal_id].append(news)
+    return told
+
+
+def deals_to_read(account: UserAccount, deliveries: Sequence[Delivery]) -> list[int]:
+    """The deals that the deliveries name and do not say enough about."""
+    told = news_by_deal(deliveries)
+    known = {
+        lead.amocrm_lead_id: lead for lead in Lead.objects.filter(user_account=account, amocrm_lead_id__in=list(told))
+    }
+    wanted = [deal_id for deal_id, news in told.items() if needs_reading(news, known.get(deal_id))]
+    return wanted + _deals_without_contact(account, deliveries, set(wanted))
+
+
+def needs_reading(news: Sequence[DealNews], lead: Lead | None) -> bool:
+    """Whether the CRM itself has to be asked about a deal, given what was told and what is stored."""
+    if lead is None:
+        return any(item.action is not DealAction.DELETED for item in news)
+    if any(_says_too_little(item) for item in news):
+        return not (lead.is_deleted and all(item.action is DealAction.DELETED for item in news))
+    if lead.is_deleted:
+        return True
+    newest = max(item.snapshot.updated_at for item in news if item.snapshot.updated_at is not None)
+    if lead.read_updated_at is not None and newest <= lead.read_updated_at and not _contradicts(news, lead):
+        return False
+    touches_money = lead.current_status_id == WON_STATUS_ID or any(item.snapshot.is_won for item in news)
+    return touches_money or not (lead.contact_phones or lead.amocrm_contact_id) or _contradicts(news, lead)
+
+
+def _says_too_little(item: DealNews) -> bool:
+    if item.action in (DealAction.DELETED, DealAction.MENTIONED):
+        return True
+    snapshot = item.snapshot
+    return snapshot.updated_at is None or snapshot.status_id is None or snapshot.pipeline_id is None
+
+
+def _contradicts(news: Sequence[DealNews], lead: Lead) -> bool:
+    """Within one second of amoCRM's clock two different states were told: only the CRM knows which is the present."""
+    newest = max((item.snapshot.updated_at for item in news if item.snapshot.updated_at), default=None)
+    if lead.amocrm_updated_at and newest and newest < lead.amocrm_updated_at:
+        return False
+    states = {
+        (item.snapshot.pipeline_id, item.snapshot.status_id, item.snapshot.price)
+        for item in news
+        if item.snapshot.updated_at == newest
+    }
+    if lead.amocrm_updated_at == newest and not lead.is_stage_confirmed:
+        states.add((lead.current_pipeline_id, lead.current_status_id, lead.price))
+    return len({state[:2] for state in states}) > 1 or len({state[2] for state in states} - {None}) > 1
+
+
+def _deals_without_contact(account: UserAccount, deliveries: Sequence[Delivery], already: set[int]) -> list[int]:
+    """Known deals that a contact hook names and whose contact we have not learnt yet."""
+    linked = {
+        deal_id
+        for delivery in deliveries
+        for news in delivery.parsed.contacts
+        if news.action != "delete"
+        for deal_id in news.snapshot.deal_ids
+    } - already
+    if not linked:
+        return []
+    lonely = Lead.objects.filter(user_account=account, amocrm_lead_id__in=linked, amocrm_contact_id__isnull=True)
+    return [deal_id for deal_id in lonely.values_list("amocrm_lead_id", flat=True) if deal_id is not None]
+
+
+def read(client: AmoCRMClient, account: UserAccount, deal_ids: Sequence[int]) -> Readings:
+    """Read the deals, then the contacts of those that have none with a phone yet.
+
+    :raises ConditionError: amoCRM is out of reach, blocks, or wants to be reconnected.
+    :raises RequestError: amoCRM refuses this request.
+    """
+    readings = Readings(asked=set(deal_ids))
+    if not deal_ids:
+        return readings
+    readings.deals = client.deals(deal_ids)
+    with_phone = Lead.objects.filter(user_account=account, amocrm_lead_id__in=deal_ids).exclude(contact_phones=[])
+    settled = set(with_phone.values_list("amocrm_lead_id", flat=True))
+    seeking = [deal for deal_id, deal in readings.deals.items() if deal_id not in settled and deal.contact_ids]
+    # The main contact nearly always has the phone; the others are read only where it has not.
+    readings.contacts = _contacts(client, {deal.contact_ids[0] for deal in seeking})
+    others = {
+        contact_id
+        for deal in seeking
+        if not _has_phone(readings.contacts, deal.contact_ids[0], account.phone_region)
+        for contact_id in deal.contact_ids[1:]
+    }
+    readings.contacts |= _contacts(client, others)
+    return readings
+
+
+def _contacts(client: AmoCRMClient, contact_ids: set[int]) -> dict[int, ContactSnapshot]:
+    return client.contacts(sorted(contact_ids)) if contact_ids else {}
+
+
+def _has_phone(contacts: Mapping[int, ContactSnapshot], contact_id: int, region: str) -> bool:
+    contact = contacts.get(contact_id)
+    return contact is not None and any(normalise_phone(phone, region) for phone in contact.phones)

@@ -1,0 +1,33 @@
+"""`webhook_url ACCOUNT [--hook …] [--rotate]`: the signed address to give to amoCRM."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from integrations.intake.rotation import rotate
+from integrations.intake.signature import hook_url
+from integrations.models import Hook
+from leads.models import UserAccount
+
+HOOKS = {"amocrm": Hook.AMOCRM, "traffic": Hook.TRAFFIC, "referral": Hook.REFERRAL}
+
+
+class Command(BaseCommand):
+    help = "Print the signed address of a hook. --rotate makes a new key first: older addresses answer 403 from then on."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("account", help="the account's UUID")
+        parser.add_argument("--hook", choices=sorted(HOOKS), default="amocrm")
+        parser.add_argument("--rotate", action="store_true", help="sign with a new key and retire the old one")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            account = UserAccount.objects.get(pk=uuid.UUID(options["account"]))
+        except (ValueError, UserAccount.DoesNotExist):
+            raise CommandError(f"There is no account {options['account']}. Give the UUID that create_account printed.")
+        if options["rotate"]:
+            account = rotate(account)
+        self.stdout.write(hook_url(account, HOOKS[options["hook"]]))

@@ -1,0 +1,27 @@
+"""What workers do. Each task is a door of a few lines; the work is in the module it calls."""
+
+from __future__ import annotations
+
+import uuid
+
+from celery import shared_task
+
+from integrations.drain.drain import drain
+from integrations.drain.sweep import accounts_in_need
+
+
+@shared_task(name="integrations.drain_account", ignore_result=True)
+def drain_account(account_id: str) -> None:
+    """Work off an account's deliveries. Ringing twice does no harm: the second finds the lease taken."""
+
+    def ring_again(seconds: float) -> None:
+        drain_account.apply_async(args=[account_id], countdown=seconds, retry=False)
+
+    drain(uuid.UUID(account_id), ring_again=ring_again)
+
+
+@shared_task(name="integrations.sweep", ignore_result=True)
+def sweep() -> None:
+    """Wake a drain for every backlog whose bell was not heard (law 1)."""
+    for account_id in accounts_in_need():
+        drain_account.apply_async(args=[str(account_id)], retry=False)

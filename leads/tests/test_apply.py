@@ -1,0 +1,200 @@
+"""Applying news: leads, stages and history as the contract words them."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+
+import pytest
+
+from leads.models import Creative, Direction, Lead, LeadSource, MatchMethod, PipelineStage
+from leads.news import DealSnapshot, Utm
+from leads.qualification import recompute_qualified
+from leads.tests.world import (
+    PIPELINE,
+    account,
+    apply,
+    at,
+    contact,
+    history,
+    read,
+    response,
+    told,
+    whole_state,
+)
+
+pytestmark = pytest.mark.django_db
+
+AIDA = "+77011111111"
+
+
+def test_a_deal_takes_the_row_of_the_response_with_its_contacts_phone() -> None:
+    alfa = account()
+    lead = response(alfa, AIDA, name="Aida")
+    apply(alfa, read(5, 1, 10, contact_ids=(9,), price=Decimal(100)), contact(9, "8 701 111 11 11"))
+    lead.refresh_from_db()
+    assert (lead.amocrm_lead_id, lead.match_method, lead.source) == (5, "phone", "website")
+    assert (lead.price, lead.current_status_id, lead.amocrm_contact_id) == (Decimal(100), 1, 9)
+    assert "contact 9" in lead.match_detail and "one lead had it" in lead.match_detail
+    assert Lead.objects.count() == 1
+
+
+def test_hearsay_of_an_unknown_deal_invents_nothing() -> None:
+    alfa = account()
+    assert apply(alfa, told(5, 1, 10)) == []
+    assert not Lead.objects.exists()
+
+
+def test_a_deal_of_nobody_known_gets_a_row_so_that_the_funnel_is_whole() -> None:
+    alfa = account()
+    apply(alfa, read(5, 1, 10, name="Имплант"))
+    lead = Lead.objects.get()
+    assert (lead.source, lead.match_method, lead.name) == (LeadSource.AMOCRM, "created", "Имплант")
+
+
+def test_a_repeat_purchase_inherits_creative_direction_and_utm() -> None:
+    alfa = account()
+    direction = Direction.objects.create(user_account=alfa, name="Имплантация")
+    creative = Creative.objects.create(user_account=alfa, name="Видео 1", direction=direction)
+    lead = response(alfa, AIDA, creative=creative, direction=direction, own_utm={"campaign": "spring"})
+    apply(alfa, read(5, 1, 10, contact_ids=(9,)), contact(9, AIDA))
+    apply(alfa, read(6, 1, 11, contact_ids=(9,)), contact(9, AIDA))
+    repeat = Lead.objects.get(amocrm_lead_id=6)
+    assert (repeat.match_method, repeat.origin_lead_id) == (MatchMethod.REPEAT, lead.pk)
+    assert (repeat.creative, repeat.direction, repeat.utm_campaign) == (creative, direction, "spring")
+
+
+def test_the_creative_of_a_deal_met_only_in_amocrm_is_found_by_utm_content() -> None:
+    alfa = account()
+    by_ad = Creative.objects.create(user_account=alfa, name="B", external_ad_id="238500")
+    Creative.objects.create(user_account=alfa, name="238500")
+    apply(alfa, read(5, 1, 10, utm=Utm(source="ig", content="238500")))
+    assert Lead.objects.get().creative == by_ad
+
+
+def test_a_phone_that_comes_later_moves_the_deal_into_the_lead_it_belongs_to() -> None:
+    alfa = account()
+    lead = response(alfa, AIDA)
+    apply(alfa, read(5, 1, 10, contact_ids=(9,)))
+    apply(alfa, told(5, 2, 20))
+    assert Lead.objects.count() == 2
+    apply(alfa, contact(9, AIDA))
+    lead.refresh_from_db()
+    assert Lead.objects.count() == 1
+    assert (lead.amocrm_lead_id, lead.current_status_id, lead.match_method) == (5, 2, "phone")
+    assert history(5) == [(None, 1, 10), (1, 2, 20)]
+    assert lead.status_history.count() == 2
+
+
+def test_older_news_fills_the_history_and_leaves_the_present_alone() -> None:
+    alfa = account()
+    apply(alfa, read(5, 3, 30, price=Decimal(300)))
+    apply(alfa, told(5, 2, 20, price=Decimal(200)))
+    lead = Lead.objects.get()
+    assert (lead.current_status_id, lead.price) == (3, Decimal(300))
+    assert history(5) == [(None, 2, 20), (2, 3, 30)]
+
+
+def test_late_news_between_two_equal_ones_brings_the_second_back() -> None:
+    alfa = account()
+    apply(alfa, read(5, 1, 10))
+    apply(alfa, told(5, 1, 30))
+    assert history(5) == [(None, 1, 10)]
+    apply(alfa, told(5, 2, 20))
+    assert history(5) == [(None, 1, 10), (1, 2, 20), (2, 1, 30)]
+
+
+def test_the_deals_own_utm_stand_above_the_responses() -> None:
+    alfa = account()
+    lead = response(alfa, AIDA, own_utm={"source": "site", "campaign": "a"}, utm_source="site", utm_campaign="a")
+    apply(alfa, read(5, 1, 10, contact_ids=(9,)), contact(9, AIDA))
+    lead.refresh_from_db()
+    assert lead.utm_source == "site"
+    apply(alfa, told(5, 1, 20, utm=Utm(source="ig")))
+    lead.refresh_from_db()
+    assert (lead.utm_source, lead.utm_campaign) == ("ig", "")
+
+
+def test_deleted_and_restored() -> None:
+    alfa = account()
+    apply(alfa, read(5, 1, 10))
+    apply(alfa, DealSnapshot(5, is_deleted=True, read_at=at(20)))
+    assert Lead.objects.get().is_deleted
+    apply(alfa, read(5, 1, 30))
+    assert not Lead.objects.get().is_deleted
+
+
+def test_a_lead_is_qualified_once_it_has_stood_in_a_marked_stage_or_was_won() -> None:
+    alfa = account()
+    PipelineStage.objects.create(user_account=alfa, pipeline_id=PIPELINE, status_id=2, is_qualified_stage=True)
+    apply(alfa, read(5, 1, 10), read(6, 1, 10), read(7, 1, 10))
+    apply(alfa, told(5, 2, 20), told(5, 3, 30), told(6, 142, 20), told(6, 1, 30), told(7, 3, 30))
+    assert dict(Lead.objects.values_list("amocrm_lead_id", "is_qualified")) == {5: True, 6: True, 7: False}
+
+
+def test_marking_and_unmarking_a_stage_recomputes_from_history(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+    alfa = account()
+    stage = PipelineStage.objects.create(user_account=alfa, pipeline_id=PIPELINE, status_id=2)
+    apply(alfa, read(5, 1, 10), read(6, 3, 10))
+    apply(alfa, told(5, 2, 20), told(5, 3, 30))
+    stage.is_qualified_stage = True
+    stage.save()
+    with django_assert_num_queries(1):
+        assert recompute_qualified(alfa) == 1
+    assert Lead.objects.get(amocrm_lead_id=5).is_qualified
+    stage.is_qualified_stage = False
+    stage.save()
+    assert recompute_qualified(alfa) == 1
+    assert not Lead.objects.filter(is_qualified=True).exists()
+
+
+def test_another_accounts_leads_are_never_matched() -> None:
+    alfa, beta = account(), account(name="Beta")
+    theirs = response(beta, AIDA)
+    apply(alfa, read(5, 1, 10, contact_ids=(9,)), contact(9, AIDA))
+    theirs.refresh_from_db()
+    assert theirs.amocrm_lead_id is None
+    assert Lead.objects.get(user_account=alfa).match_method == "created"
+
+
+def test_a_batch_costs_the_same_number_of_statements_whatever_its_size(django_assert_max_num_queries) -> None:  # type: ignore[no-untyped-def]
+    alfa = account()
+    apply(alfa, *(read(deal_id, 1, 10) for deal_id in range(1, 101)))
+    with django_assert_max_num_queries(14):
+        apply(alfa, *(told(deal_id, 2, 20) for deal_id in range(1, 101)))
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_any_order_and_repetition_of_the_same_news_gives_the_same_leads_and_history(seed: int) -> None:
+    chance = random.Random(seed)
+    phones = [AIDA, "+77022222222", "+77033333333"]
+    plan: list[tuple[int, int, int, tuple[str, ...]]] = []
+    for deal_id in range(1, 6):
+        known = tuple(chance.sample(phones, chance.randint(0, 2)))
+        plan += [
+            (deal_id, chance.choice([1, 2, 3, 142]), seconds, known)
+            for seconds in chance.sample(range(10, 90), chance.randint(1, 4))
+        ]
+    owned = [(chance.choice(phones), index) for index in range(chance.randint(0, 3))]
+
+    def final(order: list[tuple[int, int, int, tuple[str, ...]]]) -> object:
+        owner = account()
+        for phone, index in owned:
+            response(owner, phone, name=f"response {index}")
+        while order:
+            size = chance.randint(1, 3)
+            batch, order = order[:size], order[size:]
+            apply(
+                owner,
+                *(
+                    read(deal, stage, when, contact_ids=(100 + deal,), price=Decimal(when), read_at=at(when))
+                    for deal, stage, when, _ in batch
+                ),
+                *(contact(100 + deal, *known) for deal, _, _, known in batch),
+            )
+        return whole_state(owner)
+
+    expected = final(list(plan))
+    shuffled = plan + chance.choices(plan, k=4)
+    chance.shuffle(shuffled)
+    assert final(shuffled) == expected

@@ -1,0 +1,56 @@
+"""History is the sequence of stages by time, equal neighbours merged, whatever the order of the tellings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leads.deals.history import Telling, steps_of
+from leads.tests.world import PIPELINE, at
+
+
+def telling(status_id: int, seconds: int, read_at: datetime | None = None) -> Telling:
+    return Telling(at(seconds), PIPELINE, status_id, read_at)
+
+
+def shown(tellings: list[Telling]) -> list[tuple[int | None, int, datetime]]:
+    return [(step.came_from[1] if step.came_from else None, step.status_id, step.changed_at) for step in steps_of(tellings)]
+
+
+def test_the_first_step_comes_from_nowhere_and_each_other_from_the_one_before() -> None:
+    assert shown([telling(1, 0), telling(2, 5), telling(3, 9)]) == [(None, 1, at(0)), (1, 2, at(5)), (2, 3, at(9))]
+
+
+def test_equal_neighbours_are_merged_and_the_earliest_stays() -> None:
+    assert shown([telling(1, 0), telling(1, 5), telling(2, 7), telling(2, 8)]) == [(None, 1, at(0)), (1, 2, at(7))]
+
+
+def test_what_was_merged_away_counts_again_when_late_news_comes_between() -> None:
+    assert shown([telling(1, 0), telling(1, 9), telling(2, 5)]) == [
+        (None, 1, at(0)),
+        (1, 2, at(5)),
+        (2, 1, at(9)),
+    ]
+
+
+def test_a_step_is_confirmed_by_a_reading_anywhere_in_its_run() -> None:
+    steps = steps_of([telling(1, 0), telling(1, 3, read_at=at(4)), telling(2, 5)])
+    assert [step.is_confirmed for step in steps] == [True, False]
+
+
+def test_within_one_second_the_crms_own_word_comes_last() -> None:
+    assert shown([telling(9, 5, read_at=at(6)), telling(1, 5)])[-1][1] == 9
+
+
+@given(
+    st.lists(st.builds(telling, st.integers(1, 3), st.integers(0, 6)), max_size=12),
+    st.randoms(use_true_random=False),
+)
+def test_neither_order_nor_repetition_of_tellings_matters(tellings: list[Telling], random: object) -> None:
+    shuffled = tellings + tellings[: len(tellings) // 2]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert shown(shuffled) == shown(tellings)
+    stages = [step.status_id for step in steps_of(tellings)]
+    assert all(one != other for one, other in zip(stages, stages[1:], strict=False))
