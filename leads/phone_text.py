@@ -48,7 +48,8 @@ _PERSONAL_ID = re.compile(
 )
 # Order numbers, unless they have the eleven digits of a whole phone: «Заказ 87011234567» means to ring.
 _ORDER = re.compile(
-    r"(?:\b(?:заказа?|заявк[аи]|сделк[аи]|сч[её]т|договор|order|invoice|deal|lead)\b[\s:.#№-]*|№\s*)(?<![\d+])(?!(?:\d[ ()-]{0,2}){11})\d[\d-]{0,30}",
+    r"(?:\b(?:заказа?|заявк[аи]|сделк[аи]|сч[её]т|договор|order|invoice|deal|lead)\b[\s:.#№-]*|№\s*)"
+    r"(?<![\d+])(?!(?:\d[ ()-]{0,2}){11})\d[\d-]{6,30}",
     re.IGNORECASE,
 )
 

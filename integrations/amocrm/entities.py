@@ -144,7 +144,7 @@ def account_from_api(data: Mapping[str, Any]) -> AccountFacts:
         account_id=_required_id(data, "account"),
         subdomain=text_of(data.get("subdomain")).lower(),
         name=text_of(data.get("name")),
-        currency=text_of(data.get("currency")).upper(),
+        currency=text_of(data.get("currency")).upper()[:3],
         timezone=text_of(settings.get("timezone")) if isinstance(settings, dict) else "",
         is_api_filter_enabled=filters if isinstance(filters, bool) else None,
     )
@@ -179,7 +179,7 @@ def _stages(pipeline: dict[str, Any]) -> tuple[StageFacts, ...]:
         StageFacts(
             status_id=status_id,
             name=text_of(item.get("name")),
-            color=text_of(item.get("color")),
+            color=text_of(item.get("color"))[:20],
             sort=_number(item.get("sort")),
             type=_number(item.get("type")),
         )
