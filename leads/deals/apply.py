@@ -18,14 +18,14 @@ from leads.deals.facts import lay_contact, lay_deal
 from leads.deals.history import Step
 from leads.deals.placing import Placing
 from leads.deals.record import remember_stages, rewrite_history
-from leads.models import Lead, LeadSource, MatchMethod, UserAccount
+from leads.models import DealPhone, Lead, LeadSource, MatchMethod, UserAccount
 from leads.news import ContactSnapshot, DealSnapshot
 from leads.qualification import is_qualified, qualified_stages
 
 SAVED_COLUMNS = [
     field.attname
     for field in Lead._meta.concrete_fields
-    if not field.primary_key and not field.generated and field.name != "user_account"
+    if not field.primary_key and not field.generated and field.name not in ("user_account", "created_at")
 ]
 
 
@@ -109,8 +109,6 @@ def _lay(
         ids = [contact_id for snapshot in snapshots for contact_id in snapshot.contact_ids]
         linked = dict.fromkeys([lead.amocrm_contact_id, *ids])
         phones_came = lay_contact(lead, [book[i] for i in linked if i in book], account.phone_region)
-        if not lead.name and lead.source == LeadSource.AMOCRM:
-            lead.name = lead.deal_name[:300]
         if lead.pk is None or (phones_came and lead.match_method == MatchMethod.CREATED):
             seeking.append(deal_id)
     return seeking
@@ -134,6 +132,12 @@ def _save_new(placing: Placing) -> None:
     if left:
         Lead.objects.filter(pk__in=left).update(amocrm_lead_id=None)
     Lead.objects.bulk_create([lead for lead in placing.rows.values() if lead.pk is None])
+    phones = [
+        DealPhone(user_account=placing.account, phone_e164=phone, amocrm_lead_id=deal_id)
+        for deal_id in placing.matches
+        for phone in placing.rows[deal_id].contact_phones
+    ]
+    DealPhone.objects.bulk_create(phones, ignore_conflicts=True)
 
 
 def _save(placing: Placing) -> None:

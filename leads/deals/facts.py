@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from leads.models import Lead
+from leads.models import Lead, LeadSource
 from leads.news import ContactSnapshot, DealSnapshot, Utm
 from leads.phones import phones_in
 
@@ -65,18 +65,23 @@ def lay_contact(lead: Lead, contacts: Sequence[ContactSnapshot], region: str) ->
     known = list(had)
     for contact in contacts:
         for typed in contact.phones:
-            for phone in (found.e164 for found in phones_in(typed, region)):
-                if phone not in known:
-                    known.append(phone)
-                    if not lead.phone_e164:
-                        lead.phone, lead.phone_e164 = typed[:255], phone
+            for found in phones_in(typed, region):
+                if found.e164 not in known:
+                    known.append(found.e164)
+                    lead.contact_phone = lead.contact_phone or typed[:255]
     lead.contact_phones = known
-    if contacts and contacts[0].name and not lead.name:
-        lead.name = contacts[0].name[:300]
+    if contacts and contacts[0].name:
+        lead.contact_name = contacts[0].name[:300]
     return bool(known) and not had
 
 
-    return [phone.e164 for phone in phones_in(typed, region)]
+def settle(lead: Lead) -> None:
+    """Columns that follow from others: a row made for a deal shows the deal's client, and every row its UTM."""
+    if lead.source == LeadSource.AMOCRM:
+        lead.name = (lead.contact_name or lead.deal_name)[:300]
+        lead.phone = lead.contact_phone
+        lead.phone_e164 = lead.contact_phones[0] if lead.contact_phones else None
+    settle_utm(lead)
 
 
 def settle_utm(lead: Lead) -> None:

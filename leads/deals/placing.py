@@ -13,15 +13,17 @@ from typing import Any
 from django.db.models import Q
 
 from leads.deals.changes import DealState
-from leads.deals.facts import settle_utm
+from leads.deals.facts import settle
 from leads.deals.matching import DealToMatch, Match, Response, match_deals
-from leads.models import Creative, Lead, LeadSource, MatchMethod, UserAccount
+from leads.models import Creative, DealPhone, Lead, LeadSource, MatchMethod, UserAccount
 from leads.phones import display_phone
 
 # The columns that belong to the deal and move with it, with what an empty row has in them.
 DEAL_COLUMNS: dict[str, Any] = {
     "amocrm_lead_id": None,
     "amocrm_contact_id": None,
+    "contact_name": "",
+    "contact_phone": "",
     "contact_phones": [],
     "deal_name": "",
     "current_pipeline_id": None,
@@ -39,6 +41,8 @@ DEAL_COLUMNS: dict[str, Any] = {
     "read_updated_at": None,
     "matched_at": None,
 }
+# A chain of phones longer than this ties strangers together; what lies beyond is left as it is.
+MAX_ROUNDS = 6
 TIED = (MatchMethod.DEAL_ID, MatchMethod.MANUAL)
 
 
@@ -63,40 +67,49 @@ class Placing:
 
     def place(self, deal_ids: Iterable[int]) -> None:
         """Match these deals (in `rows` already, new ones in unsaved rows of their own) and their neighbours by phone."""
-        wanted = {deal_id: self.rows[deal_id] for deal_id in deal_ids}
-        for lead in wanted.values():
+        wanted = set(deal_ids)
+        for deal_id in wanted:
+            lead = self.rows[deal_id]
             lead.matched_at = lead.matched_at or self.now
-        phones = {phone for lead in wanted.values() for phone in lead.contact_phones}
+        phones = {phone for deal_id in wanted for phone in self.rows[deal_id].contact_phones}
         responses = self._neighbours(phones)
+        related = {deal_id for deal_id, lead in self.rows.items() if phones.intersection(_phones_of(lead))}
         self.matches = match_deals(
-            [_as_deal(deal_id, self.rows[deal_id]) for deal_id in self._questioned(wanted, phones)],
+            [_as_deal(deal_id, self.rows[deal_id]) for deal_id in sorted(wanted | related)],
             [Response(lead.pk, lead.phone_e164 or "", lead.created_at) for lead in responses.values()],
         )
         self._move(responses)
 
     def _neighbours(self, phones: set[str]) -> dict[int, Lead]:
-        """Responses with one of the phones; deals that stand in rows with one of them join `rows`."""
-        if not phones:
-            return {}
+        """Responses that any of these phones leads to; the deals that compete for them join `rows`.
+
+        A deal's client may have several phones, of which another deal shares only one: `phones` grows until nothing
+        new is found, so that the same deals and responses are matched whichever of them came last.
+        """
         responses: dict[int, Lead] = {}
+        seen: set[str] = set()
+        for _round in range(MAX_ROUNDS):
+            fresh = phones - seen
+            if not fresh:
+                break
+            seen |= fresh
+            for lead in self._rows_with(fresh):
+                if lead.source != LeadSource.AMOCRM:
+                    responses[lead.pk] = lead
+                phones.update(_phones_of(lead))
+        return responses
+
+    def _rows_with(self, phones: set[str]) -> list[Lead]:
+        competing = DealPhone.objects.filter(user_account=self.account, phone_e164__in=phones)
+        related = Q(phone_e164__in=phones) | Q(amocrm_lead_id__in=competing.values("amocrm_lead_id"))
         by_pk = {lead.pk: lead for lead in self.rows.values() if lead.pk}
-        for found in Lead.objects.filter(user_account=self.account, phone_e164__in=phones):
-            lead = by_pk.get(found.pk, found)
-            if lead.source != LeadSource.AMOCRM:
-                responses[lead.pk] = lead
+        found = [by_pk.get(lead.pk, lead) for lead in Lead.objects.filter(related, user_account=self.account)]
+        for lead in found:
             deal_id = lead.amocrm_lead_id
             if deal_id is not None and deal_id not in self.rows:
                 self.rows[deal_id] = lead
                 self.before[deal_id] = DealState.of(lead)
-        return responses
-
-    def _questioned(self, wanted: Mapping[int, Lead], phones: set[str]) -> list[int]:
-        neighbours = (
-            deal_id
-            for deal_id, lead in self.rows.items()
-            if lead.phone_e164 in phones or phones.intersection(lead.contact_phones)
-        )
-        return sorted({*wanted, *neighbours})
+        return found
 
     def _move(self, responses: Mapping[int, Lead]) -> None:
         parts: dict[int, dict[str, Any]] = {}
@@ -118,13 +131,7 @@ class Placing:
     def _own_row(self, lead: Lead) -> Lead:
         if lead.source == LeadSource.AMOCRM:
             return lead
-        return Lead(
-            user_account=self.account,
-            source=LeadSource.AMOCRM,
-            name=lead.name,
-            phone=lead.phone,
-            phone_e164=lead.phone_e164,
-        )
+        return Lead(user_account=self.account, source=LeadSource.AMOCRM)
 
     def _leave(self, lead: Lead) -> None:
         if lead.source == LeadSource.AMOCRM:
@@ -147,7 +154,7 @@ class Placing:
             if match.origin_deal_id is not None:
                 _inherit(lead, self.rows[match.origin_deal_id])
         for lead in self.rows.values():
-            settle_utm(lead)
+            settle(lead)
             if lead.source == LeadSource.AMOCRM and lead.creative_id is None:
                 creatives.credit(lead)
 
@@ -158,9 +165,13 @@ def _as_deal(deal_id: int, lead: Lead) -> DealToMatch:
         deal_id,
         born_at=lead.amocrm_created_at or met,
         met_at=met,
-        phones=tuple(lead.contact_phones or ([lead.phone_e164] if lead.phone_e164 else [])),
+        phones=_phones_of(lead),
         tied_to=lead.pk if lead.match_method in TIED else None,
     )
+
+
+def _phones_of(lead: Lead) -> tuple[str, ...]:
+    return tuple(lead.contact_phones) or ((lead.phone_e164,) if lead.phone_e164 else ())
 
 
 def _deal_part(lead: Lead) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 from leads.models.accounts import Membership, Role, User, UserAccount
 from leads.models.ads import Creative, Direction
-from leads.models.leads import Lead, LeadSource, MatchMethod, PushState
+from leads.models.leads import DealPhone, Lead, LeadSource, MatchMethod, PushState
 from leads.models.stages import LeadStatusHistory, PipelineStage, StageNews
 
 __all__ = [
     "Creative",
+    "DealPhone",
     "Direction",
     "Lead",
     "LeadSource",

@@ -89,6 +89,8 @@ class Lead(models.Model):
     # The deal
     amocrm_lead_id = models.BigIntegerField(_("amoCRM deal"), null=True, blank=True)
     amocrm_contact_id = models.BigIntegerField(_("amoCRM contact"), null=True, blank=True)
+    contact_name = models.CharField(_("contact"), max_length=300, blank=True, default="")
+    contact_phone = models.CharField(_("contact's phone as entered"), max_length=255, blank=True, default="")
     contact_phones = models.JSONField(default=list, blank=True, help_text=_("All phones of the deal's contact."))
     deal_name = models.CharField(_("deal name"), max_length=500, blank=True, default="")
     current_pipeline_id = models.BigIntegerField(_("pipeline"), null=True, blank=True)
@@ -139,3 +141,17 @@ class Lead(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.phone or f"#{self.pk}"
+
+
+class DealPhone(models.Model):
+    """Every phone by which a deal's client is known: a contact has several, and each may lead to the response."""
+
+    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="+")
+    phone_e164 = models.CharField(max_length=20)
+    amocrm_lead_id = models.BigIntegerField()
+
+    class Meta:
+        db_table = "amocrm_deal_phones"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user_account", "phone_e164", "amocrm_lead_id"], name="one_phone_per_deal")
+        ]
