@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import EmptyPage, Paginator
@@ -30,7 +31,7 @@ class Pages(PageNumberPagination):
         return positive_number(request, self.page_size_query_param, default=self.page_size, highest=MAX_PAGE_SIZE)
 
     def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+        self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: APIView | None = None
     ) -> list[Any] | None:
         self.request = request
         number = positive_number(request, self.page_query_param, default=1, highest=MAX_PAGE)

@@ -1,0 +1,115 @@
+"""`GET /api/admin/webhook-logs`, `GET …/{id}`, `POST …/{id}/replay`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import BinaryField, IntegerField, QuerySet
+from django.db.models.functions import Length, Substr
+from django_filters.rest_framework.filterset import FilterSet
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from integrations.models import Hook, ProcessingStatus, RoutingDecision, WebhookLog
+from integrations.replay import replay
+from leads.access import account_row, account_rows
+from leads.api.filters import an_id, one_of
+from leads.api.pagination import positive_number
+from leads.api.rows import AccountRows
+
+DEFAULT_LIMIT, MAX_LIMIT = 100, 1_000
+# A thousand bodies of 10 MB would be one answer of 10 GB; a usual delivery has 2 kB.
+LISTED_BYTES = 20_000
+
+
+class WebhookLogSerializer(serializers.ModelSerializer[WebhookLog]):
+    """Keys are column names. `raw_body` as text; in lists its first 20,000 bytes, `raw_body_bytes` is all it has."""
+
+    user_account_id = serializers.UUIDField(read_only=True)
+    raw_body = serializers.SerializerMethodField()
+    raw_body_bytes = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = WebhookLog
+        fields = (
+            *("id", "user_account_id", "source", "received_at", "processing_status", "error_message"),
+            *("lead_id", "pipeline_id", "utm_source", "utm_campaign", "routing_decision", "routing_reason"),
+            *("processed_at", "attempts", "next_attempt_at", "content_type", "request_id"),
+            *("deal_data", "raw_body", "raw_body_bytes"),
+        )
+        read_only_fields = fields
+
+    def get_raw_body(self, delivery: WebhookLog) -> str:
+        shown = delivery.listed_body if hasattr(delivery, "listed_body") else delivery.raw_body
+        return bytes(shown or b"").decode("utf-8", "replace")
+
+
+class WebhookLogsSerializer(serializers.Serializer[Any]):
+    """`count`: how many are in this answer."""
+
+    count = serializers.IntegerField()
+    results = WebhookLogSerializer(many=True)
+
+
+class WebhookLogFilters(FilterSet):
+    status = one_of(ProcessingStatus.choices, field_name="processing_status")
+    routing = one_of(RoutingDecision.choices, field_name="routing_decision")
+    source = one_of(Hook.choices)
+    lead_id = an_id()
+
+    class Meta:
+        model = WebhookLog
+        fields: tuple[str, ...] = ()
+
+
+class ReplayedSerializer(serializers.Serializer[Any]):
+    replayed = serializers.IntegerField()
+
+
+@extend_schema_view(
+    get=extend_schema(
+        summary="Deliveries, the newest first",
+        operation_id="api_admin_webhook_logs",
+        parameters=[OpenApiParameter("limit", int, description=f"{DEFAULT_LIMIT} unless said, at most {MAX_LIMIT}.")],
+        responses=WebhookLogsSerializer,
+    )
+)
+class WebhookLogs(AccountRows[WebhookLog], generics.GenericAPIView[WebhookLog]):
+    queryset = WebhookLog.objects.all()
+    serializer_class = WebhookLogSerializer
+    filterset_class = WebhookLogFilters
+    pagination_class = None
+
+    def get(self, request: Request) -> Response:
+        limit = positive_number(request, "limit", default=DEFAULT_LIMIT, highest=MAX_LIMIT)
+        newest = _measured(self.filter_queryset(self.get_queryset())).order_by("-id")[:limit]
+        listed = newest.defer("raw_body").annotate(
+            listed_body=Substr("raw_body", 1, LISTED_BYTES, output_field=BinaryField())
+        )
+        rows = self.get_serializer(listed, many=True).data
+        return Response({"count": len(rows), "results": rows})
+
+
+@extend_schema_view(get=extend_schema(summary="A delivery, whole", operation_id="api_admin_webhook_log"))
+class OneWebhookLog(AccountRows[WebhookLog], generics.RetrieveAPIView[WebhookLog]):
+    queryset = WebhookLog.objects.all()
+    serializer_class = WebhookLogSerializer
+
+    def get_object(self) -> WebhookLog:
+        delivery = super().get_object()
+        delivery.raw_body_bytes = len(delivery.raw_body)  # type: ignore[attr-defined]
+        return delivery
+
+
+class Replay(APIView):
+    @extend_schema(summary="Put a delivery back into the queue", request=None, responses=ReplayedSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        delivery = account_row(WebhookLog, request, pk)
+        return Response({"replayed": replay(account_rows(WebhookLog, request).filter(pk=delivery.pk))})
+
+
+def _measured(deliveries: QuerySet[WebhookLog]) -> QuerySet[WebhookLog]:
+    return deliveries.annotate(raw_body_bytes=Length("raw_body", output_field=IntegerField()))

@@ -1,0 +1,51 @@
+"""`replay_webhooks [--account] [--from] [--to] [--status]`: put deliveries back into the queue."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from integrations.models import ProcessingStatus, WebhookLog
+from integrations.replay import replay
+from leads.services.commands import account_argument, answer
+
+
+class Command(BaseCommand):
+    help = 'Put deliveries back into the queue. Prints {"replayed": N}.'
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--account", help="The account's UUID; without it, all accounts.")
+        moment = "a day (inclusive, in the account's zone; UTC without --account) or an ISO 8601 moment"
+        parser.add_argument("--from", dest="first", help=f"Received from: {moment}.")
+        parser.add_argument("--to", dest="last", help=f"Received until: {moment}.")
+        parser.add_argument("--status", choices=ProcessingStatus.values, help="Only those that ended so.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        deliveries = WebhookLog.objects.all()
+        zone: Any = UTC
+        if options["account"]:
+            account = account_argument(options["account"])
+            deliveries, zone = deliveries.filter(user_account=account), account.zone
+        if options["first"]:
+            deliveries = deliveries.filter(received_at__gte=_moment(options["first"], zone))
+        if options["last"]:
+            end = _moment(options["last"], zone, days_after=1)
+            deliveries = deliveries.filter(received_at__lt=end)
+        if options["status"]:
+            deliveries = deliveries.filter(processing_status=options["status"])
+        answer(self, {"replayed": replay(deliveries)})
+
+
+def _moment(text: str, zone: ZoneInfo, days_after: int = 0) -> datetime:
+    """A day's midnight (`days_after` days later), or the moment as given. Raises CommandError."""
+    try:
+        if len(text) == len("2026-03-31"):
+            day = date.fromisoformat(text) + timedelta(days=days_after)
+            return datetime.combine(day, time.min, tzinfo=zone)
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise CommandError(f"“{text}” is no day or time. Use 2026-03-31 or 2026-03-31T10:00:00+05:00.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)

@@ -1,0 +1,58 @@
+"""`GET|POST /directions`, `/creatives`, `GET|PATCH …/{id}`."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import generics, serializers
+
+from leads.api.rows import AccountRowId, AccountRows, AccountRowSerializer, RowInPart
+from leads.models import Creative, Direction
+
+
+class DirectionSerializer(AccountRowSerializer[Direction]):
+    class Meta:
+        model = Direction
+        fields = ("id", "user_account_id", "name", "created_at")
+        read_only_fields = ("created_at",)
+
+    user_account_id = serializers.UUIDField(read_only=True)
+
+
+class CreativeSerializer(AccountRowSerializer[Creative]):
+    class Meta:
+        model = Creative
+        fields = ("id", "user_account_id", "name", "direction_id", "external_ad_id", "created_at")
+        read_only_fields = ("created_at",)
+
+    taken = _("Another creative has this external_ad_id already.")
+    user_account_id = serializers.UUIDField(read_only=True)
+    direction_id = AccountRowId(Direction, required=False, allow_null=True)
+    external_ad_id = serializers.CharField(max_length=200, required=False, allow_blank=True, allow_null=True)
+
+    def validate_external_ad_id(self, value: str | None) -> str:
+        return value or ""
+
+
+@extend_schema_view(get=extend_schema(summary="Directions"), post=extend_schema(summary="Add a direction"))
+class Directions(AccountRows[Direction], generics.ListCreateAPIView[Direction]):
+    queryset = Direction.objects.all()
+    serializer_class = DirectionSerializer
+
+
+@extend_schema_view(get=extend_schema(summary="A direction"), patch=extend_schema(summary="Change a direction"))
+class OneDirection(RowInPart[Direction]):
+    queryset = Direction.objects.all()
+    serializer_class = DirectionSerializer
+
+
+@extend_schema_view(get=extend_schema(summary="Creatives"), post=extend_schema(summary="Add a creative"))
+class Creatives(AccountRows[Creative], generics.ListCreateAPIView[Creative]):
+    queryset = Creative.objects.all()
+    serializer_class = CreativeSerializer
+
+
+@extend_schema_view(get=extend_schema(summary="A creative"), patch=extend_schema(summary="Change a creative"))
+class OneCreative(RowInPart[Creative]):
+    queryset = Creative.objects.all()
+    serializer_class = CreativeSerializer

@@ -1,0 +1,70 @@
+"""Filters of lists. A value that cannot be meant is 400 and names what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+import django_filters
+from django import forms
+from django.db.models import Q
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+MAX_ID = 2**63 - 1
+
+_FLAGS = {"1": True, "true": True, "0": False, "false": False}
+
+
+def _allowed(values: Iterable[str]) -> dict[str, Any]:
+    names = ", ".join(values)
+    message = format_lazy(_("“%(value)s” is not possible here. Use one of: {names}."), names=names)
+    return {"invalid_choice": message}
+
+
+def one_of(choices: list[tuple[str, Any]], **extra: Any) -> django_filters.ChoiceFilter:
+    """One of the values of a TextChoices."""
+    messages = _allowed(value for value, _label in choices)
+    return django_filters.ChoiceFilter(choices=choices, error_messages=messages, empty_label=None, **extra)
+
+
+def flag(**extra: Any) -> django_filters.TypedChoiceFilter:
+    """`1`, `true`, `0` or `false`."""
+    choices = [(value, value) for value in _FLAGS]
+    return django_filters.TypedChoiceFilter(
+        choices=choices, coerce=_FLAGS.get, error_messages=_allowed(_FLAGS), **extra
+    )
+
+
+class _WholeNumber(django_filters.NumberFilter):
+    field_class: type[forms.Field] = forms.IntegerField  # type: ignore[assignment]  # ids are no decimals
+
+    def get_max_validator(self) -> None:
+        return None  # the field's own max_value is the database's
+
+
+def an_id(**extra: Any) -> Any:
+    """A whole number that may be an id."""
+    message = {"invalid": _("Use a whole number.")}
+    return cast("Any", _WholeNumber)(min_value=0, max_value=MAX_ID, error_messages=message, **extra)
+
+
+def ordering(*columns: str) -> Any:
+    """Columns separated by commas, `-` for the other way round."""
+    names = [name for column in columns for name in (column, f"-{column}")]
+    return cast("Any", _Ordering)(fields=[(column, column) for column in columns], error_messages=_allowed(names))
+
+
+class _Ordering(django_filters.OrderingFilter):
+    def filter(self, qs: Any, value: Any) -> Any:
+        # The id breaks ties, so that pages never overlap.
+        return qs.order_by(*value, "-id") if value else qs
+
+
+def any_case(column: str, text: str) -> Q:
+    """Rows with `text` in the column, whatever the case. SQLite knows case only of Latin letters."""
+    spellings = {text, text.lower(), text.upper(), text.capitalize(), text.title()}
+    found = Q()
+    for spelling in spellings:
+        found |= Q(**{f"{column}__icontains": spelling})
+    return found

@@ -1,0 +1,77 @@
+"""Views and fields about one model's rows in the caller's account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from django.db import IntegrityError, models, transaction
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from rest_framework import generics, serializers
+
+from leads.access import account_of, account_row, account_rows
+from leads.api.errors import Conflict
+
+M = TypeVar("M", bound=models.Model)
+
+
+class AccountRows(generics.GenericAPIView[M]):
+    """Base of views of `queryset.model`: lists and single rows begin with the account (law 8)."""
+
+    def get_queryset(self) -> models.QuerySet[M]:
+        if getattr(self, "swagger_fake_view", False):  # the schema is made without a caller
+            return super().get_queryset().none()
+        return account_rows(self._model(), self.request)
+
+    def get_object(self) -> M:
+        return account_row(self._model(), self.request, self.kwargs["pk"])
+
+    def _model(self) -> type[M]:
+        return super().get_queryset().model
+
+
+class RowInPart(AccountRows[M], generics.RetrieveUpdateAPIView[M]):
+    """One row, read and changed in part; nobody sends it whole."""
+
+    http_method_names = ["get", "patch", "head", "options"]
+
+
+class AccountRowId(serializers.IntegerField):
+    """The id of a row of the caller's account, in a body. Another account's is refused like one that never was."""
+
+    def __init__(self, model: type[models.Model], **extra: Any) -> None:
+        super().__init__(min_value=1, max_value=2**63 - 1, **extra)
+        self.model = model
+
+    def to_internal_value(self, data: Any) -> int:
+        pk = super().to_internal_value(data)
+        if not account_rows(self.model, self.context["request"]).filter(pk=pk).exists():
+            what = self.model._meta.verbose_name
+            raise serializers.ValidationError(_("There is no %(what)s %(id)s.") % {"what": what, "id": pk})
+        return pk
+
+
+class AccountRowSerializer(serializers.ModelSerializer[M]):
+    """Rows that people keep by hand. What the account has already, by its constraints, is 409 with `taken`."""
+
+    taken: str | Promise = _("This is already taken.")
+
+    def create(self, validated_data: dict[str, Any]) -> M:
+        with conflict(self.taken):
+            return super().create(validated_data | {"user_account": account_of(self.context["request"])})
+
+    def update(self, instance: M, validated_data: dict[str, Any]) -> M:
+        with conflict(self.taken):
+            return super().update(instance, validated_data)
+
+
+@contextmanager
+def conflict(detail: str | Promise) -> Iterator[None]:
+    """Turns the database's refusal of a second such row into a 409."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise Conflict(str(detail)) from error
