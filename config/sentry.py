@@ -1,4 +1,4 @@
-"""Errors to Sentry, where a DSN says so. The package is not among the requirements: most installations have no Sentry."""
+"""Errors to Sentry, where a DSN says so. The package is no requirement: most installations have no Sentry."""
 
 from __future__ import annotations
 

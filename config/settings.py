@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from importlib.util import find_spec
 from typing import Any
 
 import django_stubs_ext
@@ -183,18 +182,6 @@ REST_FRAMEWORK: dict[str, Any] = {
     "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-# TODO: temporary, until all three modules are there; Django's own run meanwhile.
-for _setting, _module in (
-    ("DEFAULT_PERMISSION_CLASSES", "leads.access"),
-    ("DEFAULT_PAGINATION_CLASS", "leads.api.pagination"),
-    ("EXCEPTION_HANDLER", "leads.api.errors"),
-):
-    try:
-        _found = find_spec(_module)
-    except ModuleNotFoundError:
-        _found = None
-    if _found is None:
-        del REST_FRAMEWORK[_setting]
 SPECTACULAR_SETTINGS = {
     "TITLE": "Voronka",
     "VERSION": "1",

@@ -1,0 +1,94 @@
+"""Other people's admin pages in our theme, for those who run the installation: schedule, groups, tokens, sign-ins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axes.admin import AccessAttemptAdmin, AccessFailureLogAdmin, AccessLogAdmin
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django_celery_beat import admin as beat_admin
+from django_celery_beat import models as beat
+from rest_framework.authtoken.admin import TokenAdmin
+from rest_framework.authtoken.models import TokenProxy
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from leads.admin.base import SuperuserOnly
+
+_SCHEDULES = (beat.IntervalSchedule, beat.CrontabSchedule, beat.SolarSchedule, beat.ClockedSchedule)
+_SIGN_INS: tuple[tuple[Any, Any], ...] = (
+    (AccessAttempt, AccessAttemptAdmin),
+    (AccessFailureLog, AccessFailureLogAdmin),
+    (AccessLog, AccessLogAdmin),
+)
+
+admin.site.unregister([Group, TokenProxy, beat.PeriodicTask, *_SCHEDULES, *(model for model, _page in _SIGN_INS)])
+
+
+@admin.register(Group)
+class ThemedGroupAdmin(SuperuserOnly, GroupAdmin, ModelAdmin):
+    pass
+
+
+@admin.register(TokenProxy)
+class ThemedTokenAdmin(SuperuserOnly, TokenAdmin, ModelAdmin):
+    """A token is a password: shown once, when it is made."""
+
+    list_display = ("user", "shown_key", "created")
+
+    @admin.display(description=_("key"))
+    def shown_key(self, token: TokenProxy) -> str:
+        return f"{token.key[:4]}…"
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            text = _("The token of %(user)s is %(key)s. It is not shown again.")
+            self.message_user(request, text % {"user": obj.user, "key": obj.key}, messages.WARNING)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """The log of actions would keep the key, which is how a token prints itself."""
+        return None
+
+    log_change = log_addition
+
+
+class TaskSelect(UnfoldAdminSelectWidget, beat_admin.TaskSelectWidget):
+    pass
+
+
+class ThemedTaskForm(beat_admin.PeriodicTaskForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["task"].widget = UnfoldAdminTextInputWidget()
+        self.fields["regtask"].widget = TaskSelect()
+
+
+@admin.register(beat.PeriodicTask)
+class ThemedTaskAdmin(SuperuserOnly, beat_admin.PeriodicTaskAdmin, ModelAdmin):
+    form = ThemedTaskForm
+    date_hierarchy = None
+
+
+class ThemedTaskInline(SuperuserOnly, beat_admin.PeriodicTaskInline, TabularInline):
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(*_SCHEDULES)
+class ThemedScheduleAdmin(SuperuserOnly, ModelAdmin):
+    inlines = (ThemedTaskInline,)
+
+
+def _register_sign_ins() -> None:
+    for model, page in _SIGN_INS:
+        themed = type(f"Themed{page.__name__}", (SuperuserOnly, page, ModelAdmin), {"date_hierarchy": None})
+        admin.site.register(model, themed)
+
+
+_register_sign_ins()

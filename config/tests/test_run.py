@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from config import environment, run
+from config.env import EnvError
+from config.environment import BASE_DIR
+
+MANAGER = """
+import sys
+from config.leash import LeashedManager
+manager = LeashedManager()
+manager.add_process("sleeper", f"echo $$ > {sys.argv[1]}; exec sleep 100")
+manager.add_process("other", sys.argv[2])
+manager.loop()
+sys.exit(manager.returncode or 1)
+"""
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to pass"
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def start_manager(pid_file: Path, other: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", MANAGER, str(pid_file), other], cwd=BASE_DIR, stdout=subprocess.DEVNULL
+    )
+
+
+def pid_in(file: Path) -> int:
+    wait_until(lambda: file.exists() and file.read_text().strip() != "")
+    return int(file.read_text())
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_no_process_outlives_the_run(tmp_path: Path, number: int) -> None:
+    manager = start_manager(tmp_path / "pid", "exec sleep 100")
+    sleeper = pid_in(tmp_path / "pid")
+    os.kill(manager.pid, number)
+    assert manager.wait(timeout=20) != 0
+    wait_until(lambda: not is_alive(sleeper))
+
+
+def test_when_one_process_ends_all_end_and_it_counts_as_a_failure(tmp_path: Path) -> None:
+    manager = start_manager(tmp_path / "pid", "true")
+    sleeper = pid_in(tmp_path / "pid")
+    assert manager.wait(timeout=20) != 0
+    wait_until(lambda: not is_alive(sleeper))
+
+
+def test_a_run_without_an_amocrm_brings_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "9000")
+    defaults = run.run_defaults()
+    assert defaults["APP_URL"] == "http://localhost:9000"
+    assert defaults["AMOCRM_BASE_URL"] == "http://127.0.0.1:9100"
+    assert defaults["AMOCRM_AUTH_URL"] == "http://127.0.0.1:9100/oauth"
+    assert defaults["TELEGRAM_API_URL"] == "http://127.0.0.1:9100/telegram"
+
+
+def test_a_run_with_an_amocrm_brings_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMOCRM_BASE_URL", "http://127.0.0.1:9999")
+    assert set(run.run_defaults()) == {"PORT", "APP_URL"}
+    assert run.sandbox_port(environment.read()) is None
+
+
+def test_a_taken_port_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("PORT", str(taken.getsockname()[1]))
+        with pytest.raises(EnvError, match="PORT: port .* is taken"):
+            run.check_ports(environment.read())
+
+
+def test_what_a_run_chose_is_its_owners_only(tmp_path: Path) -> None:
+    run.write_run_file(tmp_path / "var" / "run.env", {"PORT": "9000"})
+    run.write_run_file(tmp_path / "var" / "run.env", {"PORT": "9001"})
+    file = tmp_path / "var" / "run.env"
+    assert file.read_text().splitlines()[1:] == ["PORT=9001"]
+    assert file.stat().st_mode & 0o777 == 0o600
