@@ -7,6 +7,7 @@ bank cards), so that the reader in `phones.py` meets nothing but candidates. No 
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from decimal import Decimal
@@ -56,7 +57,7 @@ _ORDER = re.compile(
 
 def plain_text(text: str) -> str:
     """The text with phones spelled plainly and other digits taken out; at most `MAX_LENGTH` characters are read."""
-    text = _plain_characters(_cut(text))
+    text = _plain_characters(html.unescape(_cut(text)))
     text = _WEB_CHAT.sub(lambda m: f"{_BREAK}+{m[1] or m[2]}{_BREAK}", text)
     text = _LINK.sub(_BREAK, text)
     text = _TEL_URI.sub(_tel_uri, text)
@@ -66,7 +67,7 @@ def plain_text(text: str) -> str:
     text = _POINT_ZERO.sub(r"\1", text)
     for no_phone in (_DATE, _CLOCK, _PERSONAL_ID, _CARD, _ORDER):
         text = no_phone.sub(_BREAK, text)
-    return text
+    return text.replace("_", " ")  # not before: addresses are recognised by it
 
 
 def _cut(text: str) -> str:
