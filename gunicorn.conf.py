@@ -1,12 +1,13 @@
-"""How gunicorn serves the product. Settings are read here, in the master, so that a senseless variable ends it at once."""
+"""How gunicorn serves the product. Settings are read in the master, so that a senseless variable ends it at once."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from django.conf import settings  # noqa: E402 - DJANGO_SETTINGS_MODULE first
+from django.conf import settings
 
 bind = f"0.0.0.0:{settings.PORT}"
 # Threads, so that a request that waits for amoCRM (a sync of up to 10 s) leaves the others room for the hooks.
@@ -17,7 +18,8 @@ timeout = 60
 graceful_timeout = 4
 keepalive = 30
 # Heartbeat files of workers: in memory where there is such a place, since a slow disk would look like a hung worker.
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+_memory = Path("/dev/shm")  # noqa: S108
+worker_tmp_dir = str(_memory) if _memory.is_dir() else None
 control_socket_disable = True  # one file for all gunicorns of a user
 logconfig_dict = {
     **settings.LOGGING,

@@ -45,7 +45,7 @@ def last_beat() -> datetime | None:
     return row.last_run_at if row else None
 
 
-class HeartbeatScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-beat has no types
+class HeartbeatScheduler(DatabaseScheduler):
     """django-celery-beat's scheduler, which also says that it lives."""
 
     _next_beat = 0.0

@@ -182,11 +182,11 @@ class Channel(filesystem.Channel):
 
     # --- Messages ---
 
-    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:  # type: ignore[override]
         # By the wall clock, for the order of a folder's listing: a monotonic clock starts anew with the machine.
         name = f"{time.time_ns()}_{uuid.uuid4().hex}.{queue}.msg"
         try:
-            write_whole(self._messages / name, dumps(message))
+            write_whole(self._messages / name, dumps(payload))
         except OSError as error:
             raise ChannelError(f"The message cannot be written: {error}") from error
 

@@ -24,7 +24,7 @@ def die_with_parent(signal_number: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal_number)
 
 
-class LeashedProcess(Process):  # type: ignore[misc]  # honcho has no types
+class LeashedProcess(Process):
     """Honcho runs this in a process of its own, which starts the command: both are on the leash."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -37,7 +37,23 @@ class LeashedProcess(Process):  # type: ignore[misc]  # honcho has no types
         super().run(*args, **kwargs)
 
 
-class LeashedManager(Manager):  # type: ignore[misc]  # honcho has no types
+class LeashedManager(Manager):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._process_ctor = LeashedProcess
+        self._ends_when_started = False
+
+    def terminate(self) -> None:
+        """Ends all. A signal may come while they are just starting and their ids are not known yet: then it waits."""
+        if super()._all_started():
+            super().terminate()
+        else:
+            self._ends_when_started = True
+
+    def _all_started(self) -> bool:
+        # The manager's loop asks this all the time.
+        started = bool(super()._all_started())
+        if started and self._ends_when_started:
+            self._ends_when_started = False
+            super().terminate()
+        return started

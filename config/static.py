@@ -5,7 +5,7 @@ from __future__ import annotations
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class ForgivingManifestStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # has no types
+class ForgivingManifestStorage(CompressedManifestStaticFilesStorage):
     """A file that no collectstatic has seen yet costs its caching, not the page."""
 
     def stored_name(self, name: str) -> str:

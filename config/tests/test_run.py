@@ -85,7 +85,7 @@ def test_a_taken_port_is_said_before_anything_starts(monkeypatch: pytest.MonkeyP
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         monkeypatch.setenv("PORT", str(taken.getsockname()[1]))
-        with pytest.raises(EnvError, match="PORT: port .* is taken"):
+        with pytest.raises(EnvError, match=r"PORT: port .* is taken"):
             run.check_ports(environment.read())
 
 
