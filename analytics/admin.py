@@ -1,0 +1,69 @@
+"""Targetologists and the patterns by which a deal is known to be theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from analytics.models import Targetologist
+from leads.admin.base import AccountForm, AccountScopedAdmin
+from leads.admin.filters import AccountFilter
+
+MAX_PATTERNS = 200
+MAX_PATTERN_LENGTH = 200
+
+
+class PatternsField(forms.CharField):
+    """A list of substrings, one per line."""
+
+    widget = UnfoldAdminTextareaWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(str(item) for item in value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        typed = str(super().to_python(value) or "")
+        # Each once, in the order in which they were written: the first hit wins.
+        patterns = list(dict.fromkeys(line.strip() for line in typed.splitlines() if line.strip()))
+        if len(patterns) > MAX_PATTERNS or any(len(pattern) > MAX_PATTERN_LENGTH for pattern in patterns):
+            raise ValidationError(
+                _("At most %(n)s patterns of %(length)s characters."),
+                params={"n": MAX_PATTERNS, "length": MAX_PATTERN_LENGTH},
+            )
+        return patterns
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.prepare_value(initial) != "\n".join(str(data or "").splitlines())
+
+
+class TargetologistForm(AccountForm):
+    patterns = PatternsField(
+        label=_("UTM patterns"),
+        required=False,
+        help_text=_(
+            "One per line. Substrings, any case, searched in utm_campaign and then in utm_source; targetologists are "
+            "tried in their order, and the first hit wins."
+        ),
+    )
+
+
+@admin.register(Targetologist)
+class TargetologistAdmin(AccountScopedAdmin[Targetologist]):
+    form = TargetologistForm
+    list_display = ("__str__", "shown_patterns", "telegram_chat_id", "position", "user_account")
+    list_select_related = ("user_account",)
+    list_filter = (AccountFilter,)
+    search_fields = ("name",)
+    ordering = ("user_account", "position", "id")
+    fields = ("user_account", "name", "emoji", "patterns", "telegram_chat_id", "position")
+
+    @display(description=_("UTM patterns"))
+    def shown_patterns(self, targetologist: Targetologist) -> str:
+        patterns = [str(pattern) for pattern in targetologist.patterns]
+        return ", ".join(patterns[:8]) + (" …" if len(patterns) > 8 else "")

@@ -1,0 +1,49 @@
+"""Accounts with the addresses of their hooks, for those who may set them up at amoCRM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from integrations.intake.signature import hook_url
+from integrations.models import Hook
+from leads.admin import tenancy
+from leads.admin.accounts import UserAccountAdmin
+from leads.models import Role, UserAccount
+
+_EXPLAINED = {
+    Hook.AMOCRM: _("Stages, price and sales of all deals; routed by UTM. Registered by itself on connecting."),
+    Hook.TRAFFIC: _("For a pipeline of targetologists' deals: no referral conversions."),
+    Hook.REFERRAL: _("For a pipeline of referrals: no targetologists."),
+}
+
+admin.site.unregister(UserAccount)
+
+
+@admin.register(UserAccount)
+class AccountWithHooksAdmin(UserAccountAdmin):
+    readonly_fields = (*UserAccountAdmin.readonly_fields, "hook_addresses")
+
+    class Media:
+        js = ("voronka/copy.js",)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = list(super().get_fieldsets(request, obj))
+        # An address is its own password: whoever has it can deliver. A viewer has no use for it.
+        if obj is not None and tenancy.allows(request, Role.STAFF, obj.pk):
+            text = _("The signature in the address is its password. Show it to nobody who may not deliver.")
+            fieldsets.insert(-1, (_("Hook addresses"), {"fields": ("hook_addresses",), "description": text}))
+        return fieldsets
+
+    @display(description=_("addresses"))
+    def hook_addresses(self, account: UserAccount) -> SafeString:
+        hooks = [
+            {"name": hook.label, "address": hook_url(account, hook), "text": _EXPLAINED[hook]} for hook in Hook
+        ]
+        return SafeString(render_to_string("admin/integrations/hook_addresses.html", {"hooks": hooks}))

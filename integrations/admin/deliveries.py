@@ -1,0 +1,226 @@
+"""The log viewer: every delivery as it arrived, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, MultipleChoicesDropdownFilter
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from integrations.admin.days import ReceivedFilter
+from integrations.admin.delivery_page import body_panel, did, mend_hint
+from integrations.models import ProcessingStatus, RoutingDecision, WebhookLog
+from leads.admin.base import ReadOnlyAdmin
+from leads.admin.filters import AccountFilter
+from leads.admin.looks import EMPTY, badge, cut, duration, lines
+from leads.admin.stage_names import StageNames
+from leads.models import Role
+
+STATUS_BADGES = {
+    ProcessingStatus.RECEIVED: "info",
+    ProcessingStatus.SUCCESS: "success",
+    ProcessingStatus.IGNORED: "",
+    ProcessingStatus.PARTIAL: "warning",
+    ProcessingStatus.ERROR: "danger",
+}
+ROUTING_BADGES = {
+    RoutingDecision.TRAFFIC: "info",
+    RoutingDecision.REFERRAL: "primary",
+    RoutingDecision.BOTH: "success",
+    RoutingDecision.UNKNOWN: "warning",
+}
+_REPLAY_DIALOG: Any = {
+    "title": _("Replay this delivery?"),
+    "description": _("It is put back into the queue and applied again. Doing so twice changes nothing twice."),
+    "form_submit_text": _("Replay"),
+}
+
+
+@admin.register(WebhookLog)
+class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
+    list_display = (
+        *("arrived", "user_account", "status", "hook", "routing", "deal", "utm"),
+        *("message", "attempts", "latency"),
+    )
+    list_display_links = ("arrived",)
+    list_select_related = ("user_account",)
+    list_fullwidth = True
+    list_before_template = "admin/integrations/deliveries_before.html"
+    list_filter = (
+        ("processing_status", MultipleChoicesDropdownFilter),
+        ("routing_decision", MultipleChoicesDropdownFilter),
+        ("source", ChoicesDropdownFilter),
+        AccountFilter,
+        ("received_at", ReceivedFilter),
+    )
+    # Sorting by a column without an index would read the whole table.
+    sortable_by = ()
+    search_fields = ("lead_id",)
+    search_help_text = _("A deal's id, or a delivery's as #17")
+    ordering = ("-id",)
+    actions = ("replay_selected",)
+    actions_detail = ("replay_one",)
+    fieldsets: Any = (
+        (_("Outcome"), {"fields": ("status", "what_it_did", "error", "tries", "user_account")}),
+        (_("Delivery"), {"fields": ("received_at", "processed", "hook", "routed", "utm", "request_id")}),
+        (_("Body"), {"fields": ("bodies",)}),
+    )
+    readonly_fields = (
+        *("status", "what_it_did", "error", "tries", "received_at", "processed", "hook", "routed", "utm"),
+        *("request_id", "bodies", "user_account"),
+    )
+
+    class Media:
+        js = ("voronka/autorefresh.js", "voronka/copy.js")
+
+    # --- The list ---
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookLog]:
+        return super().get_queryset(request).defer("raw_body", "deal_data")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[WebhookLog], search_term: str
+    ) -> tuple[QuerySet[WebhookLog], bool]:
+        """An id is looked up; nothing is ever searched for inside bodies."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        digits = term.removeprefix("#")
+        if not (digits.isascii() and digits.isdecimal() and len(digits) < 19):
+            return queryset.none(), False
+        number = int(digits)
+        found = Q(pk=number) if term.startswith("#") else Q(lead_id=number) | Q(pk=number)
+        return queryset.filter(found), False
+
+    def prepare_page(self, request: HttpRequest, rows: list[WebhookLog]) -> None:
+        names = StageNames(delivery.user_account_id for delivery in rows)
+        for delivery in rows:
+            delivery.stage_names = names  # type: ignore[attr-defined]
+
+    @display(description=_("received"))
+    def arrived(self, delivery: WebhookLog) -> SafeString:
+        moment = timezone.localtime(delivery.received_at, delivery.user_account.zone)
+        return lines(f"#{delivery.pk}", f"{moment:%Y-%m-%d %H:%M:%S}")
+
+    @display(description=_("status"))
+    def status(self, delivery: WebhookLog) -> SafeString:
+        status = ProcessingStatus(delivery.processing_status)
+        return badge(status.label, STATUS_BADGES[status])
+
+    @display(description=_("hook"))
+    def hook(self, delivery: WebhookLog) -> str:
+        return delivery.get_source_display()
+
+    @display(description=_("routing"))
+    def routing(self, delivery: WebhookLog) -> SafeString:
+        if not delivery.routing_decision:
+            return SafeString(EMPTY)
+        decision = RoutingDecision(delivery.routing_decision)
+        return badge(decision.label, ROUTING_BADGES[decision], delivery.routing_reason[:300])
+
+    @display(description=_("routing"))
+    def routed(self, delivery: WebhookLog) -> SafeString:
+        return format_html("{} {}", self.routing(delivery), delivery.routing_reason)
+
+    @display(description=_("deal"))
+    def deal(self, delivery: WebhookLog) -> SafeString:
+        names: StageNames | None = getattr(delivery, "stage_names", None)
+        names = names or StageNames([delivery.user_account_id])
+        return lines(delivery.lead_id, names.pipeline(delivery.user_account_id, delivery.pipeline_id))
+
+    @display(description="UTM")
+    def utm(self, delivery: WebhookLog) -> SafeString:
+        return lines(cut(delivery.utm_source, 40), cut(delivery.utm_campaign, 40))
+
+    @display(description=_("message"))
+    def message(self, delivery: WebhookLog) -> SafeString:
+        return format_html('<span class="v-message">{}</span>', cut(delivery.error_message or EMPTY, 90))
+
+    @display(description=_("took"))
+    def latency(self, delivery: WebhookLog) -> str:
+        return duration(delivery.processed_at - delivery.received_at if delivery.processed_at else None)
+
+    # --- One delivery ---
+
+    @display(description=_("processed"))
+    def processed(self, delivery: WebhookLog) -> str:
+        if delivery.processed_at is None:
+            return EMPTY
+        return f"{delivery.processed_at:%Y-%m-%d %H:%M:%S} UTC ({self.latency(delivery)})"
+
+    @display(description=_("tries"))
+    def tries(self, delivery: WebhookLog) -> str:
+        if delivery.next_attempt_at is None:
+            return str(delivery.attempts)
+        return f"{delivery.attempts}, {_('next at')} {delivery.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC"
+
+    @display(description=_("message"))
+    def error(self, delivery: WebhookLog) -> SafeString:
+        text = delivery.error_message or EMPTY
+        return format_html('<p class="v-wrap">{}</p><p class="v-second">{}</p>', text, mend_hint(delivery))
+
+    @display(description=_("what it did"))
+    def what_it_did(self, delivery: WebhookLog) -> SafeString:
+        return did(delivery)
+
+    @display(description="")
+    def bodies(self, delivery: WebhookLog) -> SafeString:
+        download = reverse("admin:integrations_webhooklog_body", args=[delivery.pk])
+        return body_panel(delivery, download)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.download)
+        return [path("<int:pk>/body/", view, name="integrations_webhooklog_body"), *super().get_urls()]
+
+    def download(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The raw body as a file: never shown by the browser, for it is a stranger's."""
+        delivery = self.get_queryset(request).defer(None).filter(pk=pk).first()
+        if delivery is None:
+            raise Http404
+        response = HttpResponse(bytes(delivery.raw_body), content_type="application/octet-stream")
+        response["Content-Disposition"] = f'attachment; filename="delivery-{pk}.txt"'
+        response["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    # --- Replay ---
+
+    def has_replay_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may(request, Role.STAFF, obj)
+
+    @admin.action(description=_("Replay selected deliveries"), permissions=["replay"])
+    def replay_selected(self, request: HttpRequest, queryset: QuerySet[WebhookLog]) -> None:
+        self._replay(request, queryset)
+
+    @action(
+        description=_("Replay"),
+        icon="replay",
+        permissions=["replay"],
+        variant=ActionVariant.PRIMARY,
+        url_path="replay",
+        dialog=_REPLAY_DIALOG,
+    )
+    def replay_one(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        if not self.has_replay_permission(request, object_id):
+            raise PermissionDenied
+        self._replay(request, self.get_queryset(request).filter(pk=object_id))
+        back = reverse("admin:integrations_webhooklog_change", args=[object_id])
+        return HttpResponse(headers={"HX-Redirect": back})
+
+    def _replay(self, request: HttpRequest, deliveries: QuerySet[WebhookLog]) -> None:
+        from integrations.replay import replay
+
+        number = replay(self.writable(request, deliveries).order_by())
+        text = ngettext("%(n)d delivery is queued again.", "%(n)d deliveries are queued again.", number)
+        level = messages.SUCCESS if number else messages.WARNING
+        self.message_user(request, text % {"n": number}, level)

@@ -1,0 +1,85 @@
+"""One delivery's page: what it did, how to mend it, and its body."""
+
+from __future__ import annotations
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from integrations.admin import bodies
+from integrations.amocrm.payloads import parse_delivery
+from integrations.models import ProcessingStatus, WebhookLog
+from leads.admin.stage_names import StageNames
+from leads.models import Lead, LeadStatusHistory
+
+PARSED_BYTES = 2 * 1024 * 1024
+SHOWN_ROWS = 50
+
+
+def did(delivery: WebhookLog) -> SafeString:
+    """Links to the leads of all deals in the body, and the stage changes that this delivery told of."""
+    deal_ids = deals_in(delivery)
+    account_id = delivery.user_account_id
+    leads = list(Lead.objects.filter(user_account=account_id, amocrm_lead_id__in=deal_ids[:SHOWN_ROWS]))
+    names = StageNames([account_id])
+    changes = LeadStatusHistory.objects.filter(
+        user_account=account_id, amocrm_lead_id__in=deal_ids[:SHOWN_ROWS], webhook_data__delivery_id=delivery.pk
+    )[:SHOWN_ROWS]
+    context = {
+        "leads": [
+            {
+                "lead": lead,
+                "stage": names.show(account_id, lead.current_pipeline_id, lead.current_status_id),
+                "address": reverse("admin:leads_lead_change", args=[lead.pk]),
+            }
+            for lead in leads
+        ],
+        "strangers": [i for i in deal_ids[:SHOWN_ROWS] if i not in {lead.amocrm_lead_id for lead in leads}],
+        "deals": len(deal_ids),
+        "shown": SHOWN_ROWS,
+        "changes": [
+            {
+                "change": change,
+                "came_from": names.show(account_id, change.from_pipeline_id, change.from_status_id),
+                "went_to": names.show(account_id, change.to_pipeline_id, change.to_status_id),
+                "address": reverse("admin:leads_leadstatushistory_change", args=[change.pk]),
+            }
+            for change in changes
+        ],
+    }
+    return SafeString(render_to_string("admin/integrations/delivery_did.html", context))
+
+
+def deals_in(delivery: WebhookLog) -> list[int]:
+    """Ids of all deals that the body names, each once. Of a huge body only its first deal."""
+    body = bytes(delivery.raw_body)
+    if len(body) > PARSED_BYTES:
+        return [delivery.lead_id] if delivery.lead_id else []
+    deals = parse_delivery(body, delivery.content_type).deals
+    return list(dict.fromkeys(news.snapshot.deal_id for news in deals))
+
+
+def mend_hint(delivery: WebhookLog) -> str:
+    """Who has to do what, for the statuses that wait for somebody."""
+    if delivery.processing_status == ProcessingStatus.ERROR:
+        return _("It will not be tried again by itself. Mend what the message names, then press “Replay”.")
+    if delivery.processing_status == ProcessingStatus.PARTIAL:
+        return _("Some of its deals were applied. “Replay” tries all of them again; what is applied stays as it is.")
+    if delivery.processing_status == ProcessingStatus.RECEIVED:
+        return _("It waits for its turn, or for the connection: see amoCRM connections.")
+    return ""
+
+
+def body_panel(delivery: WebhookLog, download: str) -> SafeString:
+    body = bytes(delivery.raw_body)
+    context = {
+        "size": len(body),
+        "content_type": delivery.content_type,
+        "is_cut": len(body) > bodies.SHOWN_BYTES,
+        "tree": bodies.tree(delivery.deal_data) if delivery.deal_data is not None else "",
+        "readable": bodies.readable(body, delivery.content_type),
+        "raw": bodies.as_text(body[: bodies.SHOWN_BYTES]),
+        "download": download,
+    }
+    return SafeString(render_to_string("admin/integrations/delivery_body.html", context))

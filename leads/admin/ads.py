@@ -1,0 +1,28 @@
+"""Directions and creatives: what money is spent on."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from leads.admin.base import AccountScopedAdmin
+from leads.admin.filters import AccountFilter, DirectionFilter
+from leads.models import Creative, Direction
+
+
+@admin.register(Direction)
+class DirectionAdmin(AccountScopedAdmin[Direction]):
+    list_display = ("name", "user_account", "created_at")
+    list_select_related = ("user_account",)
+    list_filter = (AccountFilter,)
+    search_fields = ("name",)
+    fields = ("user_account", "name")
+
+
+@admin.register(Creative)
+class CreativeAdmin(AccountScopedAdmin[Creative]):
+    list_display = ("name", "direction", "external_ad_id", "user_account", "created_at")
+    list_select_related = ("user_account", "direction")
+    list_filter = (AccountFilter, DirectionFilter)
+    search_fields = ("name", "external_ad_id")
+    fields = ("user_account", "name", "direction", "external_ad_id")
+    autocomplete_fields = ("direction",)

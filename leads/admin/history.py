@@ -1,0 +1,66 @@
+"""All stage changes, to look one deal up in."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from leads.admin.base import ReadOnlyAdmin
+from leads.admin.evidence import told_by
+from leads.admin.filters import AccountFilter
+from leads.admin.looks import link
+from leads.admin.stage_names import StageNames
+from leads.models import LeadStatusHistory
+
+
+@admin.register(LeadStatusHistory)
+class LeadStatusHistoryAdmin(ReadOnlyAdmin[LeadStatusHistory]):
+    list_display = ("id", "amocrm_lead_id", "lead_link", "came_from", "went_to", "changed_at", "source", "user_account")
+    list_select_related = ("user_account", "lead")
+    list_filter = (AccountFilter,)
+    search_fields = ("amocrm_lead_id",)
+    search_help_text = _("A deal's id")
+    ordering = ("-id",)
+    sortable_by = ("id",)
+    fields = ("user_account", "lead_link", "amocrm_lead_id", "came_from", "went_to", "changed_at", "source", "webhook_data")
+    readonly_fields = fields
+
+    def prepare_page(self, request: HttpRequest, rows: list[LeadStatusHistory]) -> None:
+        names = StageNames(change.user_account_id for change in rows)
+        for change in rows:
+            change.stage_names = names  # type: ignore[attr-defined]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[LeadStatusHistory], search_term: str
+    ) -> tuple[QuerySet[LeadStatusHistory], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        is_id = term.isascii() and term.isdecimal() and len(term) < 19
+        return (queryset.filter(amocrm_lead_id=int(term)) if is_id else queryset.none()), False
+
+    @display(description=_("lead"))
+    def lead_link(self, change: LeadStatusHistory) -> SafeString:
+        return link(reverse("admin:leads_lead_change", args=[change.lead_id]), change.lead)
+
+    @display(description=_("from stage"))
+    def came_from(self, change: LeadStatusHistory) -> SafeString:
+        return _names(change).show(change.user_account_id, change.from_pipeline_id, change.from_status_id)
+
+    @display(description=_("to stage"))
+    def went_to(self, change: LeadStatusHistory) -> SafeString:
+        return _names(change).show(change.user_account_id, change.to_pipeline_id, change.to_status_id)
+
+    @display(description=_("told by"))
+    def source(self, change: LeadStatusHistory) -> SafeString:
+        return told_by(change.webhook_data)
+
+
+def _names(change: LeadStatusHistory) -> StageNames:
+    names: StageNames | None = getattr(change, "stage_names", None)
+    return names or StageNames([change.user_account_id])

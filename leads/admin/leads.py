@@ -1,0 +1,167 @@
+"""Leads: what is true now of each ad response and deal, how it was matched, and the stages it went through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
+from unfold.decorators import display
+
+from leads.admin import tenancy
+from leads.admin.base import AccountScopedAdmin
+from leads.admin.filters import AccountFilter, CreativeFilter, DirectionFilter, StageFilter
+from leads.admin.looks import EMPTY, badge, lines, link
+from leads.admin.stage_names import StageNames
+from leads.admin.timeline import timeline
+from leads.deals.apply import lock_account
+from leads.models import Lead, MatchMethod
+from leads.phones import display_phone, normalise_phone
+
+MATCH_BADGES = {
+    MatchMethod.DEAL_ID: "success",
+    MatchMethod.PHONE: "success",
+    MatchMethod.REPEAT: "primary",
+    MatchMethod.CREATED: "warning",
+    MatchMethod.MANUAL: "info",
+}
+_RESPONSE = ("phone", "phone_e164", "chat_id", "source", "external_id", "push_state", "own_utm", "created_at")
+_MATCH = ("match_badge", "match_detail", "origin_lead", "matched_at")
+_DEAL = (
+    *("deal", "amocrm_contact_id", "contact_phones", "deal_name", "pipeline", "stage", "is_qualified", "price"),
+    *("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "deal_utm", "is_deleted"),
+    *("amocrm_created_at", "amocrm_closed_at", "amocrm_updated_at"),
+)
+
+
+@admin.register(Lead)
+class LeadAdmin(AccountScopedAdmin[Lead]):
+    add_role = None
+    delete_role = None  # a lead goes when its deal does
+    list_display: Any = ("who", "came_from", "stage", "is_qualified", "money", "match_badge", "deal", "user_account", "day")
+    list_select_related: Any = ("user_account", "creative", "direction")
+    list_filter = (
+        AccountFilter,
+        StageFilter,
+        ("source", ChoicesDropdownFilter),
+        ("match_method", ChoicesDropdownFilter),
+        DirectionFilter,
+        CreativeFilter,
+        ("is_qualified", BooleanRadioFilter),
+        ("is_deleted", BooleanRadioFilter),
+    )
+    search_fields = ("name",)
+    search_help_text = _("A phone in any spelling, a deal's id, or the beginning of a name")
+    autocomplete_fields = ("creative", "direction")
+    readonly_fields: Any = (*_RESPONSE, *_MATCH, *_DEAL, "history")
+    fieldsets: Any = (
+        (None, {"fields": ("user_account", "name", "creative", "direction", "history")}),
+        (_("Response"), {"fields": _RESPONSE, "description": _("What the ad response brought.")}),
+        (_("Match"), {"fields": _MATCH, "description": _("How the deal found this row.")}),
+        (_("Deal"), {"fields": _DEAL, "description": _("What amoCRM says now. It is changed there.")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Lead]:
+        return super().get_queryset(request).select_related("user_account")
+
+    def prepare_page(self, request: HttpRequest, rows: list[Lead]) -> None:
+        names = StageNames(lead.user_account_id for lead in rows)
+        for lead in rows:
+            lead.stage_names = names  # type: ignore[attr-defined]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Lead], search_term: str
+    ) -> tuple[QuerySet[Lead], bool]:
+        """Each thing by its own index: a deal's id, a phone after normalising, the beginning of a name."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        return queryset.filter(search_condition(request, term)), False
+
+    def save_row(self, request: HttpRequest, obj: Lead, form: Any, change: bool) -> None:
+        lock_account(obj.user_account)  # a drain may be writing this very row
+        if "creative" in form.changed_data and obj.creative and obj.creative.direction and not obj.direction:
+            obj.direction = obj.creative.direction
+            form.changed_data.append("direction")
+        super().save_row(request, obj, form, change)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(field, forms.ModelChoiceField):
+            # Creatives and directions are made on their own pages.
+            for name in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
+                setattr(field.widget, name, False)
+        return field
+
+    # --- Cells ---
+
+    @display(description=_("lead"), ordering="name")
+    def who(self, lead: Lead) -> SafeString:
+        phone = display_phone(lead.phone_e164) if lead.phone_e164 else lead.phone or lead.chat_id
+        return lines(lead.name or phone or f"#{lead.pk}", phone if lead.name else "")
+
+    @display(description=_("source"), ordering="source")
+    def came_from(self, lead: Lead) -> SafeString:
+        return lines(lead.creative or lead.direction or lead.get_source_display(), lead.utm_campaign or lead.utm_source)
+
+    @display(description=_("stage"), ordering="current_status_id")
+    def stage(self, lead: Lead) -> SafeString:
+        shown = _names(lead).show(lead.user_account_id, lead.current_pipeline_id, lead.current_status_id)
+        return format_html("{} {}", shown, badge(_("deleted"), "danger")) if lead.is_deleted else shown
+
+    @display(description=_("pipeline"))
+    def pipeline(self, lead: Lead) -> str:
+        return _names(lead).pipeline(lead.user_account_id, lead.current_pipeline_id) or EMPTY
+
+    @display(description=_("price"), ordering="price")
+    def money(self, lead: Lead) -> str:
+        if lead.price is None:
+            return EMPTY
+        amount = f"{lead.price:,.2f}".removesuffix(".00").replace(",", "\u202f")
+        return f"{amount}\u00a0{lead.user_account.currency}"
+
+    @display(description=_("matched"), ordering="match_method")
+    def match_badge(self, lead: Lead) -> SafeString:
+        kind = MATCH_BADGES.get(MatchMethod(lead.match_method), "") if lead.match_method else ""
+        return badge(lead.get_match_method_display() if lead.match_method else "", kind, lead.match_detail[:300])
+
+    @display(description=_("amoCRM deal"), ordering="amocrm_lead_id")
+    def deal(self, lead: Lead) -> SafeString:
+        if not lead.amocrm_lead_id:
+            return SafeString(EMPTY)
+        return link(self.deal_address(lead), str(lead.amocrm_lead_id), outside=True)
+
+    def deal_address(self, lead: Lead) -> str | None:
+        """The deal's page in amoCRM. The layer that knows the host overrides this."""
+        return None
+
+    @display(description=_("day"), ordering="lead_at")
+    def day(self, lead: Lead) -> str:
+        moment = timezone.localtime(lead.lead_at, lead.user_account.zone)
+        return f"{moment:%Y-%m-%d}"
+
+    @display(description=_("stages gone through"))
+    def history(self, lead: Lead) -> SafeString:
+        return timeline(lead)
+
+
+def _names(lead: Lead) -> StageNames:
+    names: StageNames | None = getattr(lead, "stage_names", None)
+    return names or StageNames([lead.user_account_id])
+
+
+def search_condition(request: HttpRequest, term: str) -> Q:
+    """A phone in the spelling of any of the visitor's accounts' regions, a deal's id, the beginning of a name."""
+    found = Q(name__startswith=term) | Q(name__startswith=term[:1].upper() + term[1:])
+    if term.isascii() and term.isdecimal() and len(term) < 19:
+        found |= Q(amocrm_lead_id=int(term))
+    regions = set(tenancy.accounts_of(request).order_by().values_list("phone_region", flat=True).distinct()[:20])
+    phones = {normalise_phone(term, region) for region in regions} - {None}
+    return found | Q(phone_e164__in=phones) if phones else found

@@ -1,0 +1,73 @@
+"""Small pieces of the lists: badges, swatches, cells of two lines."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+_COLOUR = re.compile(r"#?(?:[0-9a-fA-F]{3}){1,2}|[a-zA-Z]{3,20}")
+EMPTY = "—"
+
+
+def badge(text: Any, kind: str = "", title: str = "") -> SafeString:
+    """A coloured label. `kind`: success, warning, danger, info, primary; anything else is grey."""
+    if not text:
+        return SafeString(EMPTY)
+    # The last line break of the theme's template would show as a gap before whatever follows.
+    html = render_to_string("unfold/helpers/label.html", {"text": text, "type": kind, "label_title": title})
+    return SafeString(html.strip())
+
+
+def lines(first: Any, second: Any = "") -> SafeString:
+    """Two lines of a cell, the second small and pale. Both are escaped unless they are safe."""
+    if second in ("", None):
+        return format_html('<span class="v-first">{}</span>', first if first not in ("", None) else EMPTY)
+    return format_html(
+        '<span class="v-lines"><span class="v-first">{}</span><span class="v-second">{}</span></span>',
+        first if first not in ("", None) else EMPTY,
+        second,
+    )
+
+
+def swatch(colour: str, text: Any) -> SafeString:
+    """A stage's name behind a dot of its colour. A colour that is none leaves the dot grey."""
+    if not _COLOUR.fullmatch(colour or ""):
+        return format_html('<span class="v-stage"><i class="v-dot"></i>{}</span>', text)
+    value = f"#{colour}" if re.fullmatch(r"(?:[0-9a-fA-F]{3}){1,2}", colour) else colour
+    return format_html('<span class="v-stage"><i class="v-dot" style="background:{}"></i>{}</span>', value, text)
+
+
+def cut(text: str, length: int = 80) -> SafeString:
+    """The beginning of a long text; the whole of it as the tooltip."""
+    if len(text) <= length:
+        return format_html("{}", text)
+    return format_html('<span title="{}">{}…</span>', text[:2_000], text[: length - 1])
+
+
+def duration(span: timedelta | None) -> str:
+    """`340 ms`, `1.2 s`, `4 min`, `3 h`, `2 d`."""
+    if span is None:
+        return EMPTY
+    seconds = span.total_seconds()
+    if abs(seconds) < 1:
+        return _("%(n)d ms") % {"n": round(seconds * 1000)}
+    if abs(seconds) < 60:
+        return _("%(n).1f s") % {"n": seconds}
+    for size, text in ((86_400, _("%(n)d d")), (3_600, _("%(n)d h"))):
+        if seconds >= size:
+            return text % {"n": seconds // size}
+    return _("%(n)d min") % {"n": seconds // 60}
+
+
+def link(address: str | None, text: Any, outside: bool = False) -> SafeString:
+    """A link, or the bare text where there is no address."""
+    if not address:
+        return format_html("{}", text)
+    html = '<a class="v-link" href="{}" target="_blank" rel="noopener noreferrer">{}</a>'
+    return format_html(html if outside else '<a class="v-link" href="{}">{}</a>', address, text)
