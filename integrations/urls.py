@@ -2,11 +2,20 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from integrations.api import connection
 from integrations.api.webhook_logs import OneWebhookLog, Replay, WebhookLogs
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("integrations.pages.urls")),
     path("", include("integrations.intake.urls")),
+    path("amocrm/auth", connection.AuthView.as_view(), name="amocrm_auth"),
+    path("amocrm/callback", connection.CallbackView.as_view()),
+    path("amocrm/status", connection.StatusView.as_view()),
+    path("amocrm/disconnect", connection.DisconnectView.as_view()),
+    path("amocrm/disabled", connection.DisabledView.as_view()),
+    path("amocrm/webhook-status", connection.WebhookStatusView.as_view()),
+    path("amocrm/register-webhook", connection.RegisterWebhookView.as_view()),
+    path("amocrm/sync-pipelines", connection.SyncPipelinesView.as_view()),
     path("api/admin/webhook-logs", WebhookLogs.as_view()),
     path("api/admin/webhook-logs/<int:pk>", OneWebhookLog.as_view()),
     path("api/admin/webhook-logs/<int:pk>/replay", Replay.as_view()),

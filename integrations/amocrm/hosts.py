@@ -1,4 +1,4 @@
-"""amoCRM's addresses: which account a host name belongs to."""
+"""amoCRM's addresses: which account a host name belongs to, and which hosts may be spoken to at all."""
 
 from __future__ import annotations
 
@@ -11,6 +11,26 @@ from integrations.amocrm.values import text_of
 
 DOMAINS = ("amocrm.ru", "amocrm.com", "kommo.com")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+# A bare host or a URL. Userinfo, ports, backslashes and spaces match nowhere, so no parser's reading of them counts.
+_ADDRESS = re.compile(r"(?:https?://)?(?P<host>[a-z0-9.-]+?)\.?(?:[/?#][\x21-\x5b\x5d-\x7e]*)?")
+
+
+class ForeignHost(ValueError):
+    """An address that is none of amoCRM's accounts: nothing is sent there."""
+
+
+def account_host(address: str) -> str:
+    """The host of an amoCRM account (`sub.amocrm.ru`, lower case) out of a host or a URL that came from outside.
+
+    :raises ForeignHost: for anything but one label under amoCRM's own domains.
+    """
+    address = address.strip(" ")
+    # Asked before lower(): the Kelvin sign, for one, is a "k" afterwards.
+    match = _ADDRESS.fullmatch(address.lower()) if address.isascii() else None
+    host = match["host"] if match else ""
+    if _label(host) in (None, "www"):
+        raise ForeignHost("This is not the address of an amoCRM account.")
+    return host
 
 
 def subdomain_of(account: Mapping[str, Any]) -> str | None:

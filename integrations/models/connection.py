@@ -57,6 +57,9 @@ class AmoCRMConnection(models.Model):
 
     webhook_active = models.BooleanField(_("hook active"), default=False)
     webhook_destination = models.TextField(_("hook address"), blank=True, default="")
+    webhook_detail = models.TextField(
+        _("why the hook is not active"), blank=True, default="", help_text=_("What amoCRM said when we registered it.")
+    )
 
     # What the backlog waits for. `failures` counts tries in a row and sets the backoff.
     problem_code = models.CharField(_("problem"), max_length=20, choices=Problem.choices, blank=True, default="")
@@ -70,6 +73,8 @@ class AmoCRMConnection(models.Model):
     lease_until = models.DateTimeField(_("drained until"), null=True, blank=True, editable=False)
 
     connected_at = models.DateTimeField(_("connected"), null=True, blank=True)
+    # When the hook was registered and the pipelines read after connecting; null: still to be done.
+    set_up_at = models.DateTimeField(null=True, blank=True, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

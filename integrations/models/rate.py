@@ -1,4 +1,4 @@
-"""The shared rate: one row per (amoCRM host, integration), the moment at which its next request may leave."""
+"""The shared rate: one row per (amoCRM host, integration) says when its next request may leave."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ class RateSlot(models.Model):
     bucket = models.CharField(max_length=300, primary_key=True)
     # Seconds since 1970 by the database's clock, which is the one clock that all processes share.
     next_free = models.FloatField(default=0)
+    # Told by a 429: until then nothing leaves. Told by a 403: until then not even a probe; 0 is "not blocked".
+    paused_until = models.FloatField(default=0)
+    blocked_until = models.FloatField(default=0)
 
     class Meta:
         db_table = "amocrm_rate_slots"

@@ -1,0 +1,93 @@
+"""What amoCRM's answers mean: a payload, nothing, or an error. Bodies may be JSON, HTML, cut short or empty."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+
+from integrations.amocrm.errors import AmoCRMError, Outage, RateLimited, RequestError, Unpaid
+from integrations.amocrm.values import text_of
+
+_LONGEST_RETRY_AFTER = 3600.0
+
+
+def payload_of(response: requests.Response, method: str, path: str) -> Any:
+    """The JSON of a success, None for 204 and for an empty body.
+
+    401 and 403 are the caller's to tell apart; here they are RequestErrors like the other refusals.
+
+    :raises AmoCRMError: of the kind that the status says.
+    """
+    status = response.status_code
+    if status >= 300:
+        raise error_of(response, method, path)
+    if status == 204 or not response.content.strip():
+        return None
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        raise Outage("amoCRM answered with something that is no JSON.", **_about(response, method, path)) from None
+
+
+def error_of(response: requests.Response, method: str, path: str) -> AmoCRMError:
+    """The error that a status of 300 and above says."""
+    status = response.status_code
+    about = _about(response, method, path)
+    if status == 402:
+        return Unpaid(f"The amoCRM account is not paid. {words_of(response)}".strip(), **about)
+    if status == 429:
+        seconds = retry_after_of(response)
+        return RateLimited("amoCRM asks for fewer requests.", retry_after=seconds, **about)
+    if status >= 500 or status in (408, 425):
+        return Outage(f"amoCRM is in trouble. {words_of(response)}".strip(), **about)
+    if status < 400:
+        return Outage("amoCRM sends elsewhere instead of answering.", **about)
+    return RequestError(words_of(response) or f"amoCRM refused the request ({status}).", **about)
+
+
+def words_of(response: requests.Response) -> str:
+    """What a JSON error body says, in one line: hint, detail, what was invalid. HTML says nothing to people."""
+    body = _dict_of(response)
+    told = [text_of(body.get(key)) for key in ("hint", "detail")]
+    told = [text for text in told if text] or [text_of(body.get("title"))]
+    return " ".join([*told, *list(_complaints(body))[:5]]).strip()[:500]
+
+
+def retry_after_of(response: requests.Response) -> float | None:
+    """Seconds to wait, from the header or the body; None where amoCRM says nothing that can be understood."""
+    told = (response.headers.get("Retry-After"), _dict_of(response).get("retry_after"))
+    for value in told:
+        try:
+            seconds = float(value) if isinstance(value, str | int | float) else -1.0
+        except ValueError:  # a date, or nonsense
+            continue
+        if seconds >= 0:
+            return min(seconds, _LONGEST_RETRY_AFTER)
+    return None
+
+
+def _complaints(body: dict[str, Any]) -> Iterator[str]:
+    for entry in body.get("validation-errors") or []:
+        for error in (entry.get("errors") if isinstance(entry, dict) else None) or []:
+            if isinstance(error, dict):
+                yield f"{text_of(error.get('path'))}: {text_of(error.get('detail'))}"
+
+
+def _dict_of(response: requests.Response) -> dict[str, Any]:
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _about(response: requests.Response, method: str, path: str) -> dict[str, Any]:
+    return {
+        "method": method,
+        "path": path,
+        "status": response.status_code,
+        "request_id": response.headers.get("X-Request-Id", "")[:100],
+    }

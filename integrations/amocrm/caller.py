@@ -1,0 +1,169 @@
+"""One request to amoCRM, with all that belongs to it: a slot, a token, a few retries, and what a refusal means."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import requests
+import structlog
+
+from integrations.amocrm.answers import error_of, payload_of, retry_after_of
+from integrations.amocrm.errors import AmoCRMError, Blocked, Outage, RateLimited, RequestError
+from integrations.amocrm.http import NETWORK_ERRORS, outage, thread_session
+from integrations.amocrm.rate import PATIENCE, Bucket, Priority, ProbeDue
+from integrations.amocrm.tokens import Tokens
+
+logger = structlog.get_logger(__name__)
+
+ACCOUNT = "/api/v4/account"
+TRIES = 3
+# Trying again at once helps against a broken connection, not against one that hangs until a timeout.
+_QUICK_SECONDS = 3.0
+
+
+class _Bearer(requests.auth.AuthBase):
+    """Set as `auth`, so that no ~/.netrc puts something else in its place."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class Caller:
+    """Speaks to one account's host. `requests_made` counts what left for the API, retries and probes included."""
+
+    def __init__(self, host: str, tokens: Tokens, *, priority: Priority = Priority.LIVE) -> None:
+        self.host = host
+        self.requests_made = 0
+        self._tokens = tokens
+        self._bucket = Bucket(host, priority=priority)
+
+    def call(
+        self, method: str, path: str, *, params: dict[str, Any] | None = None, body: Any = None, repeatable: bool = True
+    ) -> Any:
+        """The JSON that amoCRM answers; None for 204.
+
+        :param repeatable: False where a lost answer must not be followed by a second request.
+        :raises ConditionError: the connection's trouble, after a few tries.
+        :raises RequestError: amoCRM refuses this request.
+        """
+        for attempt in range(1, TRIES + 1):
+            began = time.monotonic()
+            try:
+                return self._authorised(method, path, params, body)
+            except (Outage, RateLimited) as error:
+                is_quick = time.monotonic() - began < _QUICK_SECONDS or isinstance(error, RateLimited)
+                if attempt == TRIES or not is_quick or not _is_worth_waiting(error, repeatable=repeatable):
+                    raise
+                if isinstance(error, Outage):
+                    time.sleep(random.uniform(0.2, 0.5) * 2**attempt)  # noqa: S311 - jitter
+        raise AssertionError("unreachable")
+
+    def answers(self) -> bool:
+        """Whether amoCRM answers us at all, asked by `GET /account`; False for a 403 there, which stops the bucket.
+
+        :raises AmoCRMError: for any other trouble.
+        """
+        try:
+            self._authorised("GET", ACCOUNT, None, None)
+        except Blocked:
+            return False
+        return True
+
+    def _authorised(self, method: str, path: str, params: dict[str, Any] | None, body: Any) -> Any:
+        token = self._token_and_slot(path)
+        response = self._send(method, path, params, body, token)
+        if response.status_code == 401:
+            self._tokens.renewed(token)
+            token = self._token_and_slot(path)
+            response = self._send(method, path, params, body, token)
+            if response.status_code == 401:
+                raise self._tokens.dead(token)
+        if response.status_code == 403:
+            self._explain_403(response, method, path)
+        if response.status_code == 429:
+            raise self._back_off(response, method, path)
+        return payload_of(response, method, path)
+
+    def _token_and_slot(self, path: str) -> str:
+        """A token read after the slot has come: while we slept, another process may have renewed it."""
+        while True:
+            if self._tokens.usable() is None:
+                self._tokens.renewed()
+            self._take_slot(path)
+            token = self._tokens.usable()
+            if token is not None:
+                return token
+
+    def _take_slot(self, path: str) -> None:
+        if path == ACCOUNT:
+            self._bucket.take(is_probe=True)
+            return
+        try:
+            self._bucket.take()
+        except ProbeDue:
+            if not self.answers():
+                raise Blocked("amoCRM blocks our requests.", status=403, method="GET", path=ACCOUNT) from None
+            self._bucket.take()
+
+    def _send(self, method: str, path: str, params: dict[str, Any] | None, body: Any, token: str) -> requests.Response:
+        self.requests_made += 1
+        began = time.monotonic()
+        try:
+            response = thread_session().request(
+                method, f"https://{self.host}{path}", params=params, json=body, auth=_Bearer(token)
+            )
+        except NETWORK_ERRORS as error:
+            logger.warning("amocrm_no_answer", host=self.host, method=method, path=path, error=type(error).__name__)
+            raise outage(error, method, path) from None
+        said = logger.debug if response.status_code < 300 else logger.warning
+        said(
+            "amocrm_request",
+            host=self.host,
+            method=method,
+            path=path,
+            status=response.status_code,
+            milliseconds=round(1000 * (time.monotonic() - began)),
+            amocrm_request_id=response.headers.get("X-Request-Id", "")[:100],
+        )
+        if path == ACCOUNT and response.status_code < 300:
+            self._bucket.unblock()
+        return response
+
+    def _explain_403(self, response: requests.Response, method: str, path: str) -> None:
+        """A 403 is either a block or a want of rights; `GET /account`, open to everyone, tells which."""
+        if path == ACCOUNT:
+            self._bucket.block()
+        if path == ACCOUNT or not self.answers():
+            raise Blocked("amoCRM blocks our requests.", status=403, method=method, path=path)
+        raise _with_detail(
+            error_of(response, method, path), "The amoCRM user who connected us has no right to do this. "
+        )
+
+    def _back_off(self, response: requests.Response, method: str, path: str) -> AmoCRMError:
+        error = error_of(response, method, path)
+        told = retry_after_of(response)
+        # amoCRM mostly says nothing about how long; jitter, so that not all come back in the same instant.
+        self._bucket.pause(random.uniform(1.0, 2.0) if told is None else told + random.uniform(0.0, 0.3))  # noqa: S311
+        return error
+
+
+def _is_worth_waiting(error: Outage | RateLimited, *, repeatable: bool) -> bool:
+    if isinstance(error, RateLimited):  # refused, so never done: any request may be repeated
+        return (error.retry_after or 0.0) <= PATIENCE
+    return repeatable
+
+
+def _with_detail(error: AmoCRMError, detail: str) -> RequestError:
+    return RequestError(
+        f"{detail}{error.detail}",
+        method=error.method,
+        path=error.path,
+        status=error.status,
+        request_id=error.request_id,
+    )

@@ -1,0 +1,159 @@
+"""The shared rate: every request to amoCRM first takes a slot from its bucket's row (law 6).
+
+One row per (account's host, integration) holds the moment at which the next request may leave. Whoever wants to send
+moves it on by one interval and sleeps until the moment found there: first come, first served, over all processes, with
+no bursts and no polling. The row also holds what amoCRM told all of us: a pause (429) and a block (403).
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from enum import IntEnum
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.transaction import TransactionManagementError
+
+from integrations.amocrm.errors import Blocked, RateLimited
+from integrations.models import RateSlot
+
+# Eight requests at this spacing span 1.12 s: one of them may be 0.12 s late on its way and still no second sees eight.
+SPREAD = 1.12
+# Who wakes later than this has missed its slot and takes another, rather than crowding the one after it.
+LATEST = 0.05
+# A pause up to this long is slept through; for a longer one the caller has better things to do.
+PATIENCE = 5.0
+
+
+class Priority(IntEnum):
+    """Who goes first. So far all queue alike: whoever reads in bulk holds one slot at a time, so a live look-up waits
+    for one request at most."""
+
+    LIVE = 0
+    RECONCILIATION = 1
+    FIRST_SYNC = 2
+
+
+class ProbeDue(Exception):
+    """The block's time is over: one `GET /account` has to find out whether amoCRM answers again."""
+
+
+class _State(NamedTuple):
+    now: float
+    paused_until: float
+    blocked_until: float
+
+
+class Bucket:
+    """The row of one amoCRM account and our integration. All times are the database's, in seconds."""
+
+    def __init__(self, host: str, *, priority: Priority = Priority.LIVE) -> None:
+        self.name = f"{host}|{settings.AMOCRM_CLIENT_ID}"
+        self.priority = priority
+        self.interval = SPREAD / settings.AMOCRM_REQUESTS_PER_SECOND
+
+    def take(self, *, is_probe: bool = False) -> None:
+        """Return when a request may leave; send it at once.
+
+        :param is_probe: this request may test whether a block is over (`GET /account`, a token request).
+
+        :raises RateLimited: amoCRM has asked for a long pause.
+        :raises Blocked: amoCRM blocks us, and it is not yet time to ask again.
+        :raises ProbeDue: it is time to ask again, by a probe.
+        """
+        _refuse_in_transaction()
+        while True:
+            wait = self._reserve()
+            if wait is None:
+                if self._may_probe(self._state(), is_probe=is_probe):
+                    return
+                continue
+            if wait <= 0:
+                return
+            due = time.monotonic() + wait
+            time.sleep(wait)
+            if time.monotonic() - due <= LATEST and self._is_open():
+                return
+
+    def pause(self, seconds: float) -> None:
+        """Back the whole bucket off, also for those who sleep towards their slot already."""
+        self._update("paused_until = {greatest}(paused_until, {now} + %s)", [seconds])
+
+    def block(self) -> None:
+        """Stop all requests until the next probe."""
+        self._update("blocked_until = {now} + %s", [settings.AMOCRM_BLOCK_PROBE_SECONDS])
+
+    def unblock(self) -> None:
+        """amoCRM answers again."""
+        self._update("blocked_until = 0", [])
+
+    def _reserve(self) -> float | None:
+        """Seconds until the slot that is ours now; None when the bucket is closed, or has no row yet."""
+        return self._run(
+            "UPDATE amocrm_rate_slots SET next_free = {greatest}(next_free, paused_until, {now}) + %s"
+            " WHERE bucket = %s AND blocked_until = 0 AND paused_until <= {now} + %s"
+            " RETURNING next_free - %s - {now}",
+            [self.interval, self.name, PATIENCE, self.interval],
+        )
+
+    def _may_probe(self, state: _State, *, is_probe: bool) -> bool:
+        """For a closed bucket: True when this probe may leave, False when the bucket is open after all."""
+        if state.blocked_until > state.now:
+            raise Blocked("amoCRM blocks our requests.", retry_after=state.blocked_until - state.now)
+        if state.blocked_until > 0:
+            if not is_probe:
+                raise ProbeDue
+            return self._claim_probe()
+        if state.paused_until > state.now + PATIENCE:
+            raise RateLimited("amoCRM asks for fewer requests.", retry_after=state.paused_until - state.now)
+        return False
+
+    def _claim_probe(self) -> bool:
+        claimed = self._run(
+            "UPDATE amocrm_rate_slots SET blocked_until = {now} + %s, next_free = {now} + %s"
+            " WHERE bucket = %s AND blocked_until > 0 AND blocked_until <= {now} RETURNING 1",
+            [settings.AMOCRM_BLOCK_PROBE_SECONDS, self.interval, self.name],
+        )
+        return claimed is not None
+
+    def _is_open(self) -> bool:
+        """Whether nobody was told off while we slept."""
+        state = self._state()
+        return state.blocked_until == 0 and state.paused_until <= state.now + LATEST
+
+    def _state(self) -> _State:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _sql("SELECT {now}, paused_until, blocked_until FROM amocrm_rate_slots WHERE bucket = %s"), [self.name]
+            )
+            row = cursor.fetchone()
+        if row is not None:
+            return _State(*map(float, row))
+        RateSlot.objects.bulk_create([RateSlot(bucket=self.name)], ignore_conflicts=True)
+        return _State(0.0, 0.0, 0.0)
+
+    def _update(self, change: str, values: list[float]) -> None:
+        self._state()  # makes the row where there is none
+        statement = f"UPDATE amocrm_rate_slots SET {change} WHERE bucket = %s RETURNING 1"  # noqa: S608 - our own text
+        self._run(statement, [*values, self.name])
+
+    def _run(self, statement: str, values: list[float | str]) -> float | None:
+        # SQLite's clock is this process's, so it is read only once the write lock is ours.
+        with transaction.atomic() if connection.vendor == "sqlite" else nullcontext(), connection.cursor() as cursor:
+            cursor.execute(_sql(statement), values)
+            row = cursor.fetchone()
+        return None if row is None else float(row[0])
+
+
+def _sql(statement: str) -> str:
+    if connection.vendor == "postgresql":
+        return statement.format(now="extract(epoch from clock_timestamp())::float8", greatest="greatest")
+    return statement.format(now=f"{time.time():.6f}", greatest="max")
+
+
+def _refuse_in_transaction() -> None:
+    # The row would stay locked, and all processes wait, for as long as the caller's transaction lasts.
+    if connection.in_atomic_block:
+        raise TransactionManagementError("A request to amoCRM must not be made inside a transaction.")

@@ -1,0 +1,163 @@
+"""Connecting an account to amoCRM and parting from it again."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+from integrations.amocrm.client import AmoCRMClient
+from integrations.amocrm.entities import AccountFacts
+from integrations.amocrm.errors import AmoCRMError, ReconnectNeeded
+from integrations.amocrm.oauth import TokenPair, exchange_code
+from integrations.amocrm.tokens import FixedToken
+from integrations.connecting.tasks import set_up_connection
+from integrations.connecting.waking import wake
+from integrations.models import AmoCRMConnection, ConnectionState
+from leads.models import UserAccount
+
+logger = structlog.get_logger(__name__)
+
+
+class AlreadyConnected(Exception):
+    """The amoCRM account belongs to another account here. The text is for people."""
+
+
+class TokenNotAccepted(Exception):
+    """amoCRM does not take the token that was given. The text is for people."""
+
+
+def connect_by_code(account: UserAccount, host: str, code: str) -> AmoCRMConnection:
+    """Exchange the authorisation code, then as `connect`. `host` has passed `account_host`.
+
+    :raises TokenRefused: amoCRM refuses the code.
+    """
+    return connect(account, host, exchange_code(host, code))
+
+
+def connect(account: UserAccount, host: str, pair: TokenPair) -> AmoCRMConnection:
+    """Read whose token this is and keep it. The hook, the pipelines and the first sync follow in a task.
+
+    :raises AlreadyConnected: nothing is kept.
+    :raises TokenNotAccepted: amoCRM refuses the token.
+    :raises AmoCRMError: any other trouble on the way.
+    """
+    trial = AmoCRMConnection(user_account=account, host=host)
+    try:
+        facts = AmoCRMClient(trial, tokens=FixedToken(pair)).account()
+    except ReconnectNeeded as error:
+        raise TokenNotAccepted("amoCRM does not accept this token for this account.") from error
+    connection = _keep(account, host, pair, facts)
+    logger.info("amocrm_connected", account=str(account.pk), host=host, amocrm_account_id=facts.account_id)
+    wake(set_up_connection, str(account.pk))
+    return connection
+
+
+def _keep(account: UserAccount, host: str, pair: TokenPair, facts: AccountFacts) -> AmoCRMConnection:
+    try:
+        # On its own: when the amoCRM account is taken, the refused INSERT must not spoil the caller's transaction.
+        with transaction.atomic():
+            connection, _ = AmoCRMConnection.objects.update_or_create(
+                user_account=account, defaults=_columns(host, pair, facts)
+            )
+    except IntegrityError:
+        if not _is_taken(account, facts.account_id):
+            raise
+        raise AlreadyConnected(
+            f"The amoCRM account “{facts.name or facts.subdomain}” is connected to another account here already. "
+            "Disconnect it there first."
+        ) from None
+    return connection
+
+
+def _is_taken(account: UserAccount, amocrm_account_id: int) -> bool:
+    others = AmoCRMConnection.objects.exclude(user_account=account).exclude(state=ConnectionState.DISCONNECTED)
+    return others.filter(amocrm_account_id=amocrm_account_id).exists()
+
+
+def _columns(host: str, pair: TokenPair, facts: AccountFacts) -> dict[str, Any]:
+    now = timezone.now()
+    return {
+        "state": ConnectionState.CONNECTED,
+        "access_token": pair.access_token,
+        "refresh_token": pair.refresh_token,
+        "token_expires_at": pair.expires_at,
+        "token_refreshed_at": now,
+        "refresh_lease_until": None,
+        "host": host,
+        "subdomain": facts.subdomain or host.partition(".")[0],
+        "amocrm_account_id": facts.account_id,
+        "currency": facts.currency[:3],
+        "is_api_filter_enabled": facts.is_api_filter_enabled,
+        "metadata": {"name": facts.name, "timezone": facts.timezone},
+        "connected_at": now,
+        "set_up_at": None,
+        "webhook_active": False,
+        "webhook_detail": "",
+        **NO_PROBLEM,
+    }
+
+
+NO_PROBLEM: dict[str, Any] = {
+    "problem_code": "",
+    "problem_detail": "",
+    "problem_since": None,
+    "next_attempt_at": None,
+    "failures": 0,
+}
+
+
+def disconnect(connection: AmoCRMConnection) -> None:
+    """Remove our hook at amoCRM if that can be done, and forget the tokens. What was learnt is kept."""
+    if connection.state == ConnectionState.CONNECTED and connection.webhook_destination:
+        try:
+            AmoCRMClient(connection).delete_webhook(connection.webhook_destination)
+        except AmoCRMError as error:  # amoCRM may be the very reason for disconnecting
+            logger.warning("amocrm_hook_not_removed", host=connection.host, error=str(error))
+    _forget(connection)
+
+
+def _forget(connection: AmoCRMConnection) -> None:
+    AmoCRMConnection.objects.filter(pk=connection.pk).update(
+        state=ConnectionState.DISCONNECTED,
+        access_token="",
+        refresh_token="",
+        token_expires_at=None,
+        token_refreshed_at=None,
+        refresh_lease_until=None,
+        webhook_active=False,
+        webhook_destination="",
+        webhook_detail="",
+        updated_at=timezone.now(),
+        **NO_PROBLEM,
+    )
+    connection.refresh_from_db()
+    logger.info("amocrm_disconnected", account=str(connection.user_account_id), host=connection.host)
+
+
+def is_genuine_notice(client_id: str, amocrm_account_id: str, signature: str) -> bool:
+    """Whether amoCRM signed the notice that our integration was switched off in an account."""
+    secret = settings.AMOCRM_CLIENT_SECRET
+    # With an empty key anybody could sign.
+    if not secret or client_id != settings.AMOCRM_CLIENT_ID or not _is_number(amocrm_account_id):
+        return False
+    message = f"{client_id}|{int(amocrm_account_id)}"
+    expected = hmac.new(secret.encode(), message.encode(), hashlib.sha256).hexdigest()
+    return constant_time_compare(signature.lower(), expected)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 19
+
+
+def disabled_at_amocrm(amocrm_account_id: int) -> None:
+    """Our integration was switched off in this amoCRM account: its tokens are dead, its hook is gone."""
+    rows = AmoCRMConnection.objects.filter(amocrm_account_id=amocrm_account_id)
+    for connection in rows.exclude(state=ConnectionState.DISCONNECTED):
+        _forget(connection)

@@ -1,0 +1,89 @@
+"""Our hook at amoCRM: is it there, is it on, does it tell us all we need?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from integrations.amocrm.client import AmoCRMClient, Webhook
+from integrations.amocrm.errors import RequestError, Unpaid
+from integrations.intake.signature import hook_url
+from integrations.models import AmoCRMConnection, Hook
+
+EVENTS = (
+    "add_lead",
+    "update_lead",
+    "status_lead",
+    "delete_lead",
+    "restore_lead",
+    "add_contact",
+    "update_contact",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HookStatus:
+    """Our hook as amoCRM shows it. `settings`: the events it sends."""
+
+    registered: bool
+    disabled: bool
+    destination: str
+    settings: list[str]
+    missing_events: list[str]
+
+    @property
+    def is_active(self) -> bool:
+        return self.registered and not self.disabled and not self.missing_events
+
+
+def hook_status(connection: AmoCRMConnection) -> HookStatus:
+    """Read live, and remembered as `webhook_active`. Raises AmoCRMError."""
+    destination = hook_url(connection.user_account, Hook.AMOCRM)
+    found = AmoCRMClient(connection).webhooks(destination)
+    status = _status(destination, found[0] if found else None)
+    _remember(connection, status)
+    return status
+
+
+def hook_register(connection: AmoCRMConnection) -> HookStatus:
+    """Register our hook, or mend it. Afterwards an older address of ours is no longer called.
+
+    Asking twice does no harm. Raises AmoCRMError; `RequestError` or `Unpaid` where the plan or the rights lack hooks.
+    """
+    destination = hook_url(connection.user_account, Hook.AMOCRM)
+    client = AmoCRMClient(connection)
+    try:
+        hook = client.register_webhook(destination, EVENTS)
+        if hook.is_disabled:
+            # The documents have an admin press a button; a hook made anew needs none.
+            client.delete_webhook(destination)
+            hook = client.register_webhook(destination, EVENTS)
+    except (RequestError, Unpaid) as error:
+        _remember(connection, _status(destination, None), why=error.detail)
+        raise
+    if connection.webhook_destination not in ("", destination):
+        client.delete_webhook(connection.webhook_destination)
+    status = _status(destination, hook)
+    _remember(connection, status)
+    return status
+
+
+def _status(destination: str, hook: Webhook | None) -> HookStatus:
+    events = list(hook.settings) if hook else []
+    return HookStatus(
+        registered=hook is not None,
+        disabled=hook is not None and hook.is_disabled,
+        destination=destination,
+        settings=events,
+        missing_events=[event for event in EVENTS if event not in events],
+    )
+
+
+def _remember(connection: AmoCRMConnection, status: HookStatus, why: str = "") -> None:
+    told = {"webhook_active": status.is_active, "webhook_detail": why, "updated_at": timezone.now()}
+    if status.registered:
+        told["webhook_destination"] = status.destination
+    AmoCRMConnection.objects.filter(pk=connection.pk).update(**told)
+    connection.webhook_active = status.is_active
+    connection.webhook_destination = str(told.get("webhook_destination", connection.webhook_destination))

@@ -1,0 +1,81 @@
+"""What a connection is waiting for, shown to people and obeyed by the drain.
+
+Both functions are one UPDATE of the row, so that processes that report at once do not undo each other.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Case, DateTimeField, F, QuerySet, Value, When
+from django.utils import timezone
+
+from integrations.amocrm.errors import ConditionError, ReconnectNeeded
+from integrations.amocrm.tokens import mark_reconnect_needed
+from integrations.models import AmoCRMConnection, ConnectionState, Problem
+
+LONGEST_BACKOFF = 40.0
+UNPAID_PROBE = 60.0
+
+
+def note_problem(connection: AmoCRMConnection, error: ConditionError) -> None:
+    """Show the problem, and put off the next attempt: an outage from 1 s doubling to 40 s, others as their kind needs.
+
+    A dead token stops the attempts until somebody connects anew. A connection that meanwhile was disconnected, or got
+    new tokens, is left alone.
+    """
+    if isinstance(error, ReconnectNeeded):
+        mark_reconnect_needed(connection.pk, error.token_version, error.detail)
+        return
+    now = timezone.now()
+    _connected(connection).update(
+        problem_code=error.problem,
+        problem_detail=error.detail,
+        problem_since=Case(
+            When(problem_code=error.problem, problem_since__isnull=False, then=F("problem_since")),
+            default=Value(now),
+            output_field=DateTimeField(),
+        ),
+        next_attempt_at=_next_attempt(error, now),
+        failures=F("failures") + 1,
+        updated_at=now,
+    )
+
+
+def clear_problem(connection: AmoCRMConnection) -> None:
+    """amoCRM answered: nothing is waited for any more."""
+    _connected(connection).exclude(problem_code="", failures=0, next_attempt_at__isnull=True).update(
+        problem_code="",
+        problem_detail="",
+        problem_since=None,
+        next_attempt_at=None,
+        failures=0,
+        updated_at=timezone.now(),
+    )
+
+
+def _connected(connection: AmoCRMConnection) -> QuerySet[AmoCRMConnection]:
+    return AmoCRMConnection.objects.filter(pk=connection.pk, state=ConnectionState.CONNECTED)
+
+
+def _next_attempt(error: ConditionError, now: datetime) -> Case | datetime:
+    if error.retry_after is not None:
+        return now + timedelta(seconds=error.retry_after)
+    if error.problem == Problem.BLOCKED:
+        return now + timedelta(seconds=settings.AMOCRM_BLOCK_PROBE_SECONDS)
+    if error.problem == Problem.UNPAID:
+        return now + timedelta(seconds=UNPAID_PROBE)
+    return _backoff(now)
+
+
+def _backoff(now: datetime) -> Case:
+    """1, 2, 4 … 40 s by how often it failed before, each shortened by up to half so that not all come at once."""
+    jitter = random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+
+    def after(seconds: float) -> Value:
+        return Value(now + timedelta(seconds=max(1.0, seconds * jitter)))
+
+    steps = [When(failures=failures, then=after(2.0**failures)) for failures in range(6)]
+    return Case(*steps, default=after(LONGEST_BACKOFF), output_field=DateTimeField())
