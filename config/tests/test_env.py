@@ -157,7 +157,7 @@ def test_proper_values_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.field_encryption_keys == keys
     assert env.amocrm_requests_per_second == 0.5
     assert env.amocrm_base_url == "http://127.0.0.1:8100"
-    assert env.amocrm_leads_sync == crontab("*/5", "1-3", "*", "*", "mon")
+    assert env.amocrm_leads_sync == crontab(minute="*/5", hour="1-3", day_of_week="mon")
 
 
 def test_the_documented_default_of_the_base_address_means_no_override(monkeypatch: pytest.MonkeyPatch) -> None:
