@@ -9,11 +9,22 @@ from celery import Celery
 from celery.signals import setup_logging
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from config.environment import BASE_DIR
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+OUR_APPS = ("leads", "analytics", "integrations")
+
+
+def task_packages() -> list[str]:
+    """Every package of ours with a `tasks.py`: tasks stand beside what they ring for, not only at an app's top."""
+    files = (file for name in OUR_APPS for file in (BASE_DIR / name).rglob("tasks.py"))
+    return sorted(".".join(file.parent.relative_to(BASE_DIR).parts) for file in files)
+
 
 app = Celery("voronka")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+app.autodiscover_tasks(task_packages)
 app.steps["worker"].add(DjangoStructLogInitStep)
 
 

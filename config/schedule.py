@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from celery.schedules import crontab
+
 from config.environment import Environment
+
+HOUR = 3600.0
 
 
 def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
     """Celery's `beat_schedule`: a name for people → task, schedule (seconds or a crontab), options.
 
-    A message that waits while no worker runs says nothing new when the next comes, so each expires with its period.
+    A message that waits while no worker runs says nothing new when the next comes, so each expires.
     """
     return {
         "Wake the drains whose bell was not heard": _every(60, "integrations.sweep"),
+        "Finish connections that were cut short": _every(60, "integrations.tend_connections"),
+        "Read pipelines, look after hooks": _at(environment.amocrm_pipelines_sync, "integrations.sync_pipelines"),
+        "Renew idle amoCRM tokens": _at(crontab(minute="17", hour="3"), "integrations.refresh_idle_tokens"),
     }
+
+
+def _at(when: crontab, task: str) -> dict[str, Any]:
+    return {"task": task, "schedule": when, "options": {"expires": HOUR}}
 
 
 def _every(seconds: float, task: str) -> dict[str, Any]:
