@@ -1,0 +1,79 @@
+"""`/app`: what came in, what became of it, and whether everything runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_safe
+
+from integrations.models import ProcessingStatus, WebhookLog
+from integrations.pages.chart import bars
+from integrations.pages.condition import condition_of
+from leads.access import account_of, account_rows, open_to_all, page
+from leads.models import UserAccount
+from leads.pages.figures import by_day, figures
+from leads.pages.rendering import render_page, render_part
+
+PERIODS = (7, 30, 90)
+DEFAULT_PERIOD = 30
+LAST_DELIVERIES = 10
+
+STATUS_KINDS = {
+    ProcessingStatus.RECEIVED: "info",
+    ProcessingStatus.SUCCESS: "good",
+    ProcessingStatus.IGNORED: "",
+    ProcessingStatus.PARTIAL: "warn",
+    ProcessingStatus.ERROR: "bad",
+}
+
+
+@open_to_all
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """`/`: the dashboard, which sends on to the login whoever has to."""
+    return redirect("/app/")
+
+
+@require_safe
+@page()
+def dashboard(request: HttpRequest) -> HttpResponse:
+    account = account_of(request)
+    days = _period(request)
+    context = {
+        "periods": PERIODS,
+        "period": days,
+        "figures": figures(account, days),
+        "bars": bars(by_day(account, days)),
+        **_now(request, account),
+    }
+    context["currency"] = _currency(account, context)
+    return render_page(request, "pages/dashboard.html", context)
+
+
+@require_safe
+@page()
+def dashboard_now(request: HttpRequest) -> HttpResponse:
+    """The part of the dashboard that changes while one looks."""
+    return render_part(request, "pages/_now.html", _now(request, account_of(request)))
+
+
+def _now(request: HttpRequest, account: UserAccount) -> dict[str, Any]:
+    columns = ("id", "source", "received_at", "processing_status", "lead_id", "error_message")
+    deliveries = list(account_rows(WebhookLog, request).only(*columns).order_by("-id")[:LAST_DELIVERIES])
+    return {
+        "condition": condition_of(account),
+        "deliveries": [(row, STATUS_KINDS[ProcessingStatus(row.processing_status)]) for row in deliveries],
+    }
+
+
+def _period(request: HttpRequest) -> int:
+    asked = request.GET.get("days", "")
+    return int(asked) if asked in map(str, PERIODS) else DEFAULT_PERIOD
+
+
+def _currency(account: UserAccount, context: dict[str, Any]) -> str:
+    """Prices are in the amoCRM account's currency, which it tells when it is connected."""
+    connection = context["condition"].connection
+    return (connection and connection.currency) or account.currency

@@ -1,0 +1,20 @@
+"""Addresses of the edge's pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from integrations.pages import connection, dashboard
+
+urlpatterns = [
+    path("", dashboard.home, name="page-home"),
+    path("app", dashboard.dashboard, name="page-dashboard"),
+    path("app/now", dashboard.dashboard_now, name="page-dashboard-now"),
+    path("connection", connection.show, name="page-connection"),
+    path("connection/state", connection.state, name="page-connection-state"),
+    path("connection/hook", connection.hook, name="page-connection-hook"),
+    path("connection/connect", connection.connect, name="page-connection-connect"),
+    path("connection/pipelines", connection.read_pipelines, name="page-connection-pipelines"),
+    path("connection/register", connection.register_hook, name="page-connection-register"),
+    path("connection/disconnect", connection.disconnect, name="page-connection-disconnect"),
+]

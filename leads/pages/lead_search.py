@@ -1,0 +1,114 @@
+"""Finding leads: the search box, the filters and the order of the leads page, all kept in its address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import F, Q, QuerySet
+from django.db.models.expressions import OrderBy
+from django.utils.translation import gettext_lazy as _
+
+from leads.models import Lead, LeadSource, MatchMethod, UserAccount
+from leads.pages.days import begin_of, end_of
+from leads.pages.stage_names import StageBook
+from leads.phones import phones_in
+
+ANY = ("", _("any"))
+NOT_MATCHED = "none"
+MAX_BIGINT = 2**63 - 1
+# So many digits of a phone name few enough people to be worth a look.
+MIN_PHONE_PART = 4
+
+ORDERS = {"day": "lead_at", "name": "name", "price": "price", "news": "amocrm_updated_at"}
+DEFAULT_ORDER = "-day"
+
+
+class LeadSearch(forms.Form):
+    """The page's GET form. What cannot be understood is said at its field and filters nothing."""
+
+    q = forms.CharField(label=_("Phone, deal number or name"), required=False, max_length=200)
+    stage = forms.ChoiceField(label=_("Stage"), required=False)
+    source = forms.ChoiceField(label=_("Source"), required=False, choices=[ANY, *LeadSource.choices])
+    qualified = forms.ChoiceField(
+        label=_("Qualified"), required=False, choices=[ANY, ("yes", _("qualified")), ("no", _("not qualified"))]
+    )
+    match = forms.ChoiceField(
+        label=_("Match"), required=False, choices=[ANY, *MatchMethod.choices, (NOT_MATCHED, _("no deal yet"))]
+    )
+    since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
+    until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
+    order = forms.CharField(required=False, widget=forms.HiddenInput)
+    deleted = forms.BooleanField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any, account: UserAccount, stages: StageBook) -> None:
+        super().__init__(data)
+        self.account = account
+        self.fields["q"].widget = forms.TextInput({"type": "search", "placeholder": "+7 701 … / 12345 / …"})
+        stage = self.fields["stage"]
+        assert isinstance(stage, forms.ChoiceField)
+        stage.choices = [ANY, *stages.choices()]
+        self.is_valid()
+
+    @property
+    def is_narrowed(self) -> bool:
+        return any(value for key, value in self.cleaned_data.items() if key not in ("order", "deleted"))
+
+    @property
+    def shows_deleted(self) -> bool:
+        return bool(self.cleaned_data.get("deleted"))
+
+    @property
+    def order_name(self) -> str:
+        order = str(self.cleaned_data.get("order") or "")
+        return order if order.removeprefix("-") in ORDERS else DEFAULT_ORDER
+
+    def leads(self) -> QuerySet[Lead]:
+        """The account's leads that are asked for, in the order asked for."""
+        leads = Lead.objects.filter(user_account=self.account, is_deleted=self.shows_deleted)
+        return leads.filter(self._conditions()).order_by(*_order_by(self.order_name))
+
+    def _conditions(self) -> Q:
+        given = self.cleaned_data
+        condition = text_condition(given.get("q") or "", self.account)
+        if given.get("stage"):
+            pipeline_id, _colon, status_id = given["stage"].partition(":")
+            condition &= Q(current_pipeline_id=int(pipeline_id), current_status_id=int(status_id))
+        if given.get("source"):
+            condition &= Q(source=given["source"])
+        if given.get("qualified"):
+            condition &= Q(is_qualified=given["qualified"] == "yes")
+        if given.get("match") == NOT_MATCHED:
+            condition &= Q(amocrm_lead_id=None)
+        elif given.get("match"):
+            condition &= Q(match_method=given["match"])
+        if given.get("since"):
+            condition &= Q(lead_at__gte=begin_of(given["since"], self.account))
+        if given.get("until"):
+            condition &= Q(lead_at__lt=end_of(given["until"], self.account))
+        return condition
+
+
+def text_condition(text: str, account: UserAccount) -> Q:
+    """What one box can mean: a phone in any spelling or a part of one, a deal's or lead's number, a name."""
+    text = text.strip()
+    if not text:
+        return Q()
+    condition = Q(phone_e164__in=[phone.e164 for phone in phones_in(text, account.phone_region)])
+    number = text.removeprefix("#")
+    if number.isascii() and number.isdecimal() and int(number) <= MAX_BIGINT:
+        condition |= Q(amocrm_lead_id=int(number)) | Q(pk=int(number))
+    digits = "".join(filter(str.isdecimal, text))
+    if len(digits) >= MIN_PHONE_PART and not any(map(str.isalpha, text)):
+        return condition | Q(phone_e164__contains=digits)
+    # SQLite ignores case in Latin letters only; these are the ways in which a Cyrillic name is written.
+    for spelling in {text, text.lower(), text.title(), text.capitalize()}:
+        condition |= Q(name__icontains=spelling) | Q(deal_name__icontains=spelling)
+    return condition
+
+
+def _order_by(order: str) -> list[OrderBy | str]:
+    column = F(ORDERS[order.removeprefix("-")])
+    if order.startswith("-"):
+        return [column.desc(nulls_last=True) if column.name != "lead_at" else column.desc(), "-id"]
+    return [column.asc(nulls_last=True) if column.name != "lead_at" else column.asc(), "id"]

@@ -1,0 +1,97 @@
+"""What every page has around its own content: the account and its switcher, the person, the navigation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone, translation
+from django.utils.cache import add_never_cache_headers
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from leads.access import account_of, accounts_of, role_of
+from leads.models import Role, User
+
+# The header offers this many accounts; a superuser may see thousands, and finds the rest in the administration.
+MAX_ACCOUNTS_IN_MENU = 50
+
+NAVIGATION: tuple[tuple[str, str | Promise], ...] = (
+    ("page-dashboard", _("Dashboard")),
+    ("page-leads", _("Leads")),
+    ("page-stages", _("Stages")),
+    ("page-connection", _("Connection")),
+    ("admin:integrations_webhooklog_changelist", _("Deliveries")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationItem:
+    url: str
+    label: str | Promise
+    is_current: bool
+
+
+def render_page(
+    request: HttpRequest, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200
+) -> HttpResponse:
+    """A page of the request's account, its times in the account's zone, its words in the person's language."""
+    with _manner_of(request):
+        response = render(request, template, {**_frame(request), **(context or {})}, status=status)
+    add_never_cache_headers(response)
+    return response
+
+
+def render_part(request: HttpRequest, template: str, context: Mapping[str, Any]) -> HttpResponse:
+    """A piece of a page, for a page that keeps itself fresh: without the frame."""
+    role = role_of(request)
+    with _manner_of(request):
+        response = render(request, template, {"account": account_of(request), **_rights(role), **context})
+    add_never_cache_headers(response)
+    return response
+
+
+@contextmanager
+def _manner_of(request: HttpRequest) -> Iterator[None]:
+    """The account's time zone and the person's language, for the length of a rendering."""
+    user = request.user
+    language = user.language if isinstance(user, User) else ""
+    with timezone.override(account_of(request).zone), translation.override(language or translation.get_language()):
+        yield
+
+
+def _rights(role: Role) -> dict[str, bool]:
+    return {"can_edit": role.covers(Role.STAFF), "is_owner": role.covers(Role.OWNER)}
+
+
+def _frame(request: HttpRequest) -> dict[str, Any]:
+    role = role_of(request)
+    assert isinstance(request.user, User)  # page() lets nobody else through
+    accounts = list(accounts_of(request.user)[: MAX_ACCOUNTS_IN_MENU + 1])
+    current = request.resolver_match.url_name if request.resolver_match else None
+    return {
+        "account": account_of(request),
+        "accounts": accounts[:MAX_ACCOUNTS_IN_MENU],
+        "has_more_accounts": len(accounts) > MAX_ACCOUNTS_IN_MENU,
+        # A single lead belongs to one account: from its card the switch leads to the other account's list.
+        "switch_url": reverse("page-leads") if current == "page-lead" else request.path,
+        "role_name": role.label,
+        "navigation": _navigation(current),
+        **_rights(role),
+    }
+
+
+def _navigation(current: str | None) -> list[NavigationItem]:
+    section = "page-leads" if current == "page-lead" else current
+    items: list[NavigationItem] = []
+    for name, label in NAVIGATION:
+        try:
+            items.append(NavigationItem(reverse(name), label, name == section))
+        except NoReverseMatch:
+            continue  # a page whose app is not installed
+    return items

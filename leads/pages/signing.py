@@ -1,0 +1,99 @@
+"""Signing in and out, and the language of the pages."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from axes.helpers import get_cool_off
+from django import forms
+from django.conf import settings
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from leads.access import open_to_all
+from leads.models import User
+
+LANGUAGES = frozenset(code for code, _name in settings.LANGUAGES)
+YEAR_SECONDS = 365 * 24 * 3600
+TOO_MANY_REQUESTS = 429
+
+
+class SignInForm(AuthenticationForm):
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": _("This e-mail and password do not belong together. Check both and try again."),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        email, password = self.fields["username"], self.fields["password"]
+        email.label = _("E-mail")
+        email.widget = forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True, "maxlength": 254})
+        email.error_messages["required"] = _("Enter your e-mail.")
+        password.label = _("Password")
+        password.error_messages["required"] = _("Enter your password.")
+
+    def clean_username(self) -> str:
+        # As it is stored: people write their e-mail with capitals and spaces around it.
+        return User.objects.normalize_email(self.cleaned_data["username"])
+
+
+class SignIn(LoginView):
+    """`/login`: fields `username` (the e-mail) and `password`; `next` is followed within this site only."""
+
+    template_name = "pages/login.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        user = form.get_user()
+        if isinstance(user, User) and user.language:
+            _remember_language(response, user.language)
+        return response
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        if not getattr(self.request, "axes_locked_out", False):
+            return super().form_invalid(form)
+        # The lock is told in the form itself; axes' middleware would put a page of its own in our place.
+        self.request.axes_locked_out = False  # type: ignore[attr-defined]
+        cool_off = get_cool_off(self.request)
+        minutes = math.ceil(cool_off.total_seconds() / 60) if cool_off else 0
+        context = self.get_context_data(form=form, locked_minutes=max(minutes, 1))
+        return self.render_to_response(context, status=TOO_MANY_REQUESTS)
+
+
+sign_in = open_to_all(SignIn.as_view())
+sign_out = open_to_all(LogoutView.as_view())
+
+
+@open_to_all
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """Stores `language` (ru, en) with the person and in the cookie, and goes back to `next`."""
+    after = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(after, {request.get_host()}, require_https=request.is_secure()):
+        after = settings.LOGIN_REDIRECT_URL
+    response = redirect(after)
+    language = request.POST.get("language", "")
+    if language in LANGUAGES:
+        _remember_language(response, language)
+        if isinstance(request.user, User):
+            User.objects.filter(pk=request.user.pk).update(language=language)
+    return response
+
+
+def _remember_language(response: HttpResponse, language: str) -> None:
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=YEAR_SECONDS,
+        secure=settings.SESSION_COOKIE_SECURE,
+        samesite="Lax",
+    )

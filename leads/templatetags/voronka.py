@@ -1,0 +1,49 @@
+"""How values are written on pages."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django import template
+from django.utils.formats import number_format
+
+from leads.phones import display_phone
+
+register = template.Library()
+
+SYMBOLS = {"KZT": "₸", "RUB": "₽", "USD": "$", "EUR": "€", "UAH": "₴", "UZS": "soʻm", "KGS": "сом", "BYN": "Br"}
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+@register.filter
+def money(amount: Decimal | None, currency: str) -> str:
+    """`100,000 ₸`; cents only where there are any. Nothing for None."""
+    if amount is None:
+        return ""
+    decimals = 0 if amount == amount.to_integral_value() else 2
+    written = number_format(amount, decimals, use_l10n=True, force_grouping=True)
+    return f"{written}{NO_BREAK}{SYMBOLS.get(currency, currency)}"
+
+
+@register.filter
+def whole(amount: Decimal) -> Decimal:
+    """Without cents, where they would only feign precision."""
+    return amount.quantize(Decimal(1))
+
+
+@register.filter
+def number(value: int | None) -> str:
+    """`12,345`, grouped as the language does."""
+    return "" if value is None else number_format(value, use_l10n=True, force_grouping=True)
+
+
+@register.filter
+def rate(value: Decimal) -> str:
+    """`12.5%`: a percentage with one digit."""
+    return f"{number_format(value, 1, use_l10n=True)}%"
+
+
+@register.filter
+def phone(e164: str | None) -> str:
+    """`+7 701 123 4567`."""
+    return display_phone(e164) if e164 else ""
