@@ -34,7 +34,9 @@ class Route:
 def buyers_of(account: UserAccount) -> list[Buyer]:
     """The account's targetologists in their order."""
     return [
-        Buyer(person.pk, str(person), tuple(str(pattern).lower() for pattern in person.patterns if str(pattern).strip()))
+        Buyer(
+            person.pk, str(person), tuple(str(pattern).lower() for pattern in person.patterns if str(pattern).strip())
+        )
         for person in Targetologist.objects.filter(user_account=account)
     ]
 

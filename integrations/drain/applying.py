@@ -74,9 +74,7 @@ def _read(deliveries: Sequence[Delivery], readings: Readings) -> list[DealSnapsh
 
 
 def _told_contacts(deliveries: Sequence[Delivery]) -> list[ContactSnapshot]:
-    return [
-        news.snapshot for delivery in deliveries for news in delivery.parsed.contacts if news.action != "delete"
-    ]
+    return [news.snapshot for delivery in deliveries for news in delivery.parsed.contacts if news.action != "delete"]
 
 
 def _note_gone(deliveries: Sequence[Delivery], readings: Readings) -> None:

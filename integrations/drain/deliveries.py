@@ -55,13 +55,17 @@ def next_batch(connection: AmoCRMConnection, now: datetime) -> list[Delivery]:
 
 def understand(log: WebhookLog, connection: AmoCRMConnection) -> Delivery:
     """Parse a delivery and decide whether there is anything in it to apply."""
-    parsed = parse_delivery(bytes(log.raw_body), log.content_type)
+    mapping = connection.user_account.utm_mapping
+    parsed = parse_delivery(bytes(log.raw_body), log.content_type, mapping=mapping, now=log.received_at)
     delivery = Delivery(log, replace(parsed, deals=tuple(_traced(news, log) for news in parsed.deals)))
     delivery.notes.extend(parsed.problems)
     stranger = _stranger(parsed, connection)
     if stranger:
         delivery.status = ProcessingStatus.ERROR
         delivery.notes.insert(0, stranger)
+    elif not parsed.deals and not parsed.contacts and parsed.problems:
+        delivery.status = ProcessingStatus.ERROR
+        delivery.notes.append("Nothing in the body could be used. The raw body is kept.")
     elif not parsed.deals and not parsed.contacts:
         delivery.status = ProcessingStatus.IGNORED
         delivery.notes.insert(0, "Nothing about deals or their contacts.")
@@ -91,5 +95,3 @@ def _stranger(parsed: ParsedDelivery, connection: AmoCRMConnection) -> str:
                 "Nothing was applied."
             )
     return ""
-
-

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+import structlog
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
@@ -21,7 +21,7 @@ from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import Readings, deals_to_read, read
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 # One account does not keep a worker's thread longer than this while others wait: it rings again and queues up.
 TURN_SECONDS = 20
@@ -54,7 +54,7 @@ def drain(account_id: uuid.UUID, *, ring_again: Callable[[float], None]) -> None
         try:
             is_clear = _work(connection, lease, turn_ends)
         except LeaseLost:
-            logger.warning("drain_lease_lost", extra={"account": str(account_id)})
+            logger.warning("drain_lease_lost", account=str(account_id))
             return
         finally:
             lease.release()
@@ -103,10 +103,11 @@ def _work(connection: AmoCRMConnection, lease: Lease, turn_ends: float) -> bool:
             if not batch:
                 return True
             _work_batch(connection, client, lease, batch)
-            if connection.problem_code:
+            if connection.problem_code or connection.failures:
                 clear_problem(connection)
+                connection.refresh_from_db(fields=["problem_code", "failures", "next_attempt_at"])
     except ConditionError as error:
-        logger.warning("drain_waits", extra={"account": str(connection.user_account_id), "problem": error.problem})
+        logger.warning("drain_waits", account=str(connection.user_account_id), problem=error.problem)
         note_problem(connection, error)
         return False
     return True
@@ -177,6 +178,7 @@ def _log_failure(connection: AmoCRMConnection, batch: Sequence[Delivery], error:
     deliveries = [delivery.log.pk for delivery in batch][:10]
     logger.error(
         "deliveries_failed",
-        extra={"account": str(connection.user_account_id), "deliveries": deliveries},
+        account=str(connection.user_account_id),
+        deliveries=deliveries,
         exc_info=error,
     )

@@ -6,15 +6,15 @@ So a ring only marks the account, and a thread of this process passes the marks 
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
 import uuid
 
+import structlog
 from kombu.exceptions import OperationalError
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 # Rings of one account within this time reach the broker as one message.
 GATHER_SECONDS = 0.05
@@ -53,7 +53,7 @@ def _publish(account_id: uuid.UUID) -> None:
     try:
         drain_account.apply_async(args=[str(account_id)], retry=False)
     except (OperationalError, OSError) as error:
-        logger.warning("doorbell_unheard", extra={"account": str(account_id), "error": type(error).__name__})
+        logger.warning("doorbell_unheard", account=str(account_id), error=type(error).__name__)
 
 
 _doorbell = Doorbell()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 
+import structlog
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -13,7 +13,7 @@ from integrations.intake.signature import version_of
 from integrations.intake.store import Arrival, NotStored, store
 from integrations.models import Hook
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 
@@ -41,7 +41,7 @@ def receive(request: HttpRequest, hook: Hook) -> HttpResponse:
     try:
         delivery_id = store(arrival)
     except NotStored as error:
-        logger.error("delivery_not_stored", extra={"account": str(account_id), "error": str(error)})
+        logger.error("delivery_not_stored", account=str(account_id), error=str(error))
         return JsonResponse({"detail": "The delivery could not be stored. Send it again."}, status=503)
     if delivery_id is None:
         return _refused()

@@ -56,9 +56,7 @@ def steps_of(tellings: Iterable[Telling]) -> list[Step]:
         last = steps[-1] if steps else None
         if last is not None and (last.pipeline_id, last.status_id) == telling.stage:
             if telling.read_at is not None and not last.is_confirmed:
-                steps[-1] = Step(
-                    last.changed_at, last.pipeline_id, last.status_id, last.came_from, True, last.evidence
-                )
+                steps[-1] = Step(last.changed_at, last.pipeline_id, last.status_id, last.came_from, True, last.evidence)
             continue
         steps.append(
             Step(

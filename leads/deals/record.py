@@ -52,9 +52,7 @@ def remember_stages(account: UserAccount, snapshots: Iterable[DealSnapshot], row
     if heard:
         StageNews.objects.bulk_create(heard, ignore_conflicts=True)
     if read:
-        StageNews.objects.bulk_create(
-            read, update_conflicts=True, unique_fields=unique, update_fields=["read_at"]
-        )
+        StageNews.objects.bulk_create(read, update_conflicts=True, unique_fields=unique, update_fields=["read_at"])
 
 
 class _PipelineOfStage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,9 @@ def telling(status_id: int, seconds: int, read_at: datetime | None = None) -> Te
 
 
 def shown(tellings: list[Telling]) -> list[tuple[int | None, int, datetime]]:
-    return [(step.came_from[1] if step.came_from else None, step.status_id, step.changed_at) for step in steps_of(tellings)]
+    return [
+        (step.came_from[1] if step.came_from else None, step.status_id, step.changed_at) for step in steps_of(tellings)
+    ]
 
 
 def test_the_first_step_comes_from_nowhere_and_each_other_from_the_one_before() -> None:
@@ -53,4 +56,4 @@ def test_neither_order_nor_repetition_of_tellings_matters(tellings: list[Telling
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert shown(shuffled) == shown(tellings)
     stages = [step.status_id for step in steps_of(tellings)]
-    assert all(one != other for one, other in zip(stages, stages[1:], strict=False))
+    assert all(one != other for one, other in pairwise(stages))

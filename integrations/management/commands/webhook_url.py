@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from integrations.amocrm.errors import AmoCRMError
 from integrations.intake.rotation import rotate
 from integrations.intake.signature import hook_url
 from integrations.models import Hook
@@ -16,7 +17,9 @@ HOOKS = {"amocrm": Hook.AMOCRM, "traffic": Hook.TRAFFIC, "referral": Hook.REFERR
 
 
 class Command(BaseCommand):
-    help = "Print the signed address of a hook. --rotate makes a new key first: older addresses answer 403 from then on."
+    help = (
+        "Print the signed address of a hook. --rotate makes a new key first: older addresses answer 403 from then on."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("account", help="the account's UUID")
@@ -29,5 +32,13 @@ class Command(BaseCommand):
         except (ValueError, UserAccount.DoesNotExist):
             raise CommandError(f"There is no account {options['account']}. Give the UUID that create_account printed.")
         if options["rotate"]:
-            account = rotate(account)
+            account = self._rotated(account)
         self.stdout.write(hook_url(account, HOOKS[options["hook"]]))
+
+    def _rotated(self, account: UserAccount) -> UserAccount:
+        try:
+            return rotate(account)
+        except AmoCRMError as error:
+            raise CommandError(
+                f"amoCRM did not take the new address ({error.detail}). The old one still works: try again later."
+            ) from error

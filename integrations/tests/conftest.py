@@ -1,0 +1,33 @@
+"""Fixtures of the edge's tests: the sandbox's amoCRM over real HTTP, and an account connected to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from integrations.tests.world import connect
+from leads.models import UserAccount
+from sandbox import Sandbox, Server, serve
+
+
+@pytest.fixture
+def amocrm(settings: Settings) -> Iterator[Server]:
+    """The sandbox, where all requests go. Its rate is off: what a rate costs is asked in the rate's own tests."""
+    with serve(Sandbox(requests_per_second=1_000_000)) as server:
+        settings.AMOCRM_BASE_URL = server.url
+        settings.AMOCRM_REQUESTS_PER_SECOND = 10_000
+        settings.TELEGRAM_API_URL = f"{server.url}/telegram"
+        yield server
+
+
+@pytest.fixture
+def alfa(transactional_db: None) -> UserAccount:
+    return UserAccount.objects.create(name="Alfa")
+
+
+@pytest.fixture
+def connected(alfa: UserAccount, amocrm: Server) -> UserAccount:
+    connect(alfa, amocrm)
+    return alfa

@@ -1,0 +1,271 @@
+"""The drain: real deliveries of the sandbox, real requests to it, a real database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from analytics.models import Targetologist
+from integrations.drain.lease import Lease
+from integrations.drain.sweep import accounts_in_need
+from integrations.models import AmoCRMConnection, ConnectionState, Problem, WebhookLog
+from integrations.tests.world import bodies, connect, deliver, drain_all, form, make_due, statuses
+from leads.models import Lead, LeadStatusHistory, UserAccount
+from leads.tests.world import response
+from sandbox import Server, seed_bulk
+from sandbox.crm.models import Deal
+
+ALL_EVENTS = ["add_lead", "update_lead", "status_lead", "delete_lead", "restore_lead", "add_contact", "update_contact"]
+NOWHERE = "http://127.0.0.1:9/hook"  # the discard port: the sandbox keeps what it could not deliver
+
+
+@pytest.fixture
+def told(amocrm: Server) -> Server:
+    """A sandbox whose hooks never arrive: we take them out of its courier, to deliver them as we like."""
+    amocrm.crm.hook_faults.lose_all = True
+    amocrm.crm.demo.subscribe(NOWHERE, ALL_EVENTS)
+    return amocrm
+
+
+def take_over(account: UserAccount, server: Server) -> None:
+    """Deliver all that the sandbox has told so far, once, in order."""
+    for body in bodies(server):
+        deliver(account, body)
+    server.crm.courier.clear()
+
+
+def test_a_deal_is_read_once_matched_by_phone_and_followed(connected: UserAccount, told: Server) -> None:
+    demo = told.crm.demo
+    lead = response(connected, "+77011234567", name="Aida")
+    deal = demo.deals.create("Имплант", price=100_000, phone="8 (701) 123-45-67", utm={"source": "ig"})
+    stage = demo.pipelines.main.stages[2].id
+    demo.deals.move(deal.id, stage)
+    take_over(connected, told)
+    drain_all(connected)
+    lead.refresh_from_db()
+    assert (lead.amocrm_lead_id, lead.match_method, lead.utm_source) == (deal.id, "phone", "ig")
+    assert (lead.price, lead.current_status_id) == (Decimal(100_000), stage)
+    assert set(statuses(connected)) == {"success"}
+    assert {request.path.split("?")[0].rsplit("/", 1)[-1] for request in told.crm.requests} >= {str(deal.id)}
+
+
+def test_known_deals_that_move_cost_no_request(connected: UserAccount, told: Server) -> None:
+    demo = told.crm.demo
+    deal = demo.deals.create("Имплант", price=1, phone="+77011234567", created_at=demo.clock.now() - 100)
+    take_over(connected, told)
+    drain_all(connected)
+    made = len(told.crm.requests)
+    for index, stage in enumerate(demo.pipelines.main.stages[2:5]):
+        demo.deals.move(deal.id, stage.id, at=demo.clock.now() - 50 + index)
+    take_over(connected, told)
+    drain_all(connected)
+    assert len(told.crm.requests) == made
+    assert Lead.objects.get().current_status_id == demo.pipelines.main.stages[4].id
+    assert LeadStatusHistory.objects.count() == 4
+
+
+@pytest.mark.parametrize(("has_filter", "at_most"), [(True, 10), (False, 40)])
+def test_a_burst_of_1000_unknown_deals_costs_few_requests(
+    connected: UserAccount, told: Server, has_filter: bool, at_most: int
+) -> None:
+    demo = told.crm.demo
+    demo.profile.is_api_filter_enabled = has_filter
+    for index in range(1000):
+        demo.deals.create(f"deal {index}", phone=f"+7701{index:07d}", price=index)
+    lines = [body for body in bodies(told) if "leads%5Badd%5D" in body]
+    assert len(lines) == 1000
+    for body in lines:
+        deliver(connected, body)
+    drain_all(connected)
+    assert Lead.objects.count() == 1000
+    assert Lead.objects.exclude(phone_e164=None).count() == 1000
+    assert len(told.crm.requests) <= at_most
+
+
+def test_a_foreign_account_is_stored_and_never_applied(connected: UserAccount, told: Server) -> None:
+    deliver(connected, form(**{"account[id]": 77, "leads[add][0][id]": 5, "leads[add][0][status_id]": 1}))
+    deliver(connected, form(**{"account[subdomain]": "other", "leads[add][0][id]": 5}))
+    drain_all(connected)
+    assert statuses(connected) == ["error", "error"]
+    assert not Lead.objects.exists()
+    assert "77" in WebhookLog.objects.order_by("id")[0].error_message
+    assert len(told.crm.requests) == 0
+
+
+def test_what_says_nothing_of_deals_is_ignored_and_what_cannot_be_used_is_an_error(
+    connected: UserAccount, amocrm: Server
+) -> None:
+    deliver(connected, form(**{"task[add][0][id]": 5}))
+    deliver(connected, form(**{"contacts[delete][0][id]": 5, "contacts[delete][0][type]": "company"}))
+    deliver(connected, b"")
+    deliver(connected, b'{"leads": ', content_type="application/json")
+    deliver(connected, form(**{"leads[add][0][id]": "abc"}))
+    drain_all(connected)
+    assert statuses(connected) == ["ignored", "ignored", "ignored", "error", "error"]
+
+
+def test_without_a_connection_deliveries_wait_and_are_applied_once_there_is_one(
+    alfa: UserAccount, told: Server
+) -> None:
+    told.crm.demo.deals.create("Имплант", phone="+77011234567")
+    take_over(alfa, told)
+    drain_all(alfa)
+    assert set(statuses(alfa)) == {"received"}
+    connect(alfa, told)
+    drain_all(alfa)
+    assert set(statuses(alfa)) == {"success"}
+
+
+def test_after_a_disconnect_deliveries_are_ignored(connected: UserAccount, told: Server) -> None:
+    AmoCRMConnection.objects.update(state=ConnectionState.DISCONNECTED)
+    deliver(connected, form(**{"leads[add][0][id]": 5}))
+    drain_all(connected)
+    assert statuses(connected) == ["ignored"]
+
+
+def test_a_deal_that_reads_as_204_invents_nothing_and_says_so(connected: UserAccount, amocrm: Server) -> None:
+    deliver(connected, form(**{"leads[status][0][id]": 999, "leads[status][0][status_id]": 142}))
+    drain_all(connected)
+    log = WebhookLog.objects.get()
+    assert log.processing_status == "success"
+    assert "204" in log.error_message
+    assert not Lead.objects.exists()
+
+
+def test_an_outage_makes_the_backlog_wait_and_its_end_lets_it_move(connected: UserAccount, told: Server) -> None:
+    told.crm.demo.deals.create("Имплант", phone="+77011234567")
+    take_over(connected, told)
+    told.crm.faults.answer(503)
+    drain_all(connected)
+    connection = AmoCRMConnection.objects.get()
+    assert connection.problem_code == Problem.OUTAGE
+    assert connection.next_attempt_at is not None
+    assert set(statuses(connected)) == {"received"}
+    assert set(WebhookLog.objects.values_list("attempts", flat=True)) == {0}
+    told.crm.faults.clear()
+    make_due(connected)
+    drain_all(connected)
+    connection.refresh_from_db()
+    assert connection.problem_code == ""
+    assert set(statuses(connected)) == {"success"}
+
+
+def _beyond_the_newest_page(server: Server) -> tuple[Deal, Deal]:
+    """Two old deals that have to be read by their ids, so that amoCRM can refuse one of them."""
+    demo = server.crm.demo
+    poison, good = demo.deals.create("poison", created_at=1000), demo.deals.create("good", created_at=1001)
+    seed_bulk(demo, 600)
+    return poison, good
+
+
+def test_a_poison_delivery_ends_as_an_error_after_three_tries_and_stops_nobody(
+    connected: UserAccount, told: Server
+) -> None:
+    poison, good = _beyond_the_newest_page(told)
+    told.crm.faults.answer(422, prefix=f"/api/v4/leads/{poison.id}")
+    for deal_id in (poison.id, good.id):
+        deliver(connected, form(**{"leads[add][0][id]": deal_id, "leads[add][0][status_id]": 1}))
+    drain_all(connected)
+    assert statuses(connected)[1] == "success"
+    for _try in range(3):
+        make_due(connected)
+        drain_all(connected)
+    assert statuses(connected) == ["error", "success"]
+    log = WebhookLog.objects.order_by("id")[0]
+    assert log.attempts == 3
+    assert "422" in log.error_message
+    told.crm.faults.clear()
+    WebhookLog.objects.filter(pk=log.pk).update(processing_status="received", attempts=0)
+    drain_all(connected)
+    assert statuses(connected) == ["success", "success"]
+
+
+def test_of_several_deals_in_one_delivery_the_good_ones_are_applied(connected: UserAccount, told: Server) -> None:
+    poison, good = _beyond_the_newest_page(told)
+    told.crm.faults.answer(422, prefix=f"/api/v4/leads/{poison.id}")
+    deliver(connected, form(**{"leads[add][0][id]": poison.id, "leads[add][1][id]": good.id}))
+    for _try in range(4):
+        drain_all(connected)
+        make_due(connected)
+    log = WebhookLog.objects.get()
+    assert log.processing_status == "partial"
+    assert str(poison.id) in log.error_message
+    assert list(Lead.objects.values_list("amocrm_lead_id", flat=True)) == [good.id]
+
+
+def test_deleted_and_restored_deals_whatever_came_last(connected: UserAccount, told: Server) -> None:
+    demo = told.crm.demo
+    deal = demo.deals.create("Имплант", phone="+77011234567")
+    take_over(connected, told)
+    drain_all(connected)
+    demo.deals.delete(deal.id)
+    deleted = bodies(told)
+    take_over(connected, told)
+    drain_all(connected)
+    assert Lead.objects.get().is_deleted
+    demo.deals.restore(deal.id)
+    take_over(connected, told)
+    drain_all(connected)
+    assert not Lead.objects.get().is_deleted
+    for body in deleted:  # late and again
+        deliver(connected, body)
+    drain_all(connected)
+    assert not Lead.objects.get().is_deleted
+
+
+def test_a_contacts_phone_that_comes_later_finds_the_lead(connected: UserAccount, told: Server) -> None:
+    demo = told.crm.demo
+    lead = response(connected, "+77011234567")
+    deal = demo.deals.create("Имплант", contact_name="Aida")
+    take_over(connected, told)
+    drain_all(connected)
+    assert Lead.objects.count() == 2
+    demo.contacts.add_phone(deal.contact_ids[0], "8 701 123 45 67")
+    take_over(connected, told)
+    drain_all(connected)
+    lead.refresh_from_db()
+    assert Lead.objects.count() == 1
+    assert lead.amocrm_lead_id == deal.id
+
+
+def test_routing_stands_on_every_processed_delivery_about_a_deal(connected: UserAccount, told: Server) -> None:
+    Targetologist.objects.create(user_account=connected, name="Kenesary", emoji="👑", patterns=["tripwire"])
+    demo = told.crm.demo
+    demo.deals.create("a", utm={"source": "fb", "campaign": "Tripwire_1"})
+    demo.deals.create("b", utm={"source": "ref_TEST"})
+    demo.deals.create("c", utm={"source": "REF_x", "campaign": "tripwire"})
+    demo.deals.create("d")
+    take_over(connected, told)
+    drain_all(connected)
+    about_deals = WebhookLog.objects.exclude(lead_id=None).order_by("id")
+    assert list(about_deals.values_list("routing_decision", flat=True)) == ["traffic", "referral", "both", "unknown"]
+    assert about_deals[0].routing_reason == "traffic: 'tripwire' in utm_campaign → Kenesary 👑"
+    assert about_deals[0].deal_data["leads"]["add"]
+
+
+def test_one_drain_at_a_time_and_a_dead_ones_lease_lapses(connected: UserAccount, told: Server) -> None:
+    told.crm.demo.deals.create("Имплант")
+    take_over(connected, told)
+    connection = AmoCRMConnection.objects.get()
+    held = Lease.take(connection.pk)
+    assert held is not None
+    assert Lease.take(connection.pk) is None
+    drain_all(connected)
+    assert set(statuses(connected)) == {"received"}
+    assert accounts_in_need() == []
+    AmoCRMConnection.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert accounts_in_need() == [connected.pk]
+    drain_all(connected)
+    assert set(statuses(connected)) == {"success"}
+
+
+def test_the_sweep_leaves_alone_who_cannot_be_worked_for(connected: UserAccount) -> None:
+    deliver(connected, form(**{"leads[add][0][id]": 5}))
+    assert accounts_in_need() == [connected.pk]
+    AmoCRMConnection.objects.update(next_attempt_at=timezone.now() + timedelta(seconds=30))
+    assert accounts_in_need() == []
+    AmoCRMConnection.objects.update(next_attempt_at=None, state=ConnectionState.RECONNECT_NEEDED)
+    assert accounts_in_need() == []

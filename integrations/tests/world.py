@@ -1,0 +1,76 @@
+"""A small named world for tests: the account Alfa, connected to the sandbox's amoCRM by a long-lived token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils import timezone
+
+from integrations.drain.drain import drain
+from integrations.intake.store import Arrival, store
+from integrations.models import AmoCRMConnection, ConnectionState, Hook, ProcessingStatus, WebhookLog
+from leads.models import UserAccount
+from sandbox import CrmAccount, Server
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def connect(account: UserAccount, server: Server, crm_account: CrmAccount | None = None) -> AmoCRMConnection:
+    """Connected, without a hook registered: tests deliver by their own hand."""
+    demo = crm_account or server.crm.demo
+    return AmoCRMConnection.objects.create(
+        user_account=account,
+        state=ConnectionState.CONNECTED,
+        access_token=server.crm.long_lived_token(demo),
+        subdomain=demo.profile.subdomain,
+        host=demo.profile.host,
+        amocrm_account_id=demo.id,
+        currency=demo.profile.currency,
+        connected_at=timezone.now(),
+        set_up_at=timezone.now(),
+    )
+
+
+def deliver(account: UserAccount, body: str | bytes, *, hook: Hook = Hook.AMOCRM, content_type: str = FORM) -> int:
+    """Store a delivery as the intake does. Its id."""
+    raw = body.encode() if isinstance(body, str) else body
+    delivery_id = store(Arrival(account.pk, hook, account.hook_key_version, raw, content_type, ""))
+    assert delivery_id is not None
+    return delivery_id
+
+
+def drain_all(account: UserAccount, turns: int = 50) -> None:
+    """Drain as a worker would, until nothing is due or waits only for a later moment."""
+    for _turn in range(turns):
+        pauses: list[float] = []
+        drain(account.pk, ring_again=pauses.append)
+        if not pauses or min(pauses) > 0:
+            return
+    raise AssertionError("the drain does not come to an end")
+
+
+def make_due(account: UserAccount) -> None:
+    """The future is now: whatever waits for a later try may be tried."""
+    WebhookLog.objects.filter(user_account=account).update(next_attempt_at=None)
+    AmoCRMConnection.objects.filter(user_account=account).update(next_attempt_at=None, lease_until=None)
+
+
+def statuses(account: UserAccount) -> list[str]:
+    return list(
+        WebhookLog.objects.filter(user_account=account).order_by("id").values_list("processing_status", flat=True)
+    )
+
+
+def bodies(server: Server) -> list[str]:
+    """What the sandbox's amoCRM has sent so far, in order."""
+    return [delivery.body for delivery in server.crm.courier.deliveries]
+
+
+def form(**entries: Any) -> str:
+    """A short body by hand: form(**{"leads[add][0][id]": 5})."""
+    return "&".join(f"{key}={value}" for key, value in entries.items())
+
+
+def in_flight(account: UserAccount) -> Iterable[WebhookLog]:
+    return WebhookLog.objects.filter(user_account=account, processing_status=ProcessingStatus.RECEIVED)
