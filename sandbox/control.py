@@ -22,7 +22,8 @@ JSON in, JSON out; `account` (id or subdomain, default `demo`) is a query parame
     POST   /_sandbox/deliveries/{wait|release|retry}          {timeout, retries}
     POST   /_sandbox/send                     {destination, body}: any body, by the courier
     GET    /_sandbox/faults                   POST {kind, times, prefix, method, status, html, retry_after, seconds};
-                                              DELETE clears all. PATCH {lose_next: 1, …} is for the hooks
+                                              DELETE clears all, with `kind` the API's of that kind. PATCH
+                                              {lose_next: 1, …} is for the hooks
     GET    /_sandbox/switches                 PATCH {name: value}
     GET    /_sandbox/requests                 `kind`, `limit`; with counts and max_in_any_second; DELETE forgets
     GET    /_sandbox/messages                 DELETE forgets; POST {status, times, retry_after} refuses the next ones

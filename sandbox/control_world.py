@@ -128,7 +128,13 @@ def set_hook_faults(order: Order) -> dict[str, Any]:
 
 
 def clear_faults(order: Order) -> dict[str, Any]:
-    """None any more, of any kind."""
+    """None any more, of any kind; with `kind`, the API's faults of that kind only."""
+    kind = order.request.query.get("kind")
+    if kind:
+        for rule in order.crm.faults.rules:
+            if rule.kind == kind:
+                order.crm.faults.lift(rule)
+        return list_faults(order)
     order.crm.faults.clear()
     order.crm.hook_faults.clear()
     order.crm.telegram.clear_faults()

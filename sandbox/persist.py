@@ -161,7 +161,7 @@ def _load_account(crm: Sandbox, data: dict[str, Any]) -> None:
 def _load_people(crm: Sandbox, people: Contacts, data: dict[str, Any]) -> None:
     people.fields, people.tags = _load_fields(crm, data), _load_tags(crm, data)
     for row in data["rows"]:
-        people.enter(_record(Contact, row))
+        people.put(_record(Contact, row))
 
 
 def _load_fields(crm: Sandbox, data: dict[str, Any]) -> Fields:

@@ -12,13 +12,12 @@ from .crm.models import LOST_STATUS_ID, WON_STATUS_ID, Contact, Deal
 from .sandbox import Sandbox
 
 DAY = 86_400
-FIRST_NAMES = (
-    "Айгерим", "Нурлан", "Динара", "Ерлан", "Мадина", "Алексей", "Ольга", "Тимур", "Жанна", "Бекзат", "Светлана",
-    "Арман", "Гульнара", "Дмитрий", "Асель", "Канат", "Наталья", "Руслан", "Сауле", "Игорь",
-)  # fmt: skip
-LAST_NAMES = (
-    "Ахметова", "Сериков", "Оспанова", "Жумабеков", "Касымова", "Петров", "Ким", "Абдрахманов", "Смирнова",
-    "Нургалиев", "Ли", "Есенов", "Тулегенова", "Волков", "Байжанова", "Мукашев",
+NAMES = (
+    "Айгерим Ахметова", "Нурлан Сериков", "Динара Оспанова", "Ерлан Жумабеков", "Мадина Касымова", "Алексей Петров",
+    "Ольга Ким", "Тимур Абдрахманов", "Жанна Тулегенова", "Бекзат Нургалиев", "Светлана Смирнова", "Арман Есенов",
+    "Гульнара Байжанова", "Дмитрий Волков", "Асель Мукашева", "Канат Сулейменов", "Наталья Ли", "Руслан Исмаилов",
+    "Сауле Кенжебаева", "Игорь Пак", "Айдана Рахимова", "Данияр Омаров", "Марина Цой", "Ержан Бектуров",
+    "Камила Сагынбаева", "Виктор Шевченко", "Алия Турсунова", "Санжар Дүйсенбаев", "Юлия Морозова", "Әлия Нұрланова",
 )  # fmt: skip
 PRODUCTS = ("Имплантация", "Виниры", "Брекеты", "Отбеливание", "Протезирование", "Консультация", "Чистка")
 CAMPAIGNS = (
@@ -65,7 +64,7 @@ def seed_demo(crm: Sandbox, deals: int = 40) -> None:
         created = today - dice.randrange(1, 28) * DAY + dice.randrange(DAY) - DAY
         product = dice.choice(PRODUCTS)
         utm = {"source": source, "medium": medium, "campaign": campaign, "content": content}
-        name = f"{dice.choice(FIRST_NAMES)} {dice.choice(LAST_NAMES)}"
+        name = dice.choice(NAMES)
         deal = account.deals.create(
             f"{product}: {name.split()[0]}", price=dice.randrange(3, 60) * 10_000 if dice.random() < 0.8 else 0,
             pipeline_id=pipeline.id, status_id=stages[0], contact_name=name,
@@ -141,10 +140,10 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _bulk_contact(account: CrmAccount, dice: random.Random, number: int, created: int) -> Contact:
-    name = f"{FIRST_NAMES[number % len(FIRST_NAMES)]} {LAST_NAMES[number % len(LAST_NAMES)]}"
+    name = NAMES[number % len(NAMES)]
     contact = Contact(
         account.ids.take("contact"), "contact", name, account.user_id, account.user_id, account.user_id, created,
         created, values=account.contacts.fields.plain({"PHONE": phone_spelt(dice)}),
     )  # fmt: skip
-    account.contacts.enter(contact)
+    account.contacts.put(contact)
     return contact

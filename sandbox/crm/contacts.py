@@ -6,32 +6,23 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .fields import Fields, contact_fields
-from .index import SortedIndex
 from .models import Contact
+from .shelf import Shelf
 from .tags import Tags
 
 if TYPE_CHECKING:
     from .account import CrmAccount
 
 
-class Contacts:
+class Contacts(Shelf[Contact]):
     """The contacts (or companies: `kind`) of one account. Phones are kept as typed."""
 
     def __init__(self, account: CrmAccount, kind: str) -> None:
+        super().__init__()
         self._account = account
         self.kind = kind
         self.fields: Fields = contact_fields(account.ids)
         self.tags = Tags(account.ids)
-        self.by_id: dict[int, Contact] = {}
-        self.by_updated: SortedIndex[int] = SortedIndex()
-        self.by_created: SortedIndex[int] = SortedIndex()
-        self.by_number: SortedIndex[int] = SortedIndex()
-
-    def __len__(self) -> int:
-        return len(self.by_number)
-
-    def __getitem__(self, contact_id: int) -> Contact:
-        return self.by_id[contact_id]
 
     def create(
         self,
@@ -60,18 +51,12 @@ class Contacts:
                 account.ids.take("contact"), self.kind, name or f"{first_name} {last_name}".strip(), account.user_id,
                 user, user, when, when, first_name, last_name, values=self.fields.plain(values),
             )  # fmt: skip
-            self.enter(contact)
+            self.put(contact)
             note = [{"note": {"id": account.ids.take("note")}}]
             account.history.add(f"{self.kind}_added", self.kind, contact.id, by=user, at=when, after=note)
             if not silent:
                 account.tell(self.kind, "add", contact)
             return contact
-
-    def enter(self, contact: Contact) -> None:
-        """Put a made record into the account: no event, no hook."""
-        self.by_id[contact.id] = contact
-        if not contact.is_deleted:
-            self._index(contact)
 
     def change(
         self,
@@ -103,7 +88,7 @@ class Contacts:
                     contact.values.pop(field_id, None)
                 else:
                     contact.values[field_id] = field_values
-            self._touch(contact, account.clock.now() if at is None else at)
+            self.touch(contact, account.clock.now() if at is None else at)
             if not silent:
                 account.tell(self.kind, "update", contact, **old)
             return contact
@@ -129,7 +114,7 @@ class Contacts:
             contact = self.by_id[contact_id]
             if contact.is_deleted:
                 return contact
-            self._unindex(contact)
+            self.unindex(contact)
             contact.is_deleted = True
             for deal_id in contact.deal_ids:
                 deal = account.deals.by_id[deal_id]
@@ -148,24 +133,8 @@ class Contacts:
                 return contact
             contact.is_deleted = False
             contact.deal_ids = []
-            self._index(contact)
+            self.index(contact)
             account.history.add(f"{self.kind}_restored", self.kind, contact.id, by=account.user_id)
             if not silent:
                 account.tell(self.kind, "restore", contact)
             return contact
-
-    def _index(self, contact: Contact) -> None:
-        self.by_updated.add(contact.updated_at, contact.id)
-        self.by_created.add(contact.created_at, contact.id)
-        self.by_number.add(contact.id, contact.id)
-
-    def _unindex(self, contact: Contact) -> None:
-        self.by_updated.remove(contact.updated_at, contact.id)
-        self.by_created.remove(contact.created_at, contact.id)
-        self.by_number.remove(contact.id, contact.id)
-
-    def _touch(self, contact: Contact, when: int) -> None:
-        if not contact.is_deleted:
-            self.by_updated.remove(contact.updated_at, contact.id)
-            self.by_updated.add(when, contact.id)
-        contact.updated_at = when

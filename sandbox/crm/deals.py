@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from .fields import Fields, lead_fields
-from .index import SortedIndex
 from .models import CLOSED_STATUS_IDS, LOST_STATUS_ID, WON_STATUS_ID, Deal, Tag
+from .shelf import Shelf
 from .tags import Tags
 
 if TYPE_CHECKING:
@@ -30,23 +30,14 @@ class DealChanges(TypedDict, total=False):
     company_id: int | None
 
 
-class Deals:
+class Deals(Shelf[Deal]):
     """The deals of one account, with indexes over those that are not in the bin."""
 
     def __init__(self, account: CrmAccount) -> None:
+        super().__init__()
         self._account = account
         self.fields: Fields = lead_fields(account.ids)
         self.tags = Tags(account.ids)
-        self.by_id: dict[int, Deal] = {}
-        self.by_updated: SortedIndex[int] = SortedIndex()
-        self.by_created: SortedIndex[int] = SortedIndex()
-        self.by_number: SortedIndex[int] = SortedIndex()
-
-    def __len__(self) -> int:
-        return len(self.by_number)
-
-    def __getitem__(self, deal_id: int) -> Deal:
-        return self.by_id[deal_id]
 
     def create(
         self,
@@ -96,9 +87,7 @@ class Deals:
 
     def enter(self, deal: Deal) -> None:
         """Put a made record into the account: no event, no hook. `bulk` and the state file come this way."""
-        self.by_id[deal.id] = deal
-        if not deal.is_deleted:
-            self._index(deal)
+        self.put(deal)
         for contact_id in deal.contact_ids:
             contact = self._account.contacts.by_id.get(contact_id)
             if contact is not None and deal.id not in contact.deal_ids:
@@ -125,7 +114,7 @@ class Deals:
                 self._move(deal, changes, when, user)
             self._edit(deal, changes, when, user)
             deal.updated_by = user
-            self._touch(deal, when)
+            self.touch(deal, when)
             if not silent:
                 old: dict[str, int] = {}
                 if before != (deal.pipeline_id, deal.status_id):
@@ -181,12 +170,12 @@ class Deals:
             if survivor is merged or merged.merged_into is not None:
                 raise ValueError("a deal merges into another one, once")
             if not merged.is_deleted:
-                self._unindex(merged)
+                self.unindex(merged)
             merged.is_deleted, merged.merged_into = True, survivor.id
             survivor.contact_ids += [id_ for id_ in merged.contact_ids if id_ not in survivor.contact_ids]
             survivor.values = {**merged.values, **survivor.values}
             survivor.price = survivor.price or merged.price
-            self._touch(survivor, account.clock.now())
+            self.touch(survivor, account.clock.now())
             account.history.add("entity_merged", "lead", survivor.id, by=account.user_id)
             if not silent:
                 account.tell("lead", "update", survivor)
@@ -262,7 +251,7 @@ class Deals:
         deal.company_id = changes.get("company_id", deal.company_id)
         deal.loss_reason_id = changes.get("loss_reason_id", deal.loss_reason_id)
         if "created_at" in changes:
-            self._reindex_created(deal, changes["created_at"])
+            self.date(deal, changes["created_at"])
 
     def _retag(self, deal: Deal, tag_ids: list[int], when: int, user: int) -> None:
         added = [self.tags.by_id[id_] for id_ in tag_ids if id_ not in deal.tag_ids]
@@ -283,37 +272,15 @@ class Deals:
             if deal.is_deleted == deleted:
                 return deal
             if deleted:
-                self._unindex(deal)
+                self.unindex(deal)
             deal.is_deleted = deleted
             deal.updated_at = account.clock.now()
             if not deleted:
-                self._index(deal)
+                self.index(deal)
             account.history.add("lead_deleted" if deleted else "lead_restored", "lead", deal.id, by=account.user_id)
             if not silent:
                 account.tell("lead", "delete" if deleted else "restore", deal)
             return deal
-
-    def _index(self, deal: Deal) -> None:
-        self.by_updated.add(deal.updated_at, deal.id)
-        self.by_created.add(deal.created_at, deal.id)
-        self.by_number.add(deal.id, deal.id)
-
-    def _unindex(self, deal: Deal) -> None:
-        self.by_updated.remove(deal.updated_at, deal.id)
-        self.by_created.remove(deal.created_at, deal.id)
-        self.by_number.remove(deal.id, deal.id)
-
-    def _touch(self, deal: Deal, when: int) -> None:
-        if not deal.is_deleted:
-            self.by_updated.remove(deal.updated_at, deal.id)
-            self.by_updated.add(when, deal.id)
-        deal.updated_at = when
-
-    def _reindex_created(self, deal: Deal, created_at: int) -> None:
-        if not deal.is_deleted:
-            self.by_created.remove(deal.created_at, deal.id)
-            self.by_created.add(created_at, deal.id)
-        deal.created_at = created_at
 
 
 def _utm_codes(utm: Mapping[str, str]) -> dict[str | int, Any]:

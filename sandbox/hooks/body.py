@@ -11,23 +11,28 @@ from sandbox.crm.models import Contact, Deal, Values
 from sandbox.crm.tags import Tags
 
 Pairs = list[tuple[str, str]]
+Entry = tuple[str, Pairs]
+"""(`leads[add]`, its fields)"""
 
 ENTITY_KEYS = {"lead": "leads", "contact": "contacts", "company": "contacts"}
 """The key that a body has for an entity: companies come under contacts, told apart by `type`."""
 
 
-def encode(account: CrmAccount, changes: list[Change], *, short: bool = False) -> str:
-    """One delivery's body: the account block and every change at its own index.
+def entry(change: Change, *, short: bool = False) -> Entry:
+    """A change as it stands now, for a body that may be sent later.
 
-    `short` is the body of a Digital-Pipeline hook, which knows the deal's ids and nothing else.
+    `short` is for a Digital-Pipeline hook, which knows the deal's ids and nothing else.
     """
+    return f"{ENTITY_KEYS[change.entity]}[{change.action}]", short_pairs(change) if short else pairs_of(change)
+
+
+def encode(account: CrmAccount, entries: list[Entry], *, short: bool = False) -> str:
+    """One delivery's body: the account block, and every entry at its own index."""
     counts: dict[str, int] = {}
     pairs: Pairs = []
-    for change in changes:
-        key = f"{ENTITY_KEYS[change.entity]}[{change.action}]"
+    for key, fields in entries:
         at = counts.get(key, 0)
         counts[key] = at + 1
-        fields = short_pairs(change) if short else pairs_of(change)
         pairs += [(f"{key}[{at}]{name}", value) for name, value in fields]
     block = account_pairs(account, short=short)
     # Short bodies were seen with the account last, the long ones of today with it first.

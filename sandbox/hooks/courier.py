@@ -11,9 +11,10 @@ from collections import deque
 import requests
 
 from sandbox.crm.account import Change, CrmAccount
+from sandbox.crm.models import Hook
 from sandbox.crm.switches import Switches
 
-from .body import encode
+from .body import Entry, encode, entry
 from .delivery import Attempt, Delivery, is_valid, seconds_to_next
 from .faults import HookFaults
 
@@ -36,6 +37,7 @@ class Courier:
         self._turns = itertools.count()
         self._queue: list[tuple[float, int, Delivery]] = []
         self._held: list[Delivery] = []
+        self._gathered: dict[int, list[Entry]] = {}
         self._in_flight = 0
         self._invalid: dict[int, deque[float]] = {}
         self._changed = threading.Condition()
@@ -53,15 +55,13 @@ class Courier:
         if not hooks or not account.profile.has_webhooks or self.faults.silences():
             return
         self._accounts[account.id] = account
-        what = f"{change.action}_{change.entity}"
-        bodies: dict[bool, str] = {}
         for hook in hooks:
             if hook.is_short and change.entity != "lead":
                 continue
-            if hook.is_short not in bodies:
-                bodies[hook.is_short] = encode(account, [change], short=hook.is_short)
-            body = bodies[hook.is_short]
-            self.send(account, hook.id, hook.destination, what, body, retries=not hook.is_short)
+            gathered = self._gathered.setdefault(hook.id, [])
+            gathered.append(entry(change, short=hook.is_short))
+            if len(gathered) >= self.faults.combine:
+                self._send_gathered(account, hook)
 
     def send(
         self, account: CrmAccount, hook_id: int, destination: str, what: str, body: str, *, retries: bool = True
@@ -87,7 +87,10 @@ class Courier:
         return delivery
 
     def release(self) -> None:
-        """Send what the shuffle fault holds back, in another order."""
+        """Send what the faults `shuffle` and `combine` hold back."""
+        for account in list(self._accounts.values()):
+            for hook in list(account.hooks.values()):
+                self._send_gathered(account, hook)
         with self._changed:
             self._release_held()
 
@@ -115,6 +118,7 @@ class Courier:
             self.deliveries.clear()
             self._queue.clear()
             self._held.clear()
+            self._gathered.clear()
             self._invalid.clear()
             self._changed.notify_all()
 
@@ -125,6 +129,13 @@ class Courier:
             self._changed.notify_all()
         for worker in self._workers:
             worker.join(timeout=self._switches.hook_timeout + 1)
+
+    def _send_gathered(self, account: CrmAccount, hook: Hook) -> None:
+        entries = self._gathered.pop(hook.id, [])
+        if entries:
+            what = ", ".join(dict.fromkeys(key for key, _ in entries))
+            body = encode(account, entries, short=hook.is_short)
+            self.send(account, hook.id, hook.destination, what, body, retries=not hook.is_short)
 
     def _release_held(self) -> None:
         held, self._held = self._held, []

@@ -23,6 +23,8 @@ class HookFaults:
     double_all: bool = False
     shuffle: int = 0
     """Hold hooks back until this many have gathered, then send them in another order; 0: no holding."""
+    combine: int = 0
+    """Gather this many changes into one body; 0 or 1: each has a body of its own."""
     silent_next: int = 0
     off: bool = False
     dice: random.Random = field(default_factory=lambda: random.Random(7), repr=False)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from sandbox.crm.contacts import Contacts
-from sandbox.crm.deals import Deals
 from sandbox.crm.models import Contact, Deal, Values
+from sandbox.crm.shelf import Record, Shelf
 
 from .call import Call
 from .problems import ApiError
 from .query import ListQuery, Node, bounds, numbers, texts
 
-Record = TypeVar("Record", Deal, Contact)
 Test = Callable[[Any], bool]
 TIME_FILTERS = ("created_at", "updated_at", "closed_at")
 ID_FILTERS = ("id", "pipeline_id", "created_by", "updated_by", "responsible_user_id")
@@ -30,17 +29,16 @@ def filter_of(call: Call, query: ListQuery) -> dict[str, Node]:
 
 def select_deals(call: Call, query: ListQuery) -> tuple[list[Deal], bool]:
     """The deals of the asked page, and whether there is a page after it."""
-    return _select(call.account.deals, call.account.deals.by_id, query, filter_of(call, query))
+    return _select(call.account.deals, query, filter_of(call, query))
 
 
 def select_contacts(call: Call, store: Contacts, query: ListQuery) -> tuple[list[Contact], bool]:
     """The contacts (or companies) of the asked page, and whether there is a page after it."""
-    return _select(store, store.by_id, query, filter_of(call, query))
+    return _select(store, query, filter_of(call, query))
 
 
-def _select(
-    store: Deals | Contacts, by_id: Mapping[int, Record], query: ListQuery, filter_: dict[str, Node]
-) -> tuple[list[Record], bool]:
+def _select(store: Shelf[Record], query: ListQuery, filter_: dict[str, Node]) -> tuple[list[Record], bool]:
+    by_id = store.by_id
     name, descending = query.order or ("id", False)
     index = {"updated_at": store.by_updated, "created_at": store.by_created}.get(name, store.by_number)
     if not filter_ and not query.query:
@@ -54,7 +52,7 @@ def _select(
     return rows, len(ids) > query.limit
 
 
-def _candidates(store: Deals | Contacts, filter_: dict[str, Node]) -> list[int]:
+def _candidates(store: Shelf[Record], filter_: dict[str, Node]) -> list[int]:
     """As few rows as an index gives for the filter; the tests after it are what decides."""
     if "id" in filter_:
         return [id_ for id_ in dict.fromkeys(numbers(filter_["id"])) if not _missing(store, id_)]
@@ -65,8 +63,8 @@ def _candidates(store: Deals | Contacts, filter_: dict[str, Node]) -> list[int]:
     return store.by_number.between(None, None)
 
 
-def _missing(store: Deals | Contacts, id_: int) -> bool:
-    record: Deal | Contact | None = store.by_id.get(id_)
+def _missing(store: Shelf[Record], id_: int) -> bool:
+    record = store.by_id.get(id_)
     return record is None or record.is_deleted
 
 
