@@ -12,7 +12,7 @@ import structlog
 from integrations.amocrm.answers import error_of, payload_of, retry_after_of
 from integrations.amocrm.errors import AmoCRMError, Blocked, Outage, RateLimited, RequestError
 from integrations.amocrm.http import NETWORK_ERRORS, outage, thread_session
-from integrations.amocrm.rate import PATIENCE, Bucket, Priority, ProbeDue
+from integrations.amocrm.rate import PATIENCE, Bucket, Priority, ProbeDue, Slot
 from integrations.amocrm.tokens import Tokens
 
 logger = structlog.get_logger(__name__)
@@ -76,12 +76,10 @@ class Caller:
         return True
 
     def _authorised(self, method: str, path: str, params: dict[str, Any] | None, body: Any) -> Any:
-        token = self._token_and_slot(path)
-        response = self._send(method, path, params, body, token)
+        token, response = self._send_on_slot(method, path, params, body)
         if response.status_code == 401:
             self._tokens.renewed(token)
-            token = self._token_and_slot(path)
-            response = self._send(method, path, params, body, token)
+            token, response = self._send_on_slot(method, path, params, body)
             if response.status_code == 401:
                 raise self._tokens.dead(token)
         if response.status_code == 403:
@@ -90,26 +88,31 @@ class Caller:
             raise self._back_off(response, method, path)
         return payload_of(response, method, path)
 
-    def _token_and_slot(self, path: str) -> str:
-        """A token read after the slot has come: while we slept, another process may have renewed it."""
+    def _send_on_slot(
+        self, method: str, path: str, params: dict[str, Any] | None, body: Any
+    ) -> tuple[str, requests.Response]:
+        """The token that was sent, and the answer. A token is read after its slot has come: while we slept, another
+        process may have renewed it."""
         while True:
             if self._tokens.usable() is None:
                 self._tokens.renewed()
-            self._take_slot(path)
-            token = self._tokens.usable()
-            if token is not None:
-                return token
+            slot = self._take_slot(path)
+            try:
+                token = self._tokens.usable()
+                if token is not None:
+                    return token, self._send(method, path, params, body, token)
+            finally:
+                self._bucket.done(slot)
 
-    def _take_slot(self, path: str) -> None:
+    def _take_slot(self, path: str) -> Slot:
         if path == ACCOUNT:
-            self._bucket.take(is_probe=True)
-            return
+            return self._bucket.take(is_probe=True)
         try:
-            self._bucket.take()
+            return self._bucket.take()
         except ProbeDue:
             if not self.answers():
                 raise Blocked("amoCRM blocks our requests.", status=403, method="GET", path=ACCOUNT) from None
-            self._bucket.take()
+            return self._bucket.take()
 
     def _send(self, method: str, path: str, params: dict[str, Any] | None, body: Any, token: str) -> requests.Response:
         self.requests_made += 1

@@ -105,8 +105,11 @@ def _request(host: str, fetch: Any) -> TokenPair:
             session.register_compliance_hook(hook, lambda response: _checked(response, bucket))
         try:
             # A token may have run out during a block: then this request, and not one that needs it, tests the block.
-            bucket.take(is_probe=True)
-            token = fetch(session)
+            slot = bucket.take(is_probe=True)
+            try:
+                token = fetch(session)
+            finally:
+                bucket.done(slot)
         except NETWORK_ERRORS as error:
             raise outage(error, "POST", PATH) from None
         except OAuth2Error:

@@ -2,7 +2,9 @@
 
 One row per (account's host, integration) holds the moment at which the next request may leave. Whoever wants to send
 moves it on by one interval and sleeps until the moment found there: first come, first served, over all processes, with
-no bursts and no polling. The row also holds what amoCRM told all of us: a pause (429) and a block (403).
+no bursts and no polling. amoCRM counts when a request arrives, which is somewhere between that moment and the answer:
+where the answer was late, those to come are held back so far that even then no second sees one too many. The row also
+holds what amoCRM told all of us: a pause (429) and a block (403).
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -21,6 +23,7 @@ from integrations.models import RateSlot
 
 # Eight requests at this spacing span 1.12 s: one of them may be 0.12 s late on its way and still no second sees eight.
 SPREAD = 1.12
+ON_TIME = SPREAD - 1.0
 # Who wakes later than this has missed its slot and takes another, rather than crowding the one after it.
 LATEST = 0.05
 # A pause up to this long is slept through; for a longer one the caller has better things to do.
@@ -40,6 +43,13 @@ class ProbeDue(Exception):
     """The block's time is over: one `GET /account` has to find out whether amoCRM answers again."""
 
 
+class Slot(NamedTuple):
+    """The right to send one request. `due`: when, by this process's monotonic clock."""
+
+    number: int
+    due: float
+
+
 class _State(NamedTuple):
     now: float
     paused_until: float
@@ -53,9 +63,10 @@ class Bucket:
         self.name = f"{host}|{settings.AMOCRM_CLIENT_ID}"
         self.priority = priority
         self.interval = SPREAD / settings.AMOCRM_REQUESTS_PER_SECOND
+        self._per_second = max(1, int(settings.AMOCRM_REQUESTS_PER_SECOND))
 
-    def take(self, *, is_probe: bool = False) -> None:
-        """Return when a request may leave; send it at once.
+    def take(self, *, is_probe: bool = False) -> Slot:
+        """Return when a request may leave; send it at once, and then say that it is `done`.
 
         :param is_probe: this request may test whether a block is over (`GET /account`, a token request).
 
@@ -65,17 +76,27 @@ class Bucket:
         """
         _refuse_in_transaction()
         while True:
-            wait = self._reserve()
-            if wait is None:
-                if self._may_probe(self._state(), is_probe=is_probe):
-                    return
+            reserved = self._reserve() or self._probe_slot(self._state(), is_probe=is_probe)
+            if reserved is None:
                 continue
+            wait, number = reserved
+            slot = Slot(int(number), time.monotonic() + wait)
             if wait <= 0:
-                return
-            due = time.monotonic() + wait
+                return slot
             time.sleep(wait)
-            if time.monotonic() - due <= LATEST and self._is_open():
-                return
+            if time.monotonic() - slot.due <= LATEST and self._is_open():
+                return slot
+
+    def done(self, slot: Slot) -> None:
+        """The request has been answered, or given up: by now it has arrived, if ever."""
+        if time.monotonic() - slot.due <= ON_TIME:
+            return
+        # The slot a whole rate after this one must not come within a second of now. Those between are given already.
+        self._run(
+            "UPDATE amocrm_rate_slots SET next_free = {greatest}(next_free, {now} + 1 - %s * (%s - sequence))"
+            " WHERE bucket = %s AND sequence < %s RETURNING 0, 0",
+            [self.interval, slot.number + self._per_second - 1, self.name, slot.number + self._per_second],
+        )
 
     def pause(self, seconds: float) -> None:
         """Back the whole bucket off, also for those who sleep towards their slot already."""
@@ -89,17 +110,18 @@ class Bucket:
         """amoCRM answers again."""
         self._update("blocked_until = 0", [])
 
-    def _reserve(self) -> float | None:
-        """Seconds until the slot that is ours now; None when the bucket is closed, or has no row yet."""
+    def _reserve(self) -> tuple[float, float] | None:
+        """Seconds until the slot that is ours now, and its number; None when the bucket is closed, or has no row."""
         return self._run(
-            "UPDATE amocrm_rate_slots SET next_free = {greatest}(next_free, paused_until, {now}) + %s"
+            "UPDATE amocrm_rate_slots SET next_free = {greatest}(next_free, paused_until, {now}) + %s,"
+            " sequence = sequence + 1"
             " WHERE bucket = %s AND blocked_until = 0 AND paused_until <= {now} + %s"
-            " RETURNING next_free - %s - {now}",
+            " RETURNING next_free - %s - {now}, sequence",
             [self.interval, self.name, PATIENCE, self.interval],
         )
 
-    def _may_probe(self, state: _State, *, is_probe: bool) -> bool:
-        """For a closed bucket: True when this probe may leave, False when the bucket is open after all."""
+    def _probe_slot(self, state: _State, *, is_probe: bool) -> tuple[float, float] | None:
+        """For a closed bucket: the slot of this probe, if one is due; None when the bucket is open after all."""
         if state.blocked_until > state.now:
             raise Blocked("amoCRM blocks our requests.", retry_after=state.blocked_until - state.now)
         if state.blocked_until > 0:
@@ -108,15 +130,14 @@ class Bucket:
             return self._claim_probe()
         if state.paused_until > state.now + PATIENCE:
             raise RateLimited("amoCRM asks for fewer requests.", retry_after=state.paused_until - state.now)
-        return False
+        return None
 
-    def _claim_probe(self) -> bool:
-        claimed = self._run(
-            "UPDATE amocrm_rate_slots SET blocked_until = {now} + %s, next_free = {now} + %s"
-            " WHERE bucket = %s AND blocked_until > 0 AND blocked_until <= {now} RETURNING 1",
+    def _claim_probe(self) -> tuple[float, float] | None:
+        return self._run(
+            "UPDATE amocrm_rate_slots SET blocked_until = {now} + %s, next_free = {now} + %s, sequence = sequence + 1"
+            " WHERE bucket = %s AND blocked_until > 0 AND blocked_until <= {now} RETURNING 0, sequence",
             [settings.AMOCRM_BLOCK_PROBE_SECONDS, self.interval, self.name],
         )
-        return claimed is not None
 
     def _is_open(self) -> bool:
         """Whether nobody was told off while we slept."""
@@ -134,17 +155,17 @@ class Bucket:
         RateSlot.objects.bulk_create([RateSlot(bucket=self.name)], ignore_conflicts=True)
         return _State(0.0, 0.0, 0.0)
 
-    def _update(self, change: str, values: list[float]) -> None:
+    def _update(self, change: str, values: list[Any]) -> None:
         self._state()  # makes the row where there is none
-        statement = f"UPDATE amocrm_rate_slots SET {change} WHERE bucket = %s RETURNING 1"  # noqa: S608 - our own text
+        statement = f"UPDATE amocrm_rate_slots SET {change} WHERE bucket = %s RETURNING 0, 0"  # noqa: S608 - our own text
         self._run(statement, [*values, self.name])
 
-    def _run(self, statement: str, values: list[float | str]) -> float | None:
+    def _run(self, statement: str, values: list[Any]) -> tuple[float, float] | None:
         # SQLite's clock is this process's, so it is read only once the write lock is ours.
         with transaction.atomic() if connection.vendor == "sqlite" else nullcontext(), connection.cursor() as cursor:
             cursor.execute(_sql(statement), values)
             row = cursor.fetchone()
-        return None if row is None else float(row[0])
+        return None if row is None else (float(row[0]), float(row[1]))
 
 
 def _sql(statement: str) -> str:

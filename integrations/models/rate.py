@@ -9,6 +9,8 @@ class RateSlot(models.Model):
     bucket = models.CharField(max_length=300, primary_key=True)
     # Seconds since 1970 by the database's clock, which is the one clock that all processes share.
     next_free = models.FloatField(default=0)
+    # How many slots were given: a late request holds back the one that comes a whole rate after it.
+    sequence = models.BigIntegerField(default=0)
     # Told by a 429: until then nothing leaves. Told by a 403: until then not even a probe; 0 is "not blocked".
     paused_until = models.FloatField(default=0)
     blocked_until = models.FloatField(default=0)

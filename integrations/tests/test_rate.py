@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from django.db import connections, transaction
+from django.db.transaction import TransactionManagementError
+from pytest_django import Settings
+
+from integrations.amocrm.errors import Blocked, RateLimited
+from integrations.amocrm.rate import Bucket, ProbeDue
+from integrations.models import AmoCRMConnection, RateSlot
+from integrations.tests import parallel
+from leads.models import UserAccount
+from sandbox import Server
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def seven(settings: Settings) -> None:
+    settings.AMOCRM_REQUESTS_PER_SECOND = 7
+
+
+def most_in_a_second(times: list[float]) -> int:
+    return max(sum(1 for other in times if 0 <= other - start < 1.0) for start in times)
+
+
+def test_threads_share_the_rate_evenly_and_without_bursts(seven: None) -> None:
+    sent: list[float] = []
+
+    def send() -> None:
+        for _ in range(4):
+            Bucket("demo.amocrm.ru").take()
+            sent.append(time.monotonic())
+        connections.close_all()
+
+    threads = [threading.Thread(target=send) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sent) == 20
+    assert most_in_a_second(sent) <= 7
+    assert max(sent) - min(sent) < 19 * 0.16 * 1.5
+
+
+def test_processes_together_stay_within_seven_in_any_one_second(
+    connected: UserAccount, amocrm: Server, seven: None
+) -> None:
+    pk = AmoCRMConnection.objects.get(user_account=connected).pk
+    running = parallel.start("read", 3, connection=pk, requests=8)
+    assert parallel.answers(running) == [8, 8, 8]
+    assert len(amocrm.crm.requests) == 24
+    assert amocrm.crm.max_in_any_second() <= 7
+
+
+def test_accounts_do_not_wait_for_each_other(settings: Settings) -> None:
+    settings.AMOCRM_REQUESTS_PER_SECOND = 0.01
+    Bucket("one.amocrm.ru").take()
+    began = time.monotonic()
+    Bucket("two.amocrm.ru").take()
+    assert time.monotonic() - began < 5
+
+
+def test_a_slot_is_refused_inside_a_transaction() -> None:
+    with transaction.atomic(), pytest.raises(TransactionManagementError):
+        Bucket("demo.amocrm.ru").take()
+
+
+def test_a_short_pause_is_slept_through_by_everyone(seven: None) -> None:
+    Bucket("demo.amocrm.ru").take()
+    began = time.monotonic()
+    Bucket("demo.amocrm.ru").pause(0.5)
+    Bucket("demo.amocrm.ru").take()
+    assert time.monotonic() - began >= 0.5
+
+
+def test_a_pause_also_holds_those_who_had_their_slot_already(settings: Settings) -> None:
+    settings.AMOCRM_REQUESTS_PER_SECOND = 2
+    bucket = Bucket("demo.amocrm.ru")
+    bucket.take()
+    done: list[float] = []
+
+    def take() -> None:
+        bucket.take()
+        done.append(time.monotonic())
+        connections.close_all()
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    first = RateSlot.objects.get().next_free
+    deadline = time.monotonic() + 5
+    while RateSlot.objects.get().next_free == first and time.monotonic() < deadline:
+        pass
+    paused = time.monotonic()
+    bucket.pause(1.5)
+    thread.join()
+    assert done[0] - paused >= 1.4
+
+
+def test_a_long_pause_is_an_error_that_says_how_long(seven: None) -> None:
+    Bucket("demo.amocrm.ru").pause(300)
+    with pytest.raises(RateLimited) as caught:
+        Bucket("demo.amocrm.ru").take()
+    assert caught.value.retry_after == pytest.approx(300, abs=5)
+
+
+def test_a_block_lets_nothing_through_until_one_probe_is_due(settings: Settings) -> None:
+    settings.AMOCRM_BLOCK_PROBE_SECONDS = 60
+    bucket = Bucket("demo.amocrm.ru")
+    bucket.block()
+    for is_probe in (False, True):
+        with pytest.raises(Blocked) as caught:
+            bucket.take(is_probe=is_probe)
+        assert caught.value.retry_after == pytest.approx(60, abs=5)
+    RateSlot.objects.update(blocked_until=1.0)
+    with pytest.raises(ProbeDue):
+        bucket.take()
+    bucket.take(is_probe=True)
+    with pytest.raises(Blocked):
+        bucket.take(is_probe=True)
+    bucket.unblock()
+    bucket.take()
