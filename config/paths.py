@@ -40,6 +40,11 @@ def canonical(path: str) -> str:
     return rest
 
 
+def is_page(path: str) -> bool:
+    """Whether a person opens this address in a browser (or would, were there a page)."""
+    return path == "/" or any(_is_under(path, page) for page in PAGES)
+
+
 def _is_under(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(f"{prefix}/")
 

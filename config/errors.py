@@ -1,0 +1,40 @@
+"""Errors that no view answered: JSON with a `detail` for programs, a page for people."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+from django.views import defaults
+
+from config.paths import is_page
+
+
+def wants_page(request: HttpRequest) -> bool:
+    """People are at the pages' addresses, or come with a browser to an address that is none."""
+    if request.path == "/api" or request.path.startswith("/api/"):
+        return False
+    return is_page(request.path_info) or "text/html" in request.headers.get("Accept", "")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if wants_page(request):
+        return defaults.bad_request(request, exception)
+    return JsonResponse({"detail": _("The request makes no sense here.")}, status=400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if wants_page(request):
+        return defaults.permission_denied(request, exception)
+    return JsonResponse({"detail": _("You may not do this.")}, status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if wants_page(request):
+        return defaults.page_not_found(request, exception)
+    return JsonResponse({"detail": _("There is nothing at this address.")}, status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if wants_page(request):
+        return defaults.server_error(request)
+    return JsonResponse({"detail": _("Something went wrong here. It has been logged.")}, status=500)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+from django.test import Client, RequestFactory
+
+from config.errors import server_error
+
+BROWSER = {"accept": "text/html,application/xhtml+xml"}
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/api/nothing", "/api/login", "/api", "/amocrm/nothing/"])
+def test_a_program_gets_json_that_a_person_understands(client: Client, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 404
+    assert response.json() == {"detail": "There is nothing at this address."}
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/app/nothing"])
+def test_a_person_gets_a_page(client: Client, path: str) -> None:
+    response = client.get(path, headers=BROWSER)
+    assert response.status_code == 404
+    assert response["Content-Type"].startswith("text/html")
+
+
+def test_the_api_speaks_json_to_a_browser_too(client: Client) -> None:
+    assert client.get("/api/nothing", headers=BROWSER)["Content-Type"] == "application/json"
+
+
+def test_a_foreign_host_is_told_so(client: Client) -> None:
+    response = client.get("/amocrm/status", headers={"host": "evil.example.com"})
+    assert response.status_code == 400
+    assert set(response.json()) == {"detail"}
+
+
+def test_a_mistake_of_ours_shows_nothing_of_itself() -> None:
+    response = server_error(RequestFactory().get("/leads"))
+    assert response.status_code == 500
+    assert b"Traceback" not in response.content
