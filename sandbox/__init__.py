@@ -19,6 +19,7 @@ In Python::
         demo.subscribe("http://…/hook", ["add_lead", "update_lead", "status_lead"])     # hooks, as the API does
         deal = demo.deals.create("Имплант", price=100_000, phone="8 701 123 45 67", utm={"source": "ig"})
         demo.deals.move(deal.id, status_id)         # also set_price, set_fields, win, lose, delete, restore, merge
+        demo.unsorted.add("С сайта", phone="8 701 …")           # also accept, decline
         demo.contacts.add_phone(contact_id, "+7…")  # also create, change, delete, restore
         demo.deals.win(deal.id, silent=True)        # any change without a hook
         demo.pipelines.add("Вторая", ["Новая", "В работе"])     # first_stage(pipeline_id), main, add_stage

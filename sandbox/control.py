@@ -13,6 +13,8 @@ JSON in, JSON out; `account` (id or subdomain, default `demo`) is a query parame
     PATCH  /_sandbox/deals/{id}               {status_id, pipeline_id, price, name, fields, tags, at, silent}
     POST   /_sandbox/deals/{id}/{win|lose|delete|restore}     {price?, silent}
     POST   /_sandbox/deals/{id}/merge         {merged_id, silent}: the other deal goes into this one
+    POST   /_sandbox/unsorted                 {name, phone, utm, pipeline_id, silent}
+    POST   /_sandbox/unsorted/{id}/{accept|decline}           {status_id?, silent}
     POST   /_sandbox/contacts                 {name, phone, deal_id?, silent}
     POST   /_sandbox/contacts/{id}/phone      {phone, silent}
     POST   /_sandbox/contacts/{id}/delete     {silent}
@@ -60,6 +62,8 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("PATCH", "deals/<int:deal_id>", control_crm.change_deal),
     ("POST", "deals/<int:deal_id>/<any(win, lose, delete, restore):action>", control_crm.act_on_deal),
     ("POST", "deals/<int:deal_id>/merge", control_crm.merge_deal),
+    ("POST", "unsorted", control_crm.add_unsorted),
+    ("POST", "unsorted/<int:deal_id>/<any(accept, decline):action>", control_crm.settle_unsorted),
     ("POST", "contacts", control_crm.create_contact),
     ("POST", "contacts/<int:contact_id>/phone", control_crm.add_phone),
     ("POST", "contacts/<int:contact_id>/delete", control_crm.delete_contact),

@@ -65,6 +65,22 @@ def act_on_deal(order: Order, deal_id: int, action: str) -> dict[str, Any]:
     return deal_view(order.account, deal)
 
 
+def add_unsorted(order: Order) -> dict[str, Any]:
+    """An application from a form."""
+    facts = {name: order.data[name] for name in ("phone", "utm", "pipeline_id", "silent") if name in order.data}
+    return deal_view(order.account, order.account.unsorted.add(str(order.data.get("name") or ""), **facts))
+
+
+def settle_unsorted(order: Order, deal_id: int, action: str) -> dict[str, Any]:
+    """Accept or decline an application."""
+    unsorted = order.account.unsorted
+    if action == "accept":
+        deal = unsorted.accept(deal_id, order.data.get("status_id"), silent=order.silent)
+    else:
+        deal = unsorted.decline(deal_id, silent=order.silent)
+    return deal_view(order.account, deal)
+
+
 def merge_deal(order: Order, deal_id: int) -> dict[str, Any]:
     """Another deal into this one."""
     return deal_view(

@@ -113,9 +113,9 @@ function card(deal) {
   const phone = person?.phones[0];
   const node = make("li", { className: "card", draggable: true, tabIndex: 0, data: { deal: deal.id } },
     make("strong", { textContent: deal.name || `#${deal.id}` }),
-    make("p", { className: "row" }, make("span", { className: "soft", textContent: person?.name ?? "no contact" }),
+    make("p", { textContent: person?.name ?? "no contact" }),
+    make("p", { className: "row" }, make("span", { className: "soft", textContent: phone ?? "no phone" }),
       make("span", { className: "price", textContent: deal.price ? money(deal.price) : "—" })),
-    phone ? make("p", { textContent: phone }) : null,
     chips.length ? make("div", { className: "chips" }, ...chips) : null);
   node.setAttribute("role", "button");
   node.setAttribute("aria-label", `${deal.name}, ${money(deal.price)}. Enter to open, arrow keys to move.`);

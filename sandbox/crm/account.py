@@ -14,6 +14,7 @@ from .history import History
 from .models import Contact, Deal, Hook, LossReason, Profile, User
 from .pipelines import Pipelines
 from .switches import Switches
+from .unsorted import Unsorted
 
 LOSS_REASONS = ("Дорого", "Не смогли выйти на контакт", "Пропала потребность", "Купил у других")
 HOOKS_AT_MOST = 100
@@ -21,7 +22,7 @@ HOOKS_AT_MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What hooks tell of: `entity` is lead, contact or company; `old` the values before, where a hook has any."""
+    """What hooks tell of. `entity` is lead, contact, company or unsorted; `old` the values before, if any are told."""
 
     account: CrmAccount
     entity: str
@@ -56,6 +57,7 @@ class CrmAccount:
         self.contacts = Contacts(self, "contact")
         self.companies = Contacts(self, "company")
         self.deals = Deals(self)
+        self.unsorted = Unsorted(self)
         self.hooks: dict[int, Hook] = {}
         self.loss_reasons = {
             reason.id: reason

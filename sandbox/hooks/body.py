@@ -9,12 +9,13 @@ from sandbox.crm.account import Change, CrmAccount
 from sandbox.crm.fields import DATE_TYPES, Fields
 from sandbox.crm.models import Contact, Deal, Values
 from sandbox.crm.tags import Tags
+from sandbox.crm.unsorted import uid_of
 
 Pairs = list[tuple[str, str]]
 Entry = tuple[str, Pairs]
 """(`leads[add]`, its fields)"""
 
-ENTITY_KEYS = {"lead": "leads", "contact": "contacts", "company": "contacts"}
+ENTITY_KEYS = {"lead": "leads", "contact": "contacts", "company": "contacts", "unsorted": "unsorted"}
 """The key that a body has for an entity: companies come under contacts, told apart by `type`."""
 
 
@@ -55,6 +56,8 @@ def pairs_of(change: Change) -> Pairs:
     """The fields of one changed thing, keys without the `leads[add][0]` in front."""
     account, record = change.account, change.record
     if isinstance(record, Deal):
+        if change.entity == "unsorted":
+            return _unsorted_pairs(account, record, change)
         if change.action == "delete":
             return _plain(id=record.id, status_id=record.status_id, pipeline_id=record.pipeline_id)
         return _deal_pairs(account, record, change)
@@ -87,6 +90,24 @@ def _deal_pairs(account: CrmAccount, deal: Deal, change: Change) -> Pairs:
     pairs += _plain(account_id=account.id)
     pairs += field_pairs(account.deals.fields, deal.values, escape=account.switches.escape_hook_values)
     return pairs + _plain(created_at=deal.created_at, updated_at=deal.updated_at)
+
+
+def _unsorted_pairs(account: CrmAccount, deal: Deal, change: Change) -> Pairs:
+    if change.action == "delete":
+        word = "accept" if change.old["accepted"] else "decline"
+        pairs = _plain(action=word, uid=uid_of(deal), category="forms", pipeline_id=deal.pipeline_id)
+        people = [(f"[{word}_result][contacts][{at}]", str(id_)) for at, id_ in enumerate(deal.contact_ids)]
+        return [*pairs, (f"[{word}_result][leads][0]", str(deal.id)), *people]
+    pairs = _plain(uid=uid_of(deal), category="forms", lead_id=deal.id, pipeline_id=deal.pipeline_id)
+    pairs += [("[source_data][form_id]", "1"), ("[source_data][form_name]", "Форма на сайте")]
+    pairs += [(f"[data][leads][0]{key}", value) for key, value in _plain(id=deal.id, name=deal.name)]
+    fields = field_pairs(account.deals.fields, deal.values)
+    pairs += [(f"[data][leads][0]{key}", value) for key, value in fields]
+    for at, contact_id in enumerate(deal.contact_ids):
+        contact = account.contacts[contact_id]
+        told = _plain(id=contact.id, name=contact.name) + field_pairs(account.contacts.fields, contact.values)
+        pairs += [(f"[data][contacts][{at}]{key}", value) for key, value in told]
+    return pairs + _plain(created_at=deal.created_at)
 
 
 def _contact_pairs(account: CrmAccount, contact: Contact, change: Change) -> Pairs:

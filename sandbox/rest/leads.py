@@ -75,7 +75,7 @@ def create_complex(call: Call) -> Response:
         contact_id = _person(call, "contacts", embedded.get("contacts"))
         company_id = _person(call, "companies", embedded.get("companies"))
         if embedded.get("metadata"):
-            row = {**row, "status_id": _unsorted_status(call, row.get("pipeline_id"))}
+            row = {**row, "status_id": _unsorted_stage(call, row.get("pipeline_id")), "is_unsorted": True}
         linked = {"contacts": [{"id": contact_id}] if contact_id else [], "tags": embedded.get("tags") or []}
         deal = _create(call, {**row, "_embedded": linked}, str(at))
         deal.company_id = company_id
@@ -126,7 +126,10 @@ def _create(call: Call, row: dict[str, Any], request_id: str) -> Deal:
     deal.tag_ids = new_tags(deals.tags, [], row) or []
     if not deal.name:
         deal.name = f"Сделка #{deal.id}"
-    call.account.tell("lead", "add", deal)
+    if row.get("is_unsorted"):
+        call.account.tell("unsorted", "add", deal)
+    else:
+        call.account.tell("lead", "add", deal)
     return deal
 
 
@@ -182,9 +185,8 @@ def _person(call: Call, path: str, rows: list[dict[str, Any]] | None) -> int | N
     return person.id
 
 
-def _unsorted_status(call: Call, pipeline_id: int | None) -> int:
-    pipelines = call.account.pipelines
-    pipeline = pipelines.by_id.get(pipeline_id) if pipeline_id else pipelines.main
-    if pipeline is None:
-        raise invalid("pipeline_id")
-    return next(stage.id for stage in pipeline.stages if stage.type == 1)
+def _unsorted_stage(call: Call, pipeline_id: int | None) -> int:
+    try:
+        return call.account.unsorted.stage(pipeline_id)
+    except ValueError:
+        raise invalid("pipeline_id") from None

@@ -167,6 +167,9 @@ def test_complex_makes_a_deal_with_its_contact(crm: Sandbox, api: Api) -> None:
     deal = crm.demo.deals[made[0]["id"]]
     assert deal.contact_ids == [made[0]["contact_id"]]
     assert crm.demo.contacts.phones(deal.contact_ids[0]) == ["8 701"]
+    form = {"name": "Форма", "_embedded": {"metadata": {"category": "forms", "form_id": 1}}}
+    waiting = api.post("leads/complex", json=[form]).json()[0]["id"]
+    assert crm.demo.deals[waiting].status_id == crm.demo.unsorted.stage()
     again = api.post("leads/complex", json=[{"_embedded": {"contacts": [{"id": made[0]["contact_id"]}]}}]).json()
     assert again[0]["contact_id"] == made[0]["contact_id"]
 

@@ -241,6 +241,28 @@ def test_changes_can_be_gathered_into_one_body(crm: Sandbox, listener: Listener)
     assert body["leads[add][0][status_id]"] != "142"
 
 
+def test_an_application_is_told_as_unsorted_and_its_acceptance_as_unsorted_delete(
+    crm: Sandbox, listener: Listener
+) -> None:
+    crm.demo.subscribe(listener.url, ["add_unsorted", "delete_unsorted", "add_lead", "status_lead"])
+    deal = crm.demo.unsorted.add("С сайта", phone="8 701", utm={"source": "ig"})
+    assert crm.courier.wait_idle()
+    added = listener.bodies[0]
+    assert listener.keys() == ["unsorted[add]"]
+    assert added["unsorted[add][0][lead_id]"] == str(deal.id)
+    assert added["unsorted[add][0][data][leads][0][custom_fields][0][code]"] == "UTM_SOURCE"
+    assert added["unsorted[add][0][data][contacts][0][custom_fields][0][values][0][value]"] == "8 701"
+    crm.demo.unsorted.accept(deal.id)
+    assert crm.courier.wait_idle()
+    taken = next(body for body in listener.bodies if "unsorted[delete][0][uid]" in body)
+    assert taken["unsorted[delete][0][action]"] == "accept"
+    assert taken["unsorted[delete][0][accept_result][leads][0]"] == str(deal.id)
+    assert taken["unsorted[delete][0][uid]"] == added["unsorted[add][0][uid]"]
+    assert deal.status_id == crm.demo.pipelines.first_stage(deal.pipeline_id).id
+    with pytest.raises(ValueError, match="not unsorted"):
+        crm.demo.unsorted.decline(deal.id)
+
+
 def test_any_body_can_be_sent_by_hand(server: Server, listener: Listener) -> None:
     order = {"destination": listener.url, "body": "leads%5Badd%5D%5B0%5D%5Bid%5D=5"}
     requests.post(f"{server.url}/_sandbox/send", json=order, timeout=5)

@@ -80,7 +80,7 @@ class App:
         if kind == "oauth":
             return oauth_pages.tokens(crm, request)
         account = crm.accounts.get(account_id)
-        if account is None:
+        if account is None or crm.oauth.holder(_bearer(request)) is None:
             return problem(401)
         if not account.profile.is_paid:
             return problem(402)
@@ -90,11 +90,10 @@ class App:
         return response
 
     def _caller(self, kind: str, request: Request) -> tuple[int, str]:
-        """(account id, client id); 0 where nobody can tell, which is what a bad token ends as."""
+        """(account id, client id), of a token that is no good any more too; 0 where nobody can tell."""
         oauth = self._crm.oauth
         if kind == "api":
-            bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-            token = oauth.holder(bearer)
+            token = oauth.access.get(_bearer(request))
             return (token.account_id, token.client_id) if token is not None else (0, "")
         if kind == "oauth" and request.is_json:
             try:
@@ -118,3 +117,7 @@ class App:
             fields = {}
         status, body = self._crm.telegram.send_message(token, fields if isinstance(fields, dict) else {})
         return Response.of(body, status)
+
+
+def _bearer(request: Request) -> str:
+    return request.headers.get("authorization", "").removeprefix("Bearer ").strip()
