@@ -164,8 +164,8 @@ def _body(request: AnyRequest) -> list[object]:
     if request.method in SAFE_METHODS:
         return []
     # A body may also be a list or a text (CSV), which name nobody.
-    data = request.data if isinstance(request, Request) else request.POST
-    return [data.get(ACCOUNT_PARAMETER)] if isinstance(data, Mapping) or hasattr(data, "getlist") else []
+    data: object = request.data if isinstance(request, Request) else request.POST
+    return [data.get(ACCOUNT_PARAMETER)] if isinstance(data, dict) else []
 
 
 def _as_account_id(value: object) -> uuid.UUID:
@@ -224,7 +224,7 @@ def page(role: Role = Role.VIEWER) -> Callable[[View[P]], View[P]]:
             return view(request, *args, **kwargs)
 
         cast("Any", inner).access = Access.ACCOUNT
-        return inner
+        return cast("View[P]", inner)
 
     return decorate
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import Direction, OpenApiParameter, inline_serializer
@@ -36,6 +37,11 @@ Error = inline_serializer(
         ),
     },
 )
+
+
+class SessionOnlyScheme(SessionScheme):  # registers itself
+    target_class = "leads.access.SessionOnly"
+    name = "sessionOnly"
 
 
 class AccountSchema(AutoSchema):

@@ -49,19 +49,19 @@ def test_who_has_one_account_need_not_name_it(cast: Cast) -> None:
     assert names == ["Aigul"]
 
 
-@pytest.mark.parametrize("format", ["json", "multipart"])
-def test_the_account_may_be_named_in_the_body(cast: Cast, format: str) -> None:
+@pytest.mark.parametrize("body_format", ["json", "multipart"])
+def test_the_account_may_be_named_in_the_body(cast: Cast, body_format: str) -> None:
     answer = client(cast.dora).post(
-        "/directions", {"name": "Autumn", "userAccountId": str(cast.beta.pk)}, format=format
+        "/directions", {"name": "Autumn", "userAccountId": str(cast.beta.pk)}, format=body_format
     )
     assert answer.status_code == 201
     assert Direction.objects.get().user_account == cast.beta
 
 
-@pytest.mark.parametrize("format", ["json", "multipart"])
-def test_anothers_account_in_the_body_is_404(cast: Cast, format: str) -> None:
+@pytest.mark.parametrize("body_format", ["json", "multipart"])
+def test_anothers_account_in_the_body_is_404(cast: Cast, body_format: str) -> None:
     body = {"name": "Autumn", "userAccountId": str(cast.beta.pk)}
-    assert client(cast.alice).post("/directions", body, format=format).status_code == 404
+    assert client(cast.alice).post("/directions", body, format=body_format).status_code == 404
     assert not Direction.objects.exists()
 
 

@@ -39,7 +39,7 @@ def test_a_lead_has_its_columns_for_keys(cast: Cast) -> None:
         amocrm_lead_id=5001,
         current_pipeline_id=11,
         current_status_id=142,
-        price=Decimal("100000"),
+        price=Decimal(100000),
         amocrm_updated_at=datetime(2026, 3, 1, 10, tzinfo=UTC),
     )
     row = client(cast.vera).get(f"/leads/{made.pk}").json()

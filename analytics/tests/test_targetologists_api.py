@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from analytics.models import Targetologist
+from leads.tests.cast import Cast, client, make_cast
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+def test_a_targetologist_is_added_after_the_others(cast: Cast) -> None:
+    Targetologist.objects.create(user_account=cast.alpha, name="Kenesary", position=4)
+    Targetologist.objects.create(user_account=cast.beta, name="Theirs", position=9)
+    body = {"name": "Muha", "emoji": "🚀", "patterns": ["on ai", "onai", "onai"], "telegram_chat_id": "-100123"}
+    made = client(cast.sam).post("/targetologists", body)
+    assert made.status_code == 201
+    assert made.json() == body | {
+        "id": made.json()["id"],
+        "user_account_id": str(cast.alpha.pk),
+        "patterns": ["on ai", "onai"],
+        "position": 5,
+    }
+    assert [row["name"] for row in client(cast.vera).get("/targetologists").json()["results"]] == ["Kenesary", "Muha"]
+
+
+def test_a_targetologist_is_changed_in_part(cast: Cast) -> None:
+    muha = Targetologist.objects.create(user_account=cast.alpha, name="Muha", emoji="🚀", patterns=["muha"])
+    changed = client(cast.sam).patch(f"/targetologists/{muha.pk}", {"patterns": ["запуск"], "position": 0})
+    assert changed.status_code == 200
+    muha.refresh_from_db()
+    assert (muha.patterns, muha.position, muha.emoji) == (["запуск"], 0, "🚀")
+
+
+def test_a_name_is_one_targetologists(cast: Cast) -> None:
+    Targetologist.objects.create(user_account=cast.alpha, name="Muha")
+    other = Targetologist.objects.create(user_account=cast.alpha, name="Traf4")
+    assert client(cast.sam).post("/targetologists", {"name": "Muha"}).status_code == 409
+    assert client(cast.sam).patch(f"/targetologists/{other.pk}", {"name": "Muha"}).status_code == 409
+    assert client(cast.charlie).post("/targetologists", {"name": "Muha"}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"name": ""},
+        {"name": "x" * 101},
+        {"name": "A", "patterns": "muha"},
+        {"name": "A", "patterns": [""]},
+        {"name": "A", "patterns": [{"a": 1}]},
+        {"name": "A", "position": -1},
+        {"name": "A", "emoji": "x" * 17},
+    ],
+)
+def test_what_cannot_be_meant_is_400(cast: Cast, body: dict[str, Any]) -> None:
+    answer = client(cast.sam).post("/targetologists", body)
+    assert answer.status_code == 400
+    assert answer.json()["detail"]
