@@ -58,7 +58,7 @@ def _deal_by_deal(client: AmoCRMClient, lease: Lease, delivery: Delivery, deal_i
             apply_batch(account, [part], read(client, account, deals_to_read(account, [part])), lease, timezone.now())
         except (ConditionError, LeaseLost, OperationalError, InterfaceError):
             raise
-        except Exception as error:  # the other deals of the delivery are not to blame
+        except Exception as error:  # noqa: BLE001 - the other deals of the delivery are not to blame
             failures.append(f"Deal {deal_id}: {in_words(error)}")
     return failures
 

@@ -95,7 +95,7 @@ _WRITE_OUTCOME = """
 
 
 def write_outcomes(account: UserAccount, deliveries: Sequence[Delivery], now: datetime) -> None:
-    """One prepared statement for all rows: a CASE over ten columns of 250 rows takes longer than the rest of a batch."""
+    """One statement for all rows: a CASE over ten columns of 250 rows takes longer than the rest of a batch."""
     first_deals = [delivery.parsed.deals[0].snapshot.deal_id for delivery in deliveries if delivery.parsed.deals]
     leads = {
         lead.amocrm_lead_id or 0: lead

@@ -88,10 +88,7 @@ def _stranger(parsed: ParsedDelivery, connection: AmoCRMConnection) -> str:
             f"The delivery is of amoCRM account {parsed.account_id}, but this account is connected to {ours}. "
             "Nothing was applied. Remove this hook's address there, or connect that account."
         )
-    if parsed.account_id is None and parsed.subdomain and connection.subdomain:
-        if parsed.subdomain != connection.subdomain.lower():
-            return (
-                f"The delivery is of “{parsed.subdomain}”, but this account is connected to “{connection.subdomain}”. "
-                "Nothing was applied."
-            )
+    told, known = parsed.subdomain, connection.subdomain.lower()
+    if parsed.account_id is None and told and known and told != known:
+        return f"The delivery is of “{told}”, but this account is connected to “{known}”. Nothing was applied."
     return ""

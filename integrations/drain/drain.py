@@ -126,7 +126,7 @@ def _gather(account_id: uuid.UUID) -> None:
 
 
 def _work_batch(connection: AmoCRMConnection, client: AmoCRMClient, lease: Lease, batch: Sequence[Delivery]) -> None:
-    """Read what the batch needs, and apply it. A request that amoCRM refuses is halved until the refused one is alone."""
+    """Read what the batch needs, and apply it. What amoCRM refuses is halved until the refused one is alone."""
     account = connection.user_account
     lease.hold()
     try:
@@ -165,7 +165,7 @@ def _apply(
         apply_batch(connection.user_account, batch, readings, lease, timezone.now())
     except (LeaseLost, OperationalError, InterfaceError):
         raise
-    except Exception as error:  # whatever it is, one delivery's trouble must not stop the others
+    except Exception as error:  # noqa: BLE001 - one delivery's trouble, of whatever kind, must not stop the others
         _log_failure(connection, batch, error)
         if len(batch) == 1:
             fail_alone(client, lease, batch[0], error)

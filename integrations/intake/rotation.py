@@ -1,4 +1,4 @@
-"""Key rotation: a new address is registered at amoCRM before the old one is retired, so that no delivery falls between."""
+"""Key rotation: the new address is registered at amoCRM before the old one is retired; no delivery falls between."""
 
 from __future__ import annotations
 

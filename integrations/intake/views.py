@@ -20,7 +20,7 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 
 @csrf_exempt
 def receive(request: HttpRequest, hook: Hook) -> HttpResponse:
-    """A delivery of amoCRM. 200 once it is committed, whatever the body is; 403 unsigned; 413 too large; 503 not stored."""
+    """A delivery of amoCRM. 200 once committed, whatever the body is; 403 unsigned; 413 too large; 503 not stored."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     account_id = _uuid(request.GET.get("user_id", ""))

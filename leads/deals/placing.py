@@ -66,7 +66,7 @@ class Placing:
         self.matches: dict[int, Match] = {}
 
     def place(self, deal_ids: Iterable[int]) -> None:
-        """Match these deals (in `rows` already, new ones in unsaved rows of their own) and their neighbours by phone."""
+        """Match these deals of `rows` (new ones in unsaved rows of their own) and their neighbours by phone."""
         wanted = set(deal_ids)
         for deal_id in wanted:
             lead = self.rows[deal_id]

@@ -30,7 +30,9 @@ class Command(BaseCommand):
         try:
             account = UserAccount.objects.get(pk=uuid.UUID(options["account"]))
         except (ValueError, UserAccount.DoesNotExist):
-            raise CommandError(f"There is no account {options['account']}. Give the UUID that create_account printed.")
+            raise CommandError(
+                f"There is no account {options['account']}. Give the UUID that create_account printed."
+            ) from None
         if options["rotate"]:
             account = self._rotated(account)
         self.stdout.write(hook_url(account, HOOKS[options["hook"]]))
