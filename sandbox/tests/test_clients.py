@@ -110,7 +110,7 @@ class JsonVerbs(httpx.Client):
         return self.request("DELETE", url, **options)
 
 
-class WrapperClient(wrapper.AmoOAuthClient):  # type: ignore[misc, name-defined]
+class WrapperClient(wrapper.AmoOAuthClient):
     def _init_session(self, params: dict[str, str] | None = None) -> httpx.Client:
         return JsonVerbs(headers={**self._auth_headers(), **(params or {})}, timeout=5, trust_env=False)
 
