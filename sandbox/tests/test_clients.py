@@ -110,16 +110,20 @@ class JsonVerbs(httpx.Client):
         return self.request("DELETE", url, **options)
 
 
-class WrapperClient(wrapper.AmoOAuthClient):
-    def _init_session(self, params: dict[str, str] | None = None) -> httpx.Client:
-        return JsonVerbs(headers={**self._auth_headers(), **(params or {})}, timeout=5, trust_env=False)
-
-
 @pytest.fixture
 def client(server: Server) -> Iterator[Any]:
     crm = server.crm
     pair = crm.oauth.pair_for(crm.demo.id, CLIENT_ID)
-    client = WrapperClient(pair.access_token, pair.refresh_token, server.url, CLIENT_ID, CLIENT_SECRET, CALLBACK)
+    client: Any = wrapper.AmoOAuthClient(
+        pair.access_token, pair.refresh_token, server.url, CLIENT_ID, CLIENT_SECRET, CALLBACK
+    )
+
+    def session(params: dict[str, str] | None = None) -> JsonVerbs:
+        return JsonVerbs(headers={**client._auth_headers(), **(params or {})}, timeout=5, trust_env=False)
+
+    client._init_session = session
+    client._session.close()
+    client._session = session()
     yield client
     client.close()
 
