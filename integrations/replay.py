@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
 
+from integrations.intake.doorbell import ring
 from integrations.models import ProcessingStatus, WebhookLog
 
 
 @transaction.atomic
-def replay(deliveries: QuerySet[WebhookLog]) -> int:
+def replay(deliveries: QuerySet[WebhookLog], wake: Callable[[UUID], None] = ring) -> int:
     """Put these deliveries back into the queue, with all their tries, and wake their accounts' drains. How many.
 
     One that waits already is counted too: its delay and its failed tries are forgotten.
     """
-    from integrations.intake.doorbell import ring
-
     accounts = list(deliveries.order_by().values_list("user_account_id", flat=True).distinct())
     replayed = deliveries.order_by().update(
         processing_status=ProcessingStatus.RECEIVED,
@@ -27,5 +28,5 @@ def replay(deliveries: QuerySet[WebhookLog]) -> int:
         processed_at=None,
     )
     for account_id in accounts:
-        transaction.on_commit(partial(ring, account_id))
+        transaction.on_commit(partial(wake, account_id))
     return replayed

@@ -19,7 +19,7 @@ import functools
 import uuid
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
@@ -248,12 +248,6 @@ def _remembered(request: HttpRequest) -> uuid.UUID | None:
     if chosen and accounts.filter(pk=chosen).exists():
         return uuid.UUID(chosen)
     return accounts.values_list("pk", flat=True).first()
-
-
-class OpenToAll:
-    """Mixin for views that anybody may call, for instance the hooks' `…/test`."""
-
-    access: ClassVar[Access] = Access.OPEN
 
 
 def open_to_all(view: Callable[P, HttpResponseBase]) -> Callable[P, HttpResponseBase]:

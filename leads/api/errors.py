@@ -1,26 +1,19 @@
-"""Every error is JSON with a `detail` that a person understands, and never a traceback.
-
-`error_response` is the REST framework's handler; `bad_request`, `permission_denied`, `not_found` and `server_error` are
-Django's, for what never reaches a view. Under the addresses of pages they show a page instead.
-"""
+"""Every error of a view is JSON with a `detail` that a person understands. What never reaches one: `config.errors`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.fields import get_error_detail
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
-
-PAGES = ("/app", "/connection", "/admin", "/login", "/logout")
 
 
 class Conflict(exceptions.APIException):
@@ -34,7 +27,7 @@ class Conflict(exceptions.APIException):
 def error_response(exc: Exception, context: dict[str, Any]) -> Response | None:
     """`{"detail": "<one sentence or several>"}`, and for a validation also `fields: {name: [message, …]}`.
 
-    None for what is not foreseen: Django then logs it and answers by `server_error`.
+    None for what is not foreseen: Django then logs it and answers by `config.errors.server_error`.
     """
     if isinstance(exc, DjangoValidationError):
         exc = exceptions.ValidationError(get_error_detail(exc))
@@ -65,38 +58,3 @@ def _sentences(errors: Any, path: str = "") -> Iterator[str]:
             yield from _sentences(value, path)
     else:
         yield f"{path}: {errors}" if path else str(errors)
-
-
-# --- Django's own handlers (named in config.urls) ---
-
-
-def is_page(request: HttpRequest) -> bool:
-    """Whether a person opened this address, rather than a program."""
-    path = request.path_info
-    return path == "/" or any(path == prefix or path.startswith(f"{prefix}/") for prefix in PAGES)
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, 400, _("This request cannot be read."), lambda: defaults.bad_request(request, exception))
-
-
-def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(
-        request, 403, _("This is not allowed to you."), lambda: defaults.permission_denied(request, exception)
-    )
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(
-        request, 404, _("There is nothing at this address."), lambda: defaults.page_not_found(request, exception)
-    )
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    return _answer(
-        request, 500, _("Something went wrong on our side. It has been logged."), lambda: defaults.server_error(request)
-    )
-
-
-def _answer(request: HttpRequest, code: int, detail: str, show_page: Callable[[], HttpResponse]) -> HttpResponse:
-    return show_page() if is_page(request) else JsonResponse({"detail": detail}, status=code)

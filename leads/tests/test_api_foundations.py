@@ -9,7 +9,6 @@ import pytest
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.management import call_command
 from django.http import Http404
-from django.test import RequestFactory
 from rest_framework import exceptions
 
 from leads.api import errors
@@ -93,25 +92,6 @@ def test_errors_become_one_shape(raised: Exception, body: dict[str, Any]) -> Non
 
 def test_what_was_not_foreseen_is_left_to_django() -> None:
     assert errors.error_response(ZeroDivisionError(), {}) is None
-
-
-def test_what_never_reaches_a_view_is_json_too(rf: RequestFactory) -> None:
-    request = rf.get("/leadz")
-    for answer, code in (
-        (errors.bad_request(request, Exception()), 400),
-        (errors.permission_denied(request, Exception()), 403),
-        (errors.not_found(request, Http404()), 404),
-        (errors.server_error(request), 500),
-    ):
-        assert answer.status_code == code
-        assert answer["Content-Type"] == "application/json"
-        assert b"detail" in answer.content
-
-
-def test_under_the_addresses_of_pages_it_is_a_page(rf: RequestFactory) -> None:
-    answer = errors.server_error(rf.get("/app/leads"))
-    assert answer.status_code == 500
-    assert answer["Content-Type"].startswith("text/html")
 
 
 @pytest.mark.parametrize("path", ["/leads", "/directions", "/creatives", "/targetologists"])

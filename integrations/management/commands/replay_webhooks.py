@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from kombu.exceptions import OperationalError
 
 from integrations.models import ProcessingStatus, WebhookLog
 from integrations.replay import replay
+from integrations.tasks import drain_account
 from leads.services.commands import account_argument, answer
 
 
@@ -36,7 +40,14 @@ class Command(BaseCommand):
             deliveries = deliveries.filter(received_at__lt=end)
         if options["status"]:
             deliveries = deliveries.filter(processing_status=options["status"])
-        answer(self, {"replayed": replay(deliveries)})
+        answer(self, {"replayed": replay(deliveries, wake=_wake)})
+
+
+def _wake(account_id: UUID) -> None:
+    # Not by the doorbell: its thread would end with this process, before it rings. And where the broker is stopped,
+    # the sweep finds the deliveries within a minute.
+    with contextlib.suppress(OperationalError, OSError):
+        drain_account.apply_async(args=(str(account_id),), retry=False)
 
 
 def _moment(text: str, zone: ZoneInfo, days_after: int = 0) -> datetime:
