@@ -104,6 +104,7 @@ def logging_config(secrets: Iterable[str]) -> dict[str, Any]:
             "celery.worker.strategy": {"level": "WARNING"},
             "django_celery_beat": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
+            "axes": {"level": "WARNING"},
             "django_structlog.celery": {"level": "WARNING"},
         },
     }

@@ -135,6 +135,9 @@ LOGOUT_REDIRECT_URL = "/login/"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
+# The name that forms and authenticate() use; axes would look for "email", find none and count everybody as one.
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_USERNAME_CALLABLE = "config.guard.counted_name"
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 
