@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from django.db.models import Q
@@ -90,18 +91,24 @@ def rewrite_history(account: UserAccount, rows: Mapping[int, Lead]) -> dict[int,
     mended: list[LeadStatusHistory] = []
     gone: list[int] = []
     for deal_id, lead in rows.items():
-        for step in wanted[deal_id]:
+        for tie, step in _with_ties(wanted[deal_id]):
             change = stored[deal_id].pop(step.key, None)
             if change is None:
-                fresh.append(_as_row(account, lead, deal_id, step))
-            elif _mend(change, lead, step):
+                fresh.append(_as_row(account, lead, deal_id, step, tie))
+            elif _mend(change, lead, step, tie):
                 mended.append(change)
         gone.extend(change.pk for change in stored[deal_id].values())
     _write(fresh, mended, gone)
     return wanted
 
 
-def _as_row(account: UserAccount, lead: Lead, deal_id: int, step: Step) -> LeadStatusHistory:
+def _with_ties(steps: Sequence[Step]) -> Iterator[tuple[int, Step]]:
+    """Each step with its place among those of the same second."""
+    for _second, same in groupby(steps, key=lambda step: step.changed_at):
+        yield from enumerate(same)
+
+
+def _as_row(account: UserAccount, lead: Lead, deal_id: int, step: Step, tie: int) -> LeadStatusHistory:
     from_pipeline_id, from_status_id = step.came_from or (None, None)
     return LeadStatusHistory(
         user_account=account,
@@ -112,16 +119,17 @@ def _as_row(account: UserAccount, lead: Lead, deal_id: int, step: Step) -> LeadS
         to_pipeline_id=step.pipeline_id,
         to_status_id=step.status_id,
         changed_at=step.changed_at,
+        tie=tie,
         webhook_data=step.evidence,
     )
 
 
-def _mend(change: LeadStatusHistory, lead: Lead, step: Step) -> bool:
+def _mend(change: LeadStatusHistory, lead: Lead, step: Step, tie: int) -> bool:
     came_from = step.came_from or (None, None)
-    if (change.from_pipeline_id, change.from_status_id, change.lead_id) == (*came_from, lead.pk):
+    if (change.from_pipeline_id, change.from_status_id, change.lead_id, change.tie) == (*came_from, lead.pk, tie):
         return False
     change.from_pipeline_id, change.from_status_id = came_from
-    change.lead = lead
+    change.lead, change.tie = lead, tie
     return True
 
 
@@ -129,6 +137,6 @@ def _write(fresh: list[LeadStatusHistory], mended: list[LeadStatusHistory], gone
     if gone:
         LeadStatusHistory.objects.filter(Q(pk__in=gone)).delete()
     if mended:
-        LeadStatusHistory.objects.bulk_update(mended, ["from_pipeline_id", "from_status_id", "lead"])
+        LeadStatusHistory.objects.bulk_update(mended, ["from_pipeline_id", "from_status_id", "lead", "tie"])
     if fresh:
         LeadStatusHistory.objects.bulk_create(fresh)

@@ -81,6 +81,8 @@ class LeadStatusHistory(models.Model):
     to_pipeline_id = models.BigIntegerField(_("to pipeline"))
     to_status_id = models.BigIntegerField(_("to stage"))
     changed_at = models.DateTimeField(_("changed"))
+    # amoCRM's clock has whole seconds: the place of this change among those of its second.
+    tie = models.PositiveSmallIntegerField(default=0, editable=False)
     webhook_data = models.JSONField(
         _("told by"), default=dict, help_text=_("The delivery, sync or event that told of this stage.")
     )
@@ -89,7 +91,7 @@ class LeadStatusHistory(models.Model):
         db_table = "amocrm_lead_status_history"
         verbose_name = _("stage change")
         verbose_name_plural = _("stage history")
-        ordering: ClassVar[list[str]] = ["changed_at", "id"]
+        ordering: ClassVar[list[str]] = ["changed_at", "tie", "id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["user_account", "amocrm_lead_id", "changed_at", "to_pipeline_id", "to_status_id"],

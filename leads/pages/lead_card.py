@@ -71,7 +71,7 @@ def _utm(lead: Lead) -> list[tuple[str, str]]:
 
 def _moments(lead: Lead, stages: StageBook) -> Iterator[Moment]:
     """The stages in order. A lead's history is its present deal's: what an older deal left stays with that deal."""
-    rows = list(LeadStatusHistory.objects.filter(lead=lead).order_by("changed_at", "id"))
+    rows = list(LeadStatusHistory.objects.filter(lead=lead).order_by("changed_at", "tie"))
     for row, following in zip_longest(rows, rows[1:]):
         evidence = row.webhook_data if isinstance(row.webhook_data, dict) else {}
         yield Moment(

@@ -63,7 +63,7 @@ def apply(owner: UserAccount, *news: DealSnapshot | ContactSnapshot) -> list[Lea
 
 def history(deal_id: int) -> list[tuple[int | None, int, int]]:
     """(from, to, seconds) of a deal's stage changes."""
-    changes = LeadStatusHistory.objects.filter(amocrm_lead_id=deal_id).order_by("changed_at", "id")
+    changes = LeadStatusHistory.objects.filter(amocrm_lead_id=deal_id).order_by("changed_at", "tie")
     return [
         (change.from_status_id, change.to_status_id, int((change.changed_at - EPOCH).total_seconds()))
         for change in changes
@@ -78,7 +78,7 @@ def whole_state(owner: UserAccount) -> tuple[list[dict[str, Any]], list[tuple[An
     for values in Lead.objects.filter(user_account=owner).order_by("amocrm_lead_id", "phone_e164").values():
         values["origin_deal"] = deal_of.get(values["origin_lead_id"])
         leads.append({key: value for key, value in values.items() if key not in volatile})
-    changes = LeadStatusHistory.objects.filter(user_account=owner).order_by("amocrm_lead_id", "changed_at", "id")
+    changes = LeadStatusHistory.objects.filter(user_account=owner).order_by("amocrm_lead_id", "changed_at", "tie")
     return leads, list(
         changes.values_list(
             "amocrm_lead_id", "changed_at", "from_pipeline_id", "from_status_id", "to_pipeline_id", "to_status_id"

@@ -1,0 +1,147 @@
+"""Laws 2 and 3: any multiset of deliveries in any order, with the drain killed between any two steps, ends the same.
+
+A kill is as hard as in a test can be: from the n-th statement or request on nothing of the drain reaches the database
+any more, not even giving its lease back. The lease then lapses, and the next drain goes on.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from integrations.models import AmoCRMConnection
+from integrations.tests.world import bodies, connect, deliver, drain_all, make_due, statuses
+from leads.models import Lead, LeadStatusHistory, UserAccount
+from leads.tests.world import response, whole_state
+from sandbox import Server
+
+PHONES = ("+77011111111", "+77022222222", "+77033333333")
+EVENTS = ["add_lead", "update_lead", "status_lead", "delete_lead", "restore_lead", "add_contact", "update_contact"]
+
+
+class Killed(BaseException):
+    """SIGKILL: not an Exception, so that nothing catches it."""
+
+
+@contextmanager
+def killed_at(step: int) -> Iterator[None]:
+    """The process dies at its `step`-th statement: that one and all later ones never reach the database."""
+    left = step
+
+    def die(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            raise Killed
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(die):
+        yield
+
+
+def live_through(chance: random.Random, server: Server) -> None:
+    """Some deals with shared phones go through the pipeline, change price, are deleted and restored."""
+    demo = server.crm.demo
+    stages = [stage.id for stage in demo.pipelines.main.stages[1:]]
+    ids = []
+    for _deal in range(chance.randint(1, 4)):
+        server.crm.clock.advance(chance.randint(1, 50))
+        phones = chance.sample(PHONES, chance.randint(0, 2))
+        ids.append(demo.deals.create("deal", price=10, phone=phones or None).id)
+    for _change in range(chance.randint(0, 10)):
+        server.crm.clock.advance(chance.choice([0, 0, 1, 30]))
+        deal_id = chance.choice(ids)
+        match chance.randint(0, 5):
+            case 0 if not demo.deals.by_id[deal_id].is_deleted:
+                demo.deals.set_price(deal_id, chance.randint(1, 9) * 100)
+            case 1:
+                (demo.deals.restore if demo.deals.by_id[deal_id].is_deleted else demo.deals.delete)(deal_id)
+            case _ if not demo.deals.by_id[deal_id].is_deleted:
+                demo.deals.move(deal_id, chance.choice(stages))
+
+
+def truth(server: Server) -> dict[int, tuple[Any, ...]]:
+    demo = server.crm.demo
+    return {
+        deal.id: (deal.pipeline_id, deal.status_id, Decimal(str(deal.price)), False)
+        for deal in demo.deals.by_id.values()
+        if not deal.is_deleted
+    }
+
+
+def ours(account: UserAccount) -> dict[int | None, tuple[Any, ...]]:
+    leads = Lead.objects.filter(user_account=account, amocrm_lead_id__isnull=False, is_deleted=False)
+    return {
+        lead.amocrm_lead_id: (lead.current_pipeline_id, lead.current_status_id, lead.price, lead.is_deleted)
+        for lead in leads
+    }
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_order_repetition_and_crash_gives_the_crms_own_state(
+    transactional_db: None, amocrm: Server, seed: int
+) -> None:
+    chance = random.Random(seed)
+    amocrm.crm.hook_faults.lose_all = True
+    amocrm.crm.demo.profile.is_api_filter_enabled = chance.random() < 0.5
+    amocrm.crm.switches.deleted_lead_read = chance.choice([200, 204])
+    amocrm.crm.demo.subscribe("http://127.0.0.1:9/", EVENTS)
+    live_through(chance, amocrm)
+    told = bodies(amocrm)
+    owned = [chance.choice(PHONES) for _ in range(chance.randint(0, 3))]
+
+    def end_of(order: list[str], kills: int) -> Any:
+        AmoCRMConnection.objects.all().delete()
+        account = UserAccount.objects.create(name="Alfa")
+        connect(account, amocrm)
+        for number, phone in enumerate(owned):
+            response(account, phone, name=f"response {number}")
+        waiting = list(order)
+        while waiting:
+            size = chance.randint(1, len(waiting))
+            for body in waiting[:size]:
+                deliver(account, body)
+            del waiting[:size]
+            if kills:
+                kills -= 1
+                with pytest.raises(Killed), killed_at(chance.randint(1, 40)):
+                    drain_all(account)
+                    raise Killed  # it came through alive: nothing more to kill
+                make_due(account)
+            drain_all(account)
+        assert set(statuses(account)) <= {"success"}
+        assert ours(account) == truth(amocrm)
+        return whole_state(account)
+
+    calm = end_of(told, kills=0)
+    shuffled = told + chance.choices(told, k=len(told) // 2)
+    chance.shuffle(shuffled)
+    assert end_of(shuffled, kills=3) == calm
+
+
+def test_history_of_a_killed_and_replayed_drain_has_no_doubles(connected: UserAccount, amocrm: Server) -> None:
+    amocrm.crm.hook_faults.lose_all = True
+    demo = amocrm.crm.demo
+    demo.subscribe("http://127.0.0.1:9/", EVENTS)
+    now = demo.clock.now()
+    deal = demo.deals.create("deal", phone="+77011111111", created_at=now - 100)
+    for index, stage in enumerate(demo.pipelines.main.stages[2:6]):
+        demo.deals.move(deal.id, stage.id, at=now - 90 + index)
+    told = bodies(amocrm)
+    for step in range(1, 60, 2):
+        for body in told:
+            deliver(connected, body)
+        with pytest.raises(Killed), killed_at(step):
+            drain_all(connected)
+            raise Killed
+        make_due(connected)
+    drain_all(connected)
+    assert set(statuses(connected)) == {"success"}
+    assert Lead.objects.count() == 1
+    assert LeadStatusHistory.objects.count() == 5
