@@ -94,7 +94,7 @@ class _JsonSession(AmoSession):
         return super().request(method, url, *args, data=json.dumps(data) if isinstance(data, dict) else data, **kwargs)
 
 
-class _TokenSession(OAuth2Session, _JsonSession):  # type: ignore[misc]
+class _TokenSession(OAuth2Session, _JsonSession):
     pass
 
 

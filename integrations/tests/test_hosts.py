@@ -70,7 +70,26 @@ def test_whatever_else_is_foreign(address: str) -> None:
 
 
 ADDRESS_PARTS = st.sampled_from(
-    [*DOMAINS, "demo", "evil.com", ".", "/", "\\", "@", ":", "//", "https://", "http:", "?", "#", "%2e", "\t", "[", "]", " "]
+    [
+        *DOMAINS,
+        "demo",
+        "evil.com",
+        ".",
+        "/",
+        "\\",
+        "@",
+        ":",
+        "//",
+        "https://",
+        "http:",
+        "?",
+        "#",
+        "%2e",
+        "\t",
+        "[",
+        "]",
+        " ",
+    ]
 )
 
 

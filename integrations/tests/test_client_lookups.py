@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from integrations.amocrm.client import AmoCRMClient
+from integrations.models import AmoCRMConnection
+from leads.models import UserAccount
+from sandbox import CrmAccount, Server, seed_bulk
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def connection(connected: UserAccount) -> AmoCRMConnection:
+    return AmoCRMConnection.objects.get(user_account=connected)
+
+
+@pytest.fixture
+def client(connection: AmoCRMConnection) -> AmoCRMClient:
+    return AmoCRMClient(connection)
+
+
+def all_deals(account: CrmAccount) -> list[int]:
+    return sorted(account.deals.by_id)
+
+
+def test_one_deal_is_read_by_its_id_with_its_contacts(client: AmoCRMClient, amocrm: Server) -> None:
+    deal = amocrm.crm.demo.deals.create("Имплант", price=100_000, phone="8 701 123 45 67", utm={"source": "ig"})
+    amocrm.crm.demo.deals.create("Другая")
+    found = client.deals([deal.id])[deal.id]
+    assert (found.deal_id, found.price, found.utm.source) == (deal.id, Decimal(100_000), "ig")
+    assert found.read_at is not None
+    assert client.contacts(found.contact_ids)[found.contact_ids[0]].phones == ("8 701 123 45 67",)
+    assert client.requests_made == 2
+
+
+def test_a_deal_that_is_gone_is_not_in_the_answer(client: AmoCRMClient, amocrm: Server) -> None:
+    kept, deleted = (amocrm.crm.demo.deals.create(name) for name in ("a", "b"))
+    amocrm.crm.demo.deals.delete(deleted.id)
+    assert client.deals([kept.id, deleted.id, 999_999_999]).keys() == {kept.id}
+    assert client.deals([999_999_999]) == {}
+    assert client.deals([]) == {}
+
+
+def test_a_burst_of_a_thousand_costs_few_requests_without_filters(client: AmoCRMClient, amocrm: Server) -> None:
+    seed_bulk(amocrm.crm.demo, 3000)
+    newest = sorted(amocrm.crm.demo.deals.by_id.values(), key=lambda deal: (deal.updated_at, deal.id))[-1000:]
+    found = client.deals([deal.id for deal in newest])
+    assert found.keys() == {deal.id for deal in newest}
+    contacts = {contact_id for deal in found.values() for contact_id in deal.contact_ids}
+    assert client.contacts(contacts).keys() == contacts
+    assert client.requests_made <= 40
+
+
+def test_old_deals_are_read_one_by_one_once_pages_no_longer_help(client: AmoCRMClient, amocrm: Server) -> None:
+    seed_bulk(amocrm.crm.demo, 3000)
+    by_age = sorted(amocrm.crm.demo.deals.by_id.values(), key=lambda deal: (deal.updated_at, deal.id))
+    wanted = {deal.id for deal in [*by_age[:5], *by_age[-20:]]}
+    assert client.deals(wanted).keys() == wanted
+    # the account's add-on, one page with hits, one without, and five by their ids
+    assert client.requests_made <= 1 + 2 + 5
+
+
+def test_with_the_add_on_deals_are_read_by_filter(
+    client: AmoCRMClient, connection: AmoCRMConnection, amocrm: Server
+) -> None:
+    amocrm.crm.demo.profile.is_api_filter_enabled = True
+    seed_bulk(amocrm.crm.demo, 3000)
+    wanted = set(all_deals(amocrm.crm.demo)[:600])
+    assert client.deals(wanted).keys() == wanted
+    assert client.requests_made == 1 + 3
+    connection.refresh_from_db()
+    assert connection.is_api_filter_enabled is True
+    AmoCRMClient(connection).deals(wanted)
+    assert sum("account" in seen.path for seen in amocrm.crm.requests) == 1
+
+
+@pytest.mark.parametrize("refusal", ["ignored", "error"])
+def test_a_filter_that_does_not_filter_is_noticed_and_remembered(
+    client: AmoCRMClient, connection: AmoCRMConnection, amocrm: Server, refusal: str
+) -> None:
+    AmoCRMConnection.objects.update(is_api_filter_enabled=True)
+    connection.refresh_from_db()
+    amocrm.crm.set_switches({"filter_without_addon": refusal})
+    seed_bulk(amocrm.crm.demo, 600)
+    wanted = set(all_deals(amocrm.crm.demo)[100:120])
+    assert AmoCRMClient(connection).deals(wanted).keys() == wanted
+    connection.refresh_from_db()
+    assert connection.is_api_filter_enabled is False
+
+
+def test_the_accounts_own_mapping_finds_utm(client: AmoCRMClient, amocrm: Server, connected: UserAccount) -> None:
+    field = amocrm.crm.demo.deals.fields.define("Откуда")
+    deal = amocrm.crm.demo.deals.create("Сделка")
+    amocrm.crm.demo.deals.set_fields(deal.id, {field.id: "ig"})
+    connected.utm_mapping = {str(field.id): "utm_source"}
+    connected.save()
+    connection = AmoCRMConnection.objects.get(user_account=connected)
+    assert AmoCRMClient(connection).deals([deal.id])[deal.id].utm.source == "ig"
+
+
+def test_pages_follow_their_links_on_our_own_host_only(client: AmoCRMClient, amocrm: Server) -> None:
+    seed_bulk(amocrm.crm.demo, 520)
+    pages = list(client.pages("leads", {"limit": 250, "order[id]": "asc"}))
+    assert [len(page["_embedded"]["leads"]) for page in pages] == [250, 250, 20]
+    # The sandbox names https://demo.amocrm.ru in its links: all three came to it all the same.
+    assert client.requests_made == 3
+
+
+def test_an_empty_list_has_no_pages(client: AmoCRMClient, amocrm: Server) -> None:
+    assert list(client.pages("leads")) == []
+    assert client.webhooks() == []

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+from pytest_django import Settings
+
+from integrations.amocrm.client import AmoCRMClient
+from integrations.amocrm.errors import ConditionError, Outage, RateLimited, ReconnectNeeded
+from integrations.connecting.tasks import refresh_idle_tokens
+from integrations.models import AmoCRMConnection, ConnectionState
+from integrations.tests import parallel
+from leads.models import UserAccount
+from sandbox import CLIENT_ID, CLIENT_SECRET, Server
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TOKEN_PATH = "/oauth2/access_token"
+
+
+@pytest.fixture
+def connection(connected: UserAccount, amocrm: Server, settings: Settings) -> AmoCRMConnection:
+    """Connected by OAuth, an hour ago."""
+    settings.AMOCRM_CLIENT_ID, settings.AMOCRM_CLIENT_SECRET = CLIENT_ID, CLIENT_SECRET
+    pair = amocrm.crm.oauth.pair_for(amocrm.crm.demo.id, CLIENT_ID)
+    now = timezone.now()
+    connection = AmoCRMConnection.objects.get(user_account=connected)
+    connection.access_token, connection.refresh_token = pair.access_token, pair.refresh_token
+    connection.token_refreshed_at, connection.token_expires_at = now - timedelta(hours=1), now + timedelta(hours=23)
+    connection.save()
+    return connection
+
+
+def run_out(connection: AmoCRMConnection, left: timedelta = timedelta(minutes=4)) -> None:
+    AmoCRMConnection.objects.filter(pk=connection.pk).update(token_expires_at=timezone.now() + left)
+
+
+def counts(server: Server) -> Counter[str]:
+    return Counter(seen.path.partition("?")[0] for seen in server.crm.requests)
+
+
+def fresh(connection: AmoCRMConnection) -> AmoCRMConnection:
+    return AmoCRMConnection.objects.get(pk=connection.pk)
+
+
+def test_a_token_with_hours_to_live_is_left_alone(connection: AmoCRMConnection, amocrm: Server) -> None:
+    AmoCRMClient(connection).account()
+    assert counts(amocrm)[TOKEN_PATH] == 0
+
+
+def test_a_token_about_to_run_out_is_renewed_before_it_is_used(connection: AmoCRMConnection, amocrm: Server) -> None:
+    run_out(connection)
+    AmoCRMClient(connection).account()
+    assert [seen.path.partition("?")[0] for seen in amocrm.crm.requests] == [TOKEN_PATH, "/api/v4/account"]
+    renewed = fresh(connection)
+    assert renewed.access_token != connection.access_token
+    assert renewed.refresh_token != connection.refresh_token
+    assert renewed.token_expires_at is not None
+    assert renewed.token_expires_at > timezone.now() + timedelta(hours=23)
+    assert renewed.refresh_lease_until is None
+
+
+def test_a_short_lived_token_is_not_renewed_for_every_request(connection: AmoCRMConnection, amocrm: Server) -> None:
+    amocrm.crm.set_switches({"access_token_seconds": 120})
+    run_out(connection)
+    for _ in range(4):
+        AmoCRMClient(connection).account()
+    assert counts(amocrm)[TOKEN_PATH] == 1
+
+
+def test_a_token_that_amocrm_refuses_is_renewed_once(connection: AmoCRMConnection, amocrm: Server) -> None:
+    amocrm.crm.oauth.access[connection.access_token].revoked = True
+    assert AmoCRMClient(connection).account().subdomain == "demo"
+    assert counts(amocrm)[TOKEN_PATH] == 1
+
+
+def test_a_token_refused_again_after_renewal_needs_a_person(connection: AmoCRMConnection, amocrm: Server) -> None:
+    amocrm.crm.faults.answer(401, prefix="/api/v4/account")
+    with pytest.raises(ReconnectNeeded):
+        AmoCRMClient(connection).account()
+    assert counts(amocrm) == {TOKEN_PATH: 1, "/api/v4/account": 2}
+    assert fresh(connection).state == ConnectionState.RECONNECT_NEEDED
+
+
+def test_threads_renew_once_and_all_go_on_with_the_new_pair(connection: AmoCRMConnection, amocrm: Server) -> None:
+    run_out(connection)
+    names: list[str] = []
+
+    def ask() -> None:
+        names.append(AmoCRMClient(connection).account().subdomain)
+        connections.close_all()
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert names == ["demo"] * 6
+    assert counts(amocrm) == {TOKEN_PATH: 1, "/api/v4/account": 6}
+
+
+def test_processes_renew_once(connection: AmoCRMConnection, amocrm: Server) -> None:
+    run_out(connection)
+    amocrm.crm.faults.latency(0.5, prefix=TOKEN_PATH)
+    running = parallel.start("read", 3, connection=connection.pk, requests=1)
+    assert parallel.answers(running) == [1, 1, 1]
+    assert counts(amocrm)[TOKEN_PATH] == 1
+
+
+def test_a_lease_whose_holder_died_is_taken_over(connection: AmoCRMConnection, amocrm: Server) -> None:
+    run_out(connection)
+    AmoCRMConnection.objects.update(refresh_lease_until=timezone.now() + timedelta(seconds=1))
+    assert AmoCRMClient(connection).account().subdomain == "demo"
+
+
+def test_a_used_refresh_token_marks_the_connection(connection: AmoCRMConnection, amocrm: Server) -> None:
+    amocrm.crm.oauth.refresh[connection.refresh_token].dead = True
+    run_out(connection)
+    with pytest.raises(ReconnectNeeded) as caught:
+        AmoCRMClient(connection).account()
+    assert "revoked" in caught.value.detail
+    marked = fresh(connection)
+    assert (marked.state, marked.problem_code) == ("reconnect_needed", "reconnect_needed")
+    assert marked.next_attempt_at is None
+    with pytest.raises(ReconnectNeeded):
+        AmoCRMClient(connection).account()
+    assert counts(amocrm) == {TOKEN_PATH: 1}
+
+
+def test_an_answer_lost_on_its_way_is_asked_for_once_more(connection: AmoCRMConnection, amocrm: Server) -> None:
+    amocrm.crm.set_switches({"kommo_refresh": True})
+    run_out(connection)
+    amocrm.crm.faults.lose_answer(prefix=TOKEN_PATH)
+    assert AmoCRMClient(connection).account().subdomain == "demo"
+    assert counts(amocrm)[TOKEN_PATH] == 2
+
+
+def test_where_the_lost_answer_used_the_token_up_a_person_is_needed(
+    connection: AmoCRMConnection, amocrm: Server
+) -> None:
+    run_out(connection)
+    amocrm.crm.faults.lose_answer(prefix=TOKEN_PATH)
+    with pytest.raises(ReconnectNeeded):
+        AmoCRMClient(connection).account()
+    assert counts(amocrm)[TOKEN_PATH] == 2
+    assert fresh(connection).state == ConnectionState.RECONNECT_NEEDED
+
+
+@pytest.mark.parametrize(("status", "kind"), [(500, Outage), (502, Outage), (429, RateLimited)])
+def test_trouble_at_the_token_endpoint_is_no_dead_token(
+    connection: AmoCRMConnection, amocrm: Server, status: int, kind: type[ConditionError]
+) -> None:
+    run_out(connection)
+    amocrm.crm.faults.answer(status, prefix=TOKEN_PATH, retry_after=100 if status == 429 else 0)
+    with pytest.raises(kind):
+        AmoCRMClient(connection).account()
+    assert fresh(connection).state == ConnectionState.CONNECTED
+    assert fresh(connection).refresh_lease_until is None
+
+
+def test_a_pair_got_while_somebody_disconnected_is_not_kept(connection: AmoCRMConnection, amocrm: Server) -> None:
+    run_out(connection)
+    amocrm.crm.faults.latency(1.0, prefix=TOKEN_PATH)
+    caught: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            AmoCRMClient(connection).account()
+        except ReconnectNeeded as error:
+            caught.append(error)
+        connections.close_all()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    while not amocrm.crm.requests and thread.is_alive():
+        pass
+    AmoCRMConnection.objects.update(
+        state=ConnectionState.DISCONNECTED, access_token="", refresh_token="", token_refreshed_at=None
+    )
+    thread.join()
+    assert caught
+    assert (fresh(connection).access_token, fresh(connection).refresh_token) == ("", "")
+
+
+def test_idle_tokens_are_renewed_weekly(connection: AmoCRMConnection, amocrm: Server) -> None:
+    refresh_idle_tokens()
+    assert not amocrm.crm.requests
+    now = timezone.now()
+    AmoCRMConnection.objects.update(token_refreshed_at=now - timedelta(days=8), token_expires_at=now)
+    refresh_idle_tokens()
+    refresh_idle_tokens()
+    assert counts(amocrm) == {TOKEN_PATH: 1}
+
+
+def test_a_long_block_in_which_the_token_runs_out_still_ends(
+    connection: AmoCRMConnection, amocrm: Server, settings: Settings
+) -> None:
+    settings.AMOCRM_BLOCK_PROBE_SECONDS = 0.2
+    amocrm.crm.limits.block(amocrm.crm.demo.id, CLIENT_ID)
+    with pytest.raises(ConditionError):
+        AmoCRMClient(connection).account()
+    run_out(connection, timedelta(0))
+    amocrm.crm.limits.lift()
+    deadline = timezone.now() + timedelta(seconds=10)
+    while timezone.now() < deadline:
+        try:
+            assert AmoCRMClient(connection).account().subdomain == "demo"
+        except ConditionError:
+            continue
+        return
+    raise AssertionError("still blocked")
