@@ -108,7 +108,9 @@ def text_condition(text: str, account: UserAccount) -> Q:
 
 
 def _order_by(order: str) -> list[OrderBy | str]:
-    column = F(ORDERS[order.removeprefix("-")])
+    name = ORDERS[order.removeprefix("-")]
+    # Every lead has a day; asking for its nulls would keep the database from reading the index in order.
+    nulls_last = None if name == "lead_at" else True
     if order.startswith("-"):
-        return [column.desc(nulls_last=True) if column.name != "lead_at" else column.desc(), "-id"]
-    return [column.asc(nulls_last=True) if column.name != "lead_at" else column.asc(), "id"]
+        return [F(name).desc(nulls_last=nulls_last), "-id"]
+    return [F(name).asc(nulls_last=nulls_last), "id"]

@@ -1,0 +1,104 @@
+"""The pages in a real browser: signing in, a switch that moves without a reload, a search, a page that keeps fresh."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from integrations.models import Hook, WebhookLog
+from leads.models import Lead, LeadStatusHistory, PipelineStage
+from leads.tests.cast import Cast, make_cast
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def cast(transactional_db: None) -> Cast:
+    made = make_cast()
+    PipelineStage.objects.create(
+        user_account=made.alpha, pipeline_id=1, pipeline_name="Sales", status_id=20, status_name="Talks"
+    )
+    for number, (name, phone) in enumerate((("Dana", "+77011234567"), ("Timur", "+77017654321"))):
+        lead = Lead.objects.create(
+            user_account=made.alpha,
+            name=name,
+            phone_e164=phone,
+            amocrm_lead_id=number + 1,
+            current_pipeline_id=1,
+            current_status_id=20,
+        )
+        LeadStatusHistory.objects.create(
+            user_account=made.alpha,
+            lead=lead,
+            amocrm_lead_id=number + 1,
+            to_pipeline_id=1,
+            to_status_id=20,
+            changed_at=datetime(2026, 3, 10, tzinfo=UTC),
+        )
+    return made
+
+
+def sign_in(tab: Page, live_server: LiveServer, path: str, email: str = "sam@example.com") -> None:
+    tab.goto(f"{live_server.url}{path}")
+    tab.get_by_label("E-mail").fill(email)
+    tab.get_by_label("Password").fill("secret-7")
+    tab.get_by_role("button", name="Sign in").click()
+    tab.wait_for_url(f"{live_server.url}{path}")
+
+
+def test_a_stage_is_marked_without_leaving_the_page(tab: Page, live_server: LiveServer, cast: Cast) -> None:
+    sign_in(tab, live_server, "/app/stages/")
+    switch = tab.get_by_role("switch", name="Talks")
+    expect(switch).not_to_be_checked()
+    tab.evaluate("window.stillHere = true")
+    switch.press("Space")
+    expect(switch).to_be_checked()
+    expect(tab.get_by_text("2 leads changed.")).to_be_visible()
+    assert tab.evaluate("window.stillHere")
+    assert Lead.objects.filter(is_qualified=True).count() == 2
+    switch.click()
+    expect(switch).not_to_be_checked()
+    tab.reload()
+    expect(switch).not_to_be_checked()
+
+
+def test_a_viewers_switch_does_not_move(tab: Page, live_server: LiveServer, cast: Cast) -> None:
+    sign_in(tab, live_server, "/app/stages/", "vera@example.com")
+    expect(tab.get_by_role("switch", name="Talks")).to_be_disabled()
+
+
+def test_a_lead_is_found_by_a_phone_as_people_write_it(tab: Page, live_server: LiveServer, cast: Cast) -> None:
+    sign_in(tab, live_server, "/app/leads/")
+    tab.get_by_label("Phone, deal number or name").fill("8 (701) 123-45-67")
+    tab.get_by_role("button", name="Find").click()
+    expect(tab.get_by_role("link", name="Dana")).to_be_visible()
+    expect(tab.get_by_role("link", name="Timur")).to_have_count(0)
+    tab.get_by_role("link", name="Dana").click()
+    expect(tab.get_by_role("heading", name="Dana")).to_be_visible()
+    assert urlsplit(tab.url).path.startswith("/app/leads/")
+
+
+def test_a_new_delivery_appears_by_itself(tab: Page, live_server: LiveServer, cast: Cast) -> None:
+    sign_in(tab, live_server, "/app/")
+    expect(tab.get_by_text("No deliveries yet")).to_be_visible()
+    WebhookLog.objects.create(user_account=cast.alpha, source=Hook.AMOCRM, raw_body=b"a=1", lead_id=4711)
+    expect(tab.get_by_text("4711")).to_be_visible(timeout=15_000)
+
+
+def test_an_address_is_copied_at_a_click(tab: Page, live_server: LiveServer, cast: Cast) -> None:
+    sign_in(tab, live_server, "/connection/", "alice@example.com")
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.get_by_role("button", name="Copy").nth(1).click()
+    expect(tab.get_by_role("button", name="Copied")).to_be_visible()
+    assert "/webhook/amocrm/traffic?" in tab.evaluate("navigator.clipboard.readText()")
+
+
+@pytest.mark.parametrize("path", ["/app/", "/app/leads/", "/app/stages/", "/connection/"])
+def test_nothing_hangs_over_the_edge_of_a_phone(tab: Page, live_server: LiveServer, cast: Cast, path: str) -> None:
+    tab.set_viewport_size({"width": 390, "height": 844})
+    sign_in(tab, live_server, path, "alice@example.com")
+    assert tab.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

@@ -1,0 +1,153 @@
+"""The dashboard: its figures, what it says of the connection, and what to do where there is nothing yet."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from integrations.models import AmoCRMConnection, ConnectionState, Hook, Problem, ProcessingStatus, WebhookLog
+from leads.models import Lead, UserAccount
+from leads.pages.figures import Figures, by_day, figures
+from leads.tests.cast import Cast, make_cast
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+@pytest.fixture
+def vera(client: Client, cast: Cast) -> Client:
+    client.force_login(cast.vera)
+    return client
+
+
+def lead(account: UserAccount, days_ago: int, status_id: int = 10, **columns: object) -> Lead:
+    at = timezone.now() - timedelta(days=days_ago)
+    return Lead.objects.create(user_account=account, amocrm_created_at=at, current_status_id=status_id, **columns)
+
+
+def delivery(account: UserAccount, status: ProcessingStatus, **columns: object) -> WebhookLog:
+    return WebhookLog.objects.create(
+        user_account=account, source=Hook.AMOCRM, raw_body=b"a=1", processing_status=status, **columns
+    )
+
+
+def connect(account: UserAccount, **columns: object) -> AmoCRMConnection:
+    values = {"state": ConnectionState.CONNECTED, "host": "demo.amocrm.ru", "set_up_at": timezone.now(), **columns}
+    return AmoCRMConnection.objects.create(user_account=account, **values)
+
+
+def test_the_root_leads_to_the_dashboard(client: Client) -> None:
+    assert client.get("/")["Location"] == "/app/"
+    assert client.get("/app/")["Location"] == "/login/?next=/app/"
+
+
+def test_figures_are_of_the_period_and_without_the_deleted(cast: Cast) -> None:
+    lead(cast.alpha, 1)
+    lead(cast.alpha, 2, is_qualified=True)
+    lead(cast.alpha, 3, 142, is_qualified=True, price=Decimal(100000))
+    lead(cast.alpha, 3, 142, is_qualified=True, price=Decimal(500), is_deleted=True)
+    lead(cast.alpha, 20, 142, is_qualified=True, price=Decimal(7))
+    lead(cast.beta, 1, 142, is_qualified=True, price=Decimal(9))
+    assert figures(cast.alpha, 7) == Figures(leads=3, qualified=2, won=1, revenue=Decimal(100000))
+    assert figures(cast.alpha, 30).revenue == Decimal(100007)
+
+
+def test_rates_of_nothing_are_nothing(cast: Cast) -> None:
+    nothing = figures(cast.alpha, 7)
+    assert nothing.qualification_rate == nothing.conversion_rate == 0
+    assert nothing.average is None
+
+
+def test_rates_have_two_digits() -> None:
+    counted = Figures(leads=3, qualified=2, won=1, revenue=Decimal(0))
+    assert counted.qualification_rate == Decimal("66.67")
+    assert counted.conversion_rate == Decimal("50.00")
+
+
+def test_every_day_of_the_period_has_its_bar(cast: Cast) -> None:
+    lead(cast.alpha, 0)
+    days = by_day(cast.alpha, 7)
+    assert [day.leads for day in days] == [0, 0, 0, 0, 0, 0, 1]
+
+
+def test_the_period_stands_in_the_address(vera: Client, cast: Cast) -> None:
+    lead(cast.alpha, 20, 142, price=Decimal(100000))
+    assert "100,000\xa0₸" not in vera.get("/app/?days=7").content.decode()
+    assert "100,000\xa0₸" in vera.get("/app/").content.decode()
+    assert vera.get("/app/?days=nonsense").status_code == 200
+
+
+def test_revenue_is_in_the_currency_of_the_amocrm_account(vera: Client, cast: Cast) -> None:
+    connect(cast.alpha, currency="RUB")
+    lead(cast.alpha, 1, 142, price=Decimal(5000))
+    assert "5,000\xa0₽" in vera.get("/app/").content.decode()
+
+
+def test_a_new_account_is_told_to_connect(vera: Client) -> None:
+    page = vera.get("/app/").content.decode()
+    assert "Connect amoCRM" in page
+    assert "No deliveries yet" in page
+
+
+def test_a_connected_account_without_deliveries_is_told_to_move_a_deal(vera: Client, cast: Cast) -> None:
+    connect(cast.alpha)
+    assert "Move a deal to another stage there" in vera.get("/app/").content.decode()
+
+
+@pytest.mark.parametrize("problem", [code for code in Problem if code != Problem.RECONNECT_NEEDED])
+def test_a_problem_is_told_with_what_to_do(vera: Client, cast: Cast, problem: Problem) -> None:
+    connect(cast.alpha, problem_code=problem, problem_detail="GET /leads: 502", problem_since=timezone.now())
+    page = vera.get("/app/").content.decode()
+    assert str(problem.label) in page
+    assert "GET /leads: 502" in page
+    assert "badge warn" in page
+
+
+def test_a_dead_token_asks_for_an_owner(vera: Client, cast: Cast) -> None:
+    connect(cast.alpha, state=ConnectionState.RECONNECT_NEEDED)
+    page = vera.get("/app/").content.decode()
+    assert "An owner of the account has to connect amoCRM again." in page
+    assert "badge bad" in page
+
+
+def test_the_last_ten_deliveries_and_the_backlog_are_shown(vera: Client, cast: Cast) -> None:
+    for number in range(12):
+        delivery(cast.alpha, ProcessingStatus.SUCCESS, lead_id=900 + number)
+    failed = delivery(cast.alpha, ProcessingStatus.ERROR, error_message="a foreign account")
+    delivery(cast.alpha, ProcessingStatus.RECEIVED)
+    delivery(cast.beta, ProcessingStatus.RECEIVED, lead_id=666)
+    page = vera.get("/app/now").content.decode()
+    assert len(re.findall(r"<tr>", page)) == 1 + 10
+    assert "a foreign account" in page
+    assert f"/admin/integrations/webhooklog/{failed.pk}/change/" in page
+    assert "1 delivery" in page
+    assert "666" not in page
+
+
+def test_pages_have_no_inline_script_or_style(vera: Client, cast: Cast) -> None:
+    connect(cast.alpha, problem_code=Problem.OUTAGE)
+    row = lead(cast.alpha, 1)
+    delivery(cast.alpha, ProcessingStatus.ERROR)
+    for address in ("/app/", "/app/leads/", f"/app/leads/{row.pk}", "/app/stages/", "/connection/"):
+        answer = vera.get(address)
+        page = answer.content.decode()
+        assert not re.search(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=", page), address
+        assert "unsafe" not in answer["Content-Security-Policy"]
+        assert "no-store" in answer["Cache-Control"]
+
+
+def test_the_switcher_shows_the_persons_accounts_only(client: Client, cast: Cast) -> None:
+    client.force_login(cast.dora)
+    page = client.get("/app/").content.decode()
+    assert f"/app/?userAccountId={cast.beta.pk}" in page
+    client.force_login(cast.vera)
+    assert str(cast.beta.pk) not in client.get("/app/").content.decode()
