@@ -43,7 +43,5 @@ class AccountWithHooksAdmin(UserAccountAdmin):
 
     @display(description=_("addresses"))
     def hook_addresses(self, account: UserAccount) -> SafeString:
-        hooks = [
-            {"name": hook.label, "address": hook_url(account, hook), "text": _EXPLAINED[hook]} for hook in Hook
-        ]
+        hooks = [{"name": hook.label, "address": hook_url(account, hook), "text": _EXPLAINED[hook]} for hook in Hook]
         return SafeString(render_to_string("admin/integrations/hook_addresses.html", {"hooks": hooks}))

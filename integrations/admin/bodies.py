@@ -25,40 +25,41 @@ OPEN_DEPTH = 4
 
 def tree(data: Any) -> SafeString:
     """JSON as nested, collapsible and coloured HTML."""
-    return format_html('<div class="v-json">{}</div>', _Tree().node(data, 0))
+    return format_html('<div class="v-json">{}</div>', _Tree().node("", data, 0))
 
 
 class _Tree:
-    """Renders a value; `left` is how many more nodes a browser should be given."""
+    """Renders a value behind its key; `left` is how many more nodes a browser should be given."""
 
     def __init__(self) -> None:
         self.left = SHOWN_NODES
 
-    def node(self, value: Any, depth: int) -> SafeString:
+    def node(self, key: str, value: Any, depth: int) -> SafeString:
         self.left -= 1
+        label = format_html('<span class="v-key">{}</span>: ', key) if key else SafeString("")
         if isinstance(value, dict) and value:
-            return self._branch(((str(key), item) for key, item in value.items()), "{", "}", len(value), depth)
+            return self._branch(label, ((str(name), item) for name, item in value.items()), "{}", len(value), depth)
         if isinstance(value, list) and value:
-            return self._branch(((str(n), item) for n, item in enumerate(value)), "[", "]", len(value), depth)
-        return _leaf(value)
+            return self._branch(label, ((str(n), item) for n, item in enumerate(value)), "[]", len(value), depth)
+        return format_html("{}{}", label, _leaf(value))
 
     def _branch(
-        self, items: Iterator[tuple[str, Any]], opening: str, closing: str, size: int, depth: int
+        self, label: SafeString, items: Iterator[tuple[str, Any]], brackets: str, size: int, depth: int
     ) -> SafeString:
-        rows: list[tuple[str, SafeString]] = []
+        rows: list[tuple[SafeString]] = []
         for key, value in items:
             if self.left <= 0:
-                rows.append(("…", format_html("<i>{}</i>", _("more; see the raw body"))))
+                rows.append((format_html("<i>{}</i>", _("more; see the raw body")),))
                 break
-            rows.append((key, self.node(value, depth + 1)))
-        inside = format_html_join("", '<li><span class="v-key">{}</span>: {}</li>', rows)
+            rows.append((self.node(key, value, depth + 1),))
         return format_html(
-            '<details{}><summary>{} <span class="v-second">{}</span></summary><ul>{}</ul>{}</details>',
+            '<details{}><summary>{}{} <span class="v-second">{}</span></summary><ul>{}</ul>{}</details>',
             SafeString(" open") if depth < OPEN_DEPTH else "",
-            opening,
+            label,
+            brackets[0],
             size,
-            inside,
-            closing,
+            format_html_join("", "<li>{}</li>", rows),
+            brackets[1],
         )
 
 

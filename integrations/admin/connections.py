@@ -84,7 +84,7 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
         since = timezone.now() - connection.problem_since if connection.problem_since else None
         return format_html(
             '<span class="v-lines"><span>{} <span class="v-second">{}</span></span>'
-            '<span class="v-second v-wrap">{} {}</span></span>',
+            '<span class="v-second v-problem-text">{}</span><span class="v-second v-problem-text">{}</span></span>',
             badge(problem.label, "danger", connection.problem_detail[:500]),
             duration(since),
             connection.problem_detail[:500],
@@ -138,7 +138,11 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
             self._read_pipelines(request, connection)
 
     @action(
-        description=_("Read pipelines"), icon="sync", permissions=["sync"], url_path="pipelines", dialog=_PIPELINES_DIALOG
+        description=_("Read pipelines"),
+        icon="sync",
+        permissions=["sync"],
+        url_path="pipelines",
+        dialog=_PIPELINES_DIALOG,
     )
     def read_pipelines(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         for connection in self.writable(request, self.get_queryset(request)).filter(pk=object_id):

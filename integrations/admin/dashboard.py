@@ -67,7 +67,7 @@ def _card(account: UserAccount, connection: AmoCRMConnection | None, now: dateti
 
 
 def _today(account: UserAccount, now: datetime) -> list[tuple[SafeString, str, str]]:
-    """(badge, number, link) for each status of the deliveries since the account's midnight, newest first up to a bound."""
+    """(badge, number, link) for each status of the deliveries since the account's midnight."""
     counted = count_today(account, now)
     base = f"{reverse('admin:integrations_webhooklog_changelist')}?account={account.pk}&processing_status__exact="
     return [

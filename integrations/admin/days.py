@@ -43,9 +43,7 @@ def id_at(moment: datetime) -> int | None:
     return found
 
 
-def received_between(
-    rows: QuerySet[WebhookLog], start: datetime | None, end: datetime | None
-) -> QuerySet[WebhookLog]:
+def received_between(rows: QuerySet[WebhookLog], start: datetime | None, end: datetime | None) -> QuerySet[WebhookLog]:
     """Of these rows those received in [start, end)."""
     if start is not None:
         first = id_at(start - SLACK)
@@ -81,7 +79,8 @@ class ReceivedFilter(RangeDateFilter):
         value = self.used_parameters.get(f"{self.parameter_name}_{end}")
         text = value[0] if isinstance(value, list) and value else value
         try:
-            day: date | None = DateField(required=False).clean(text)  # in the spelling of the visitor's language, or ISO
+            # In the spelling of the visitor's language, as the calendar writes it, or ISO.
+            day: date | None = DateField(required=False).clean(text)
         except ValidationError:
             return None
         return day

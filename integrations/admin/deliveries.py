@@ -23,7 +23,7 @@ from integrations.admin.delivery_page import body_panel, did, mend_hint
 from integrations.models import ProcessingStatus, RoutingDecision, WebhookLog
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
-from leads.admin.looks import EMPTY, badge, cut, duration, lines
+from leads.admin.looks import EMPTY, badge, cut, duration, lines, moment, pairs
 from leads.admin.stage_names import StageNames
 from leads.models import Role
 
@@ -73,11 +73,11 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
     actions_detail = ("replay_one",)
     fieldsets: Any = (
         (_("Outcome"), {"fields": ("status", "what_it_did", "error", "tries", "user_account")}),
-        (_("Delivery"), {"fields": ("received_at", "processed", "hook", "routed", "utm", "request_id")}),
+        (_("Delivery"), {"fields": ("received", "processed", "hook", "routed", "all_utm", "request_id")}),
         (_("Body"), {"fields": ("bodies",)}),
     )
     readonly_fields = (
-        *("status", "what_it_did", "error", "tries", "received_at", "processed", "hook", "routed", "utm"),
+        *("status", "what_it_did", "error", "tries", "received", "processed", "hook", "routed", "all_utm"),
         *("request_id", "bodies", "user_account"),
     )
 
@@ -110,8 +110,8 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
 
     @display(description=_("received"))
     def arrived(self, delivery: WebhookLog) -> SafeString:
-        moment = timezone.localtime(delivery.received_at, delivery.user_account.zone)
-        return lines(f"#{delivery.pk}", f"{moment:%Y-%m-%d %H:%M:%S}")
+        at = timezone.localtime(delivery.received_at, delivery.user_account.zone)
+        return lines(f"#{delivery.pk}", f"{at:%Y-%m-%d %H:%M:%S}")
 
     @display(description=_("status"))
     def status(self, delivery: WebhookLog) -> SafeString:
@@ -141,7 +141,11 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
 
     @display(description="UTM")
     def utm(self, delivery: WebhookLog) -> SafeString:
-        return lines(cut(delivery.utm_source, 40), cut(delivery.utm_campaign, 40))
+        return lines(cut(delivery.utm_source, 28), cut(delivery.utm_campaign, 28))
+
+    @display(description="UTM")
+    def all_utm(self, delivery: WebhookLog) -> SafeString:
+        return pairs([("utm_source", delivery.utm_source), ("utm_campaign", delivery.utm_campaign)])
 
     @display(description=_("message"))
     def message(self, delivery: WebhookLog) -> SafeString:
@@ -157,13 +161,17 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
     def processed(self, delivery: WebhookLog) -> str:
         if delivery.processed_at is None:
             return EMPTY
-        return f"{delivery.processed_at:%Y-%m-%d %H:%M:%S} UTC ({self.latency(delivery)})"
+        return f"{moment(delivery.processed_at, delivery.user_account.zone)} ({self.latency(delivery)})"
+
+    @display(description=_("received"))
+    def received(self, delivery: WebhookLog) -> str:
+        return moment(delivery.received_at, delivery.user_account.zone)
 
     @display(description=_("tries"))
     def tries(self, delivery: WebhookLog) -> str:
         if delivery.next_attempt_at is None:
             return str(delivery.attempts)
-        return f"{delivery.attempts}, {_('next at')} {delivery.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{delivery.attempts}, {_('next at')} {moment(delivery.next_attempt_at, delivery.user_account.zone)}"
 
     @display(description=_("message"))
     def error(self, delivery: WebhookLog) -> SafeString:
@@ -174,7 +182,7 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
     def what_it_did(self, delivery: WebhookLog) -> SafeString:
         return did(delivery)
 
-    @display(description="")
+    @display(description=_("body"))
     def bodies(self, delivery: WebhookLog) -> SafeString:
         download = reverse("admin:integrations_webhooklog_body", args=[delivery.pk])
         return body_panel(delivery, download)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
@@ -22,8 +20,6 @@ admin.site.unregister(Lead)
 
 @admin.register(Lead)
 class LeadWithDealAdmin(LeadAdmin):
-    list_select_related: Any = ("user_account", "creative", "direction", _CONNECTION)
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lead]:
         return super().get_queryset(request).select_related(_CONNECTION).defer(*_HEAVY)
 

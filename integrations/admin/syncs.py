@@ -43,8 +43,8 @@ class SyncRunAdmin(ReadOnlyAdmin[SyncRun]):
 
     @display(description=_("started"))
     def started(self, run: SyncRun) -> SafeString:
-        moment = timezone.localtime(run.started_at, run.user_account.zone)
-        return lines(f"#{run.pk}", f"{moment:%Y-%m-%d %H:%M:%S}")
+        at = timezone.localtime(run.started_at, run.user_account.zone)
+        return lines(f"#{run.pk}", f"{at:%Y-%m-%d %H:%M:%S}")
 
     @display(description=_("state"))
     def shown_state(self, run: SyncRun) -> SafeString:

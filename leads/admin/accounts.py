@@ -76,4 +76,3 @@ class UserAccountAdmin(AccountScopedAdmin[UserAccount]):
 
 def _classes(field: forms.Field, extra: str) -> str:
     return f"{field.widget.attrs.get('class', '')} {extra}".strip()
-

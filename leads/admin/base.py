@@ -28,15 +28,12 @@ class AccountForm(forms.ModelForm[Any]):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
-        account = cleaned.get(ACCOUNT) or getattr(self.instance, ACCOUNT, None)
-        for name, value in cleaned.items():
-            if isinstance(value, Model) and getattr(value, "user_account_id", account) not in (account, _pk(account)):
+        account: UserAccount | None = cleaned.get(ACCOUNT) or getattr(self.instance, ACCOUNT, None)
+        for name, value in list(cleaned.items()):
+            theirs = getattr(value, "user_account_id", None) if isinstance(value, Model) else None
+            if theirs is not None and account is not None and theirs != account.pk:
                 self.add_error(name, ValidationError(_("This belongs to another account.")))
         return cleaned
-
-
-def _pk(row: Model | None) -> Any:
-    return row.pk if row is not None else None
 
 
 class AccountScopedAdmin(ModelAdmin, Generic[Row]):

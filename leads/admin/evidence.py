@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.urls import NoReverseMatch, reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from leads.admin.looks import EMPTY, link
@@ -16,7 +15,11 @@ from leads.admin.looks import EMPTY, link
 PAGES: dict[str, str] = {}
 """Key in `webhook_data` → the admin's url name that shows the row of that id."""
 
-_TITLES = {"delivery_id": gettext_lazy("delivery"), "sync_run_id": gettext_lazy("sync"), "event_id": gettext_lazy("event")}
+_TITLES = {
+    "delivery_id": gettext_lazy("delivery"),
+    "sync_run_id": gettext_lazy("sync"),
+    "event_id": gettext_lazy("event"),
+}
 
 
 def told_by(evidence: Mapping[str, Any]) -> SafeString:
@@ -27,9 +30,9 @@ def told_by(evidence: Mapping[str, Any]) -> SafeString:
             found.append((link(_page(key, value), f"{title} #{value}"),))
     if not found:
         return SafeString(EMPTY)
-    action = evidence.get("action")
     html = format_html_join(", ", "{}", found)
-    return html + format_html_join("", " <span class='v-second'>{}</span>", [(_(str(action)),)] if action else [])
+    action = evidence.get("action")
+    return format_html('{} <span class="v-second">{}</span>', html, action) if action else html
 
 
 def _page(key: str, value: Any) -> str | None:

@@ -27,7 +27,10 @@ class LeadStatusHistoryAdmin(ReadOnlyAdmin[LeadStatusHistory]):
     search_help_text = _("A deal's id")
     ordering = ("-id",)
     sortable_by = ("id",)
-    fields = ("user_account", "lead_link", "amocrm_lead_id", "came_from", "went_to", "changed_at", "source", "webhook_data")
+    fields = (
+        *("user_account", "lead_link", "amocrm_lead_id", "came_from", "went_to"),
+        *("changed_at", "source", "webhook_data"),
+    )
     readonly_fields = fields
 
     def prepare_page(self, request: HttpRequest, rows: list[LeadStatusHistory]) -> None:

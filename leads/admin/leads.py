@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import flatten
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -18,7 +19,7 @@ from unfold.decorators import display
 from leads.admin import tenancy
 from leads.admin.base import AccountScopedAdmin
 from leads.admin.filters import AccountFilter, CreativeFilter, DirectionFilter, StageFilter
-from leads.admin.looks import EMPTY, badge, lines, link
+from leads.admin.looks import EMPTY, badge, lines, link, pairs
 from leads.admin.stage_names import StageNames
 from leads.admin.timeline import timeline
 from leads.deals.apply import lock_account
@@ -32,12 +33,15 @@ MATCH_BADGES = {
     MatchMethod.CREATED: "warning",
     MatchMethod.MANUAL: "info",
 }
-_RESPONSE = ("phone", "phone_e164", "chat_id", "source", "external_id", "push_state", "own_utm", "created_at")
-_MATCH = ("match_badge", "match_detail", "origin_lead", "matched_at")
+UTM_KEYS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
+_RESPONSE = (
+    *(("phone", "phone_e164"), ("source", "chat_id"), ("external_id", "push_state")),
+    *("shown_own_utm", "created_at"),
+)
+_MATCH = (("match_badge", "matched_at"), "match_detail", "origin_lead")
 _DEAL = (
-    *("deal", "amocrm_contact_id", "contact_phones", "deal_name", "pipeline", "stage", "is_qualified", "price"),
-    *("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "deal_utm", "is_deleted"),
-    *("amocrm_created_at", "amocrm_closed_at", "amocrm_updated_at"),
+    *(("deal", "deal_name"), ("pipeline", "stage"), ("money", "is_qualified"), "utm"),
+    *(("amocrm_contact_id", "phones"), ("amocrm_created_at", "amocrm_closed_at"), ("amocrm_updated_at", "is_deleted")),
 )
 
 
@@ -45,8 +49,10 @@ _DEAL = (
 class LeadAdmin(AccountScopedAdmin[Lead]):
     add_role = None
     delete_role = None  # a lead goes when its deal does
-    list_display: Any = ("who", "came_from", "stage", "is_qualified", "money", "match_badge", "deal", "user_account", "day")
-    list_select_related: Any = ("user_account", "creative", "direction")
+    list_display: Any = (
+        *("who", "came_from", "stage", "is_qualified", "money", "match_badge", "deal"),
+        *("user_account", "day"),
+    )
     list_filter = (
         AccountFilter,
         StageFilter,
@@ -60,7 +66,7 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
     search_fields = ("name",)
     search_help_text = _("A phone in any spelling, a deal's id, or the beginning of a name")
     autocomplete_fields = ("creative", "direction")
-    readonly_fields: Any = (*_RESPONSE, *_MATCH, *_DEAL, "history")
+    readonly_fields: Any = (*flatten([*_RESPONSE, *_MATCH, *_DEAL]), "history")
     fieldsets: Any = (
         (None, {"fields": ("user_account", "name", "creative", "direction", "history")}),
         (_("Response"), {"fields": _RESPONSE, "description": _("What the ad response brought.")}),
@@ -69,7 +75,7 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lead]:
-        return super().get_queryset(request).select_related("user_account")
+        return super().get_queryset(request).select_related("user_account", "creative", "direction")
 
     def prepare_page(self, request: HttpRequest, rows: list[Lead]) -> None:
         names = StageNames(lead.user_account_id for lead in rows)
@@ -146,6 +152,19 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
     def day(self, lead: Lead) -> str:
         moment = timezone.localtime(lead.lead_at, lead.user_account.zone)
         return f"{moment:%Y-%m-%d}"
+
+    @display(description="UTM")
+    def utm(self, lead: Lead) -> SafeString:
+        place = lead.deal_utm.get("place") if isinstance(lead.deal_utm, dict) else ""
+        return pairs([(key, getattr(lead, key)) for key in UTM_KEYS], str(place or ""))
+
+    @display(description=_("UTM of the response"))
+    def shown_own_utm(self, lead: Lead) -> SafeString:
+        return pairs([(str(key), value) for key, value in (lead.own_utm or {}).items()])
+
+    @display(description=_("phones of the contact"))
+    def phones(self, lead: Lead) -> str:
+        return ", ".join(str(phone) for phone in lead.contact_phones or ()) or EMPTY
 
     @display(description=_("stages gone through"))
     def history(self, lead: Lead) -> SafeString:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.template.loader import render_to_string
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -41,6 +42,20 @@ def swatch(colour: str, text: Any) -> SafeString:
         return format_html('<span class="v-stage"><i class="v-dot"></i>{}</span>', text)
     value = f"#{colour}" if re.fullmatch(r"(?:[0-9a-fA-F]{3}){1,2}", colour) else colour
     return format_html('<span class="v-stage"><i class="v-dot" style="background:{}"></i>{}</span>', value, text)
+
+
+def pairs(rows: list[tuple[str, Any]], note: str = "") -> SafeString:
+    """What is not empty of some keys and values, a line each; then a note."""
+    found = [(key, value) for key, value in rows if value not in ("", None)]
+    if not found:
+        return SafeString(EMPTY)
+    html = format_html_join("", '<div><span class="v-second">{}</span> {}</div>', found)
+    return format_html('{}<span class="v-second">{}</span>', html, note) if note else html
+
+
+def moment(at: datetime | None, zone: ZoneInfo) -> str:
+    """A time in an account's zone, to the second, with its offset: `2026-11-21 13:56:42+05:00`."""
+    return at.astimezone(zone).isoformat(" ", "seconds") if at is not None else EMPTY
 
 
 def cut(text: str, length: int = 80) -> SafeString:

@@ -1,4 +1,4 @@
-"""Members of an account, as its owner adds and removes them: by e-mail, so that nobody sees whom other accounts have."""
+"""Members of an account, as its owner adds and removes them: by e-mail, so that nobody sees other accounts' people."""
 
 from __future__ import annotations
 
@@ -63,10 +63,9 @@ class MemberForm(forms.ModelForm[Membership]):
     def save(self, commit: bool = True) -> Membership:
         if self.instance.pk:
             return super().save(commit)
-        typed = self.cleaned_data
-        account = self.instance.user_account
-        member_add(account=account, email=typed["email"], password=typed["password"], role=Role(typed["role"]))
-        self.instance = Membership.objects.get(user_account=account, user__email=User.objects.normalize_email(typed["email"]))
+        typed, account = self.cleaned_data, self.instance.user_account
+        added = member_add(account=account, email=typed["email"], password=typed["password"], role=Role(typed["role"]))
+        self.instance = Membership.objects.get(user_account=account, user=added.user)
         return self.instance
 
 
@@ -101,7 +100,8 @@ class MemberInline(TabularInline):
         return super().get_queryset(request).select_related("user").order_by("id")
 
     def _is_owner(self, request: HttpRequest, obj: Any) -> bool:
-        return tenancy.allows(request, Role.OWNER, obj.pk) if obj else tenancy.is_superuser(request)
+        # Without an account Django asks whether there are rows to look for at all; which account it is, it asks before.
+        return tenancy.allows(request, Role.OWNER, obj.pk if obj else None)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self._is_owner(request, obj)

@@ -35,7 +35,10 @@ class PipelineStageAdmin(AccountScopedAdmin[PipelineStage]):
     list_per_page = 200
     search_fields = ("pipeline_name", "status_name")
     ordering = ("user_account", "pipeline_sort", "pipeline_id", "sort_order", "status_id")
-    fields = ("user_account", "pipeline", "stage", "pipeline_id", "status_id", "kind", "leads_now", "is_qualified_stage")
+    fields = (
+        *("user_account", "pipeline", "stage", "pipeline_id", "status_id", "kind"),
+        *("leads_now", "is_qualified_stage"),
+    )
     readonly_fields = ("pipeline", "stage", "pipeline_id", "status_id", "kind", "leads_now")
     actions = ()
 
@@ -91,4 +94,3 @@ def leads_by_stage(stages: list[PipelineStage]) -> dict[StageKey, int]:
         .annotate(n=Count("pk"))
     )
     return {(row["user_account_id"], row["pipeline"], row["status"]): row["n"] for row in rows}
-

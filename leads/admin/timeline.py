@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from leads.admin.evidence import told_by
-from leads.admin.looks import duration
+from leads.admin.looks import duration, moment
 from leads.admin.stage_names import StageNames
 from leads.models import Lead
 
@@ -20,7 +20,7 @@ LIMIT = 200
 def timeline(lead: Lead) -> SafeString:
     if not lead.pk:
         return SafeString("")
-    changes = list(lead.status_history.order_by("changed_at", "id")[: LIMIT + 1])
+    changes = list(lead.status_history.order_by("changed_at", "tie")[: LIMIT + 1])
     names = StageNames([lead.user_account_id])
     ends: list[Any] = [later.changed_at for _earlier, later in pairwise(changes)]
     ends.append(timezone.now())
@@ -28,7 +28,7 @@ def timeline(lead: Lead) -> SafeString:
         {
             "stage": names.show(lead.user_account_id, change.to_pipeline_id, change.to_status_id),
             "pipeline": names.pipeline(lead.user_account_id, change.to_pipeline_id),
-            "at": change.changed_at,
+            "at": moment(change.changed_at, lead.user_account.zone),
             "stood": duration(end - change.changed_at),
             "told_by": told_by(change.webhook_data),
         }

@@ -1,0 +1,119 @@
+"""A small cast for the admin: Alice owns Alfa, Sam works there, Vera looks; Bob owns Bravo; Root runs the installation.
+
+Everything of Alfa's that a person could read carries the word `ALFA`, so that a page which must not show it can be
+searched for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from analytics.models import Targetologist
+from integrations.models import AmoCRMConnection, ConnectionState, ProcessingStatus, SyncRun, WebhookLog
+from leads.models import (
+    Creative,
+    Direction,
+    Lead,
+    LeadStatusHistory,
+    Membership,
+    PipelineStage,
+    Role,
+    User,
+    UserAccount,
+)
+
+DEAL = 26000001
+PIPELINE = 7001
+STAGE = 70012
+MOMENT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+TOKEN = "ALFA-access-token"
+BODY = f"leads%5Bstatus%5D%5B0%5D%5Bid%5D={DEAL}&leads%5Bstatus%5D%5B0%5D%5Bname%5D=ALFA+%3Cb%3E&account%5Bid%5D=1"
+
+
+@dataclass
+class World:
+    alfa: UserAccount
+    bravo: UserAccount
+    rows: dict[type[Model], Any]
+
+    def client(self, name: str) -> Client:
+        """A browser in which this person has signed in; `anonymous`: nobody has."""
+        client = Client()
+        if name != "anonymous":
+            client.force_login(User.objects.get(email=f"{name}@x.kz"), "django.contrib.auth.backends.ModelBackend")
+        return client
+
+
+def build() -> World:
+    alfa, bravo = UserAccount.objects.create(name="ALFA agency"), UserAccount.objects.create(name="Bravo")
+    people = (("alice", alfa, Role.OWNER), ("sam", alfa, Role.STAFF), ("vera", alfa, Role.VIEWER))
+    for name, account, role in (*people, ("bob", bravo, Role.OWNER)):
+        user = User.objects.create_user(f"{name}@x.kz", "pw", is_staff=True)
+        Membership.objects.create(user=user, user_account=account, role=role)
+    User.objects.create_superuser("root@x.kz", "pw")
+    return World(alfa, bravo, {UserAccount: alfa} | rows_of(alfa))
+
+
+def rows_of(account: UserAccount) -> dict[type[Model], Any]:
+    """One row of each kind."""
+    direction = Direction.objects.create(user_account=account, name="ALFA direction")
+    creative = Creative.objects.create(user_account=account, name="ALFA creative", external_ad_id="ALFA-1")
+    stage = PipelineStage.objects.create(
+        user_account=account,
+        pipeline_id=PIPELINE,
+        pipeline_name="ALFA pipeline",
+        status_id=STAGE,
+        status_name="ALFA talks",
+        status_color="#99ccff",
+    )
+    lead = Lead.objects.create(
+        user_account=account,
+        name="ALFA Aigerim",
+        phone="8 (701) 123-45-67",
+        phone_e164="+77011234567",
+        amocrm_lead_id=DEAL,
+        current_pipeline_id=PIPELINE,
+        current_status_id=STAGE,
+    )
+    delivery = WebhookLog.objects.create(
+        user_account=account,
+        source="amocrm",
+        raw_body=BODY.encode(),
+        content_type="application/x-www-form-urlencoded",
+        processing_status=ProcessingStatus.ERROR,
+        error_message="ALFA error",
+        lead_id=DEAL,
+        deal_data={"leads": {"status": [{"id": str(DEAL), "name": "ALFA <b>"}]}},
+    )
+    change = LeadStatusHistory.objects.create(
+        user_account=account,
+        lead=lead,
+        amocrm_lead_id=DEAL,
+        to_pipeline_id=PIPELINE,
+        to_status_id=STAGE,
+        changed_at=MOMENT,
+        webhook_data={"delivery_id": delivery.pk, "action": "status"},
+    )
+    connection = AmoCRMConnection.objects.create(
+        user_account=account,
+        state=ConnectionState.CONNECTED,
+        host="alfa.amocrm.ru",
+        subdomain="ALFA",
+        access_token=TOKEN,
+        refresh_token=TOKEN,
+    )
+    run = SyncRun.objects.create(user_account=account, state="done", detail="ALFA sync")
+    buyer = Targetologist.objects.create(user_account=account, name="ALFA buyer", patterns=["tripwire"])
+    made = (direction, creative, stage, lead, delivery, change, connection, run, buyer)
+    return {type(row): row for row in made}
+
+
+def address(model: type[Model], page: str, *args: Any) -> str:
+    """The admin's page of a model: `changelist`, `add`, `change`, `delete`, `history`."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
