@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analytics.models import Targetologist
+from analytics.models.referrals import REFERRAL_PREFIX as REFERRAL_PREFIX
 from leads.models import UserAccount
 from leads.news import Utm
-
-REFERRAL_PREFIX = "ref_"
 
 
 @dataclass(frozen=True, slots=True)

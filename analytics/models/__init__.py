@@ -1,3 +1,27 @@
+from analytics.models.referrals import (
+    ConversionStatus,
+    EarningKind,
+    LedgerIsAppendOnly,
+    MoneySettings,
+    ReferralConversion,
+    ReferralEarning,
+    Referrer,
+)
+from analytics.models.sales import UTM_COLUMNS, DealTelling, Routing, Sale, SaleStatus
 from analytics.models.targetologists import Targetologist
 
-__all__ = ["Targetologist"]
+__all__ = [
+    "UTM_COLUMNS",
+    "ConversionStatus",
+    "DealTelling",
+    "EarningKind",
+    "LedgerIsAppendOnly",
+    "MoneySettings",
+    "ReferralConversion",
+    "ReferralEarning",
+    "Referrer",
+    "Routing",
+    "Sale",
+    "SaleStatus",
+    "Targetologist",
+]

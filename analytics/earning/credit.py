@@ -1,0 +1,44 @@
+"""Who is credited with a sale: the routing, what the hooks allow, and what an admin decided by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from analytics.models import Routing, Sale
+from analytics.routing import Buyer, Route, route
+
+CREDIT_COLUMNS = ("targetologist_id", "routing_decision", "routing_reason")
+
+
+def credit(sale: Sale, buyers: Sequence[Buyer]) -> None:
+    """Write the routing of the sale's UTM onto it. A targetologist who was assigned by hand stays."""
+    found = route_sale(sale, buyers)
+    sale.routing_decision, sale.routing_reason = found.decision, found.reason
+    sale.targetologist_id = found.targetologist_id
+
+
+def route_sale(sale: Sale, buyers: Sequence[Buyer]) -> Route:
+    if not sale.is_assigned:
+        return route(sale.utm, buyers, takes_referral=sale.takes_referral, takes_traffic=sale.takes_traffic)
+    referral = route(sale.utm, (), takes_referral=sale.takes_referral, takes_traffic=False)
+    return _with_assigned(referral, sale, buyers)
+
+
+def _with_assigned(referral: Route, sale: Sale, buyers: Sequence[Buyer]) -> Route:
+    if sale.targetologist_id is None:
+        return referral
+    label = next((buyer.label for buyer in buyers if buyer.id == sale.targetologist_id), "")
+    by_hand = f"traffic: assigned by hand → {label}"
+    is_both = referral.decision == Routing.REFERRAL
+    return replace(
+        referral,
+        decision=Routing.BOTH.value if is_both else Routing.TRAFFIC.value,
+        reason=f"{referral.reason}; {by_hand}" if is_both else by_hand,
+        targetologist_id=sale.targetologist_id,
+    )
+
+
+def referral_code(sale: Sale) -> str:
+    """The referrer's code by which the sale came, as it was sent; empty when it came by none."""
+    return route(sale.utm, (), takes_referral=sale.takes_referral, takes_traffic=False).referral_code

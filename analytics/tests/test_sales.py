@@ -1,0 +1,174 @@
+"""Sales follow their deals: one per deal, recorded on the CRM's own word."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from analytics.earning.settle import settle_deals
+from analytics.models import DealTelling, Sale, SaleStatus
+from analytics.tests.world import LOST, OPEN, WON, deleted, lost, sale_of, settle, won
+from leads.models import Lead, PipelineStage
+from leads.news import Utm
+from leads.tests.world import PIPELINE, account, apply, at, contact, read, response, told
+
+pytestmark = pytest.mark.django_db
+
+AIDA = "+77011111111"
+
+
+def test_a_won_deal_is_one_paid_sale() -> None:
+    alfa = account()
+    PipelineStage.objects.create(user_account=alfa, pipeline_id=PIPELINE, pipeline_name="Имплантация", status_id=WON)
+    utm = Utm(source="fb", campaign="tripwire", place="field UTM_SOURCE")
+    settled = settle(
+        alfa,
+        won(5, 10, "100000.50", contact_ids=(9,), utm=utm),
+        contact(9, "8 701 111 11 11", name="Aida"),
+        currency="USD",
+    )
+    sale = sale_of(5)
+    assert [first.pk for first in settled.first_paid] == [sale.pk]
+    assert (sale.status, sale.amount, sale.currency, sale.product) == (
+        "paid",
+        Decimal("100000.50"),
+        "USD",
+        "Имплантация",
+    )
+    assert (sale.client_name, sale.client_phone, sale.sold_at) == ("Aida", AIDA, at(10))
+    assert (sale.utm_source, sale.utm_campaign, sale.utm_place) == ("fb", "tripwire", "field UTM_SOURCE")
+    assert (sale.amocrm_pipeline_id, sale.amocrm_status_id, sale.lead) == (PIPELINE, WON, Lead.objects.get())
+
+
+def test_without_a_closing_time_it_was_sold_when_it_was_updated() -> None:
+    alfa = account()
+    settle(alfa, won(5, 10, closed_at=None))
+    assert sale_of(5).sold_at == at(10)
+
+
+def test_the_same_news_again_changes_nothing() -> None:
+    alfa = account()
+    news = won(5, 10)
+    settle(alfa, news)
+    before = Sale.objects.values().get()
+    again = settle(alfa, news)
+    assert (again.first_paid, again.changed) == ((), ())
+    assert Sale.objects.values().get() == before
+
+
+@pytest.mark.parametrize("price", [None, Decimal(0)])
+def test_a_won_deal_is_paid_whatever_its_price(price: Decimal | None) -> None:
+    settle(account(), read(5, WON, 10, price=price, closed_at=at(10)))
+    assert (sale_of(5).status, sale_of(5).amount) == ("paid", Decimal(0))
+
+
+def test_hearsay_of_a_win_is_no_sale_until_the_deal_was_read() -> None:
+    alfa = account()
+    settle(alfa, read(5, OPEN, 10))
+    assert settle(alfa, told(5, WON, 20, price=Decimal(7))).first_paid == ()
+    assert not Sale.objects.exists()
+    assert len(settle(alfa, won(5, 20, 7)).first_paid) == 1
+
+
+def test_a_win_that_was_undone_before_it_could_be_read_leaves_no_sale() -> None:
+    alfa = account()
+    settle(alfa, told(5, WON, 20), read(5, OPEN, 30))
+    assert not Sale.objects.exists()
+
+
+def test_a_price_change_after_winning_changes_the_sale() -> None:
+    alfa = account()
+    settle(alfa, won(5, 10, 100))
+    settled = settle(alfa, won(5, 20, 150, closed_at=at(10)))
+    assert (sale_of(5).amount, sale_of(5).sold_at) == (Decimal(150), at(10))
+    assert settled.first_paid == ()
+
+
+def test_a_price_that_only_a_hook_told_is_not_yet_money() -> None:
+    alfa = account()
+    settle(alfa, won(5, 10, 100))
+    settle(alfa, told(5, WON, 20, price=Decimal(150)))
+    assert sale_of(5).amount == Decimal(100)
+    settle(alfa, won(5, 20, 150))
+    assert sale_of(5).amount == Decimal(150)
+
+
+def test_un_won_is_cancelled_and_won_again_paid_but_only_once_new() -> None:
+    alfa = account()
+    settle(alfa, won(5, 10))
+    settle(alfa, lost(5, 20))
+    assert (sale_of(5).status, sale_of(5).amocrm_status_id, sale_of(5).sold_at) == ("cancelled", LOST, at(10))
+    assert settle(alfa, won(5, 30)).first_paid == ()
+    assert (sale_of(5).status, sale_of(5).sold_at) == ("paid", at(30))
+
+
+def test_hearsay_of_un_winning_leaves_the_sale_until_the_deal_was_read() -> None:
+    alfa = account()
+    settle(alfa, won(5, 10))
+    settle(alfa, told(5, LOST, 20))
+    assert sale_of(5).status == SaleStatus.PAID
+    settle(alfa, lost(5, 20))
+    assert sale_of(5).status == SaleStatus.CANCELLED
+
+
+def test_deleting_cancels_and_restoring_brings_back() -> None:
+    alfa = account()
+    settle(alfa, won(5, 10))
+    settle(alfa, deleted(5, 20))
+    assert sale_of(5).status == SaleStatus.CANCELLED
+    settle(alfa, won(5, 30, closed_at=at(10)))
+    assert sale_of(5).status == SaleStatus.PAID
+
+
+def test_a_sale_follows_its_deal_into_the_row_of_its_response() -> None:
+    alfa = account()
+    lead = response(alfa, AIDA)
+    settle(alfa, won(5, 10, contact_ids=(9,)))
+    assert sale_of(5).lead_id not in (None, lead.pk)
+    settle(alfa, contact(9, AIDA, name="Aida"), hooks=())
+    assert (sale_of(5).lead, sale_of(5).client_phone, sale_of(5).client_name) == (lead, AIDA, "Aida")
+    assert Lead.objects.count() == 1
+
+
+def test_a_sale_knows_whether_a_sync_met_it_first() -> None:
+    alfa = account()
+    settle(alfa, won(5, 10), hooks=())
+    settle(alfa, won(6, 10))
+    settle(alfa, won(5, 20), hooks=("amocrm",))
+    assert (sale_of(5).is_met_by_sync, sale_of(6).is_met_by_sync) == (True, False)
+
+
+def test_accounts_have_sales_of_their_own() -> None:
+    alfa, beta = account(), account(name="Beta")
+    settle(alfa, won(5, 10, 1))
+    settle(beta, won(5, 10, 2))
+    assert dict(Sale.objects.values_list("user_account__name", "amount")) == {"Alfa": 1, "Beta": 2}
+
+
+def test_a_batch_costs_the_same_number_of_statements_whatever_its_size(django_assert_max_num_queries) -> None:  # type: ignore[no-untyped-def]
+    alfa = account()
+    settle(alfa, *(won(deal_id, 10, utm=Utm(source="ref_a")) for deal_id in range(1, 101)))
+    with django_assert_max_num_queries(28):
+        settle(alfa, *(won(deal_id, 20, 7, utm=Utm(source="ref_b")) for deal_id in range(1, 101)))
+
+
+def test_deals_without_money_cost_one_cheap_statement(django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+    alfa = account()
+    hooks = {deal_id: frozenset({"amocrm"}) for deal_id in range(1, 101)}
+    changes = apply(alfa, *(read(deal_id, OPEN, 10) for deal_id in hooks))
+    settle_deals(alfa, changes, told_by=hooks, currency="KZT", now=timezone.now())
+    assert DealTelling.objects.count() == 100
+    with django_assert_num_queries(1):
+        settle_deals(alfa, changes, told_by=hooks, currency="KZT", now=timezone.now())
+
+
+@pytest.mark.parametrize("view", ["all_sales_tracking", "purchases"])
+def test_the_old_systems_views_show_the_sales(view: str) -> None:
+    settle(account(), won(5, 10, 250))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT amocrm_deal_id, amount, currency, status FROM {view}")
+        [(deal_id, amount, currency, status)] = cursor.fetchall()
+    assert (deal_id, Decimal(str(amount)), currency, status) == (5, Decimal(250), "KZT", "paid")
