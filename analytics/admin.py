@@ -39,7 +39,7 @@ class PatternsField(forms.CharField):
         return patterns
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        return self.prepare_value(initial) != "\n".join(str(data or "").splitlines())
+        return str(self.prepare_value(initial)) != "\n".join(str(data or "").splitlines())
 
 
 class TargetologistForm(AccountForm):

@@ -27,7 +27,7 @@ _SIGN_INS: tuple[tuple[Any, Any], ...] = (
     (AccessLog, AccessLogAdmin),
 )
 
-admin.site.index_title = _("Today")  # type: ignore[assignment]  # lazy, so that each visitor reads it in their language
+admin.site.index_title = _("Today")  # lazy, so that each visitor reads it in their language
 admin.site.unregister([Group, TokenProxy, beat.PeriodicTask, *_SCHEDULES, *(model for model, _page in _SIGN_INS)])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, F
+from django.db.models import Count
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -82,7 +82,6 @@ def _key(stage: PipelineStage) -> StageKey:
 
 def leads_by_stage(stages: list[PipelineStage]) -> dict[StageKey, int]:
     """Leads that stand in these stages now, by one statement."""
-    columns = {"pipeline": F("current_pipeline_id"), "status": F("current_status_id")}
     rows = (
         Lead.objects.filter(
             user_account__in={stage.user_account_id for stage in stages},
@@ -90,7 +89,7 @@ def leads_by_stage(stages: list[PipelineStage]) -> dict[StageKey, int]:
             is_deleted=False,
         )
         .order_by()
-        .values("user_account_id", **columns)
+        .values_list("user_account_id", "current_pipeline_id", "current_status_id")
         .annotate(n=Count("pk"))
     )
-    return {(row["user_account_id"], row["pipeline"], row["status"]): row["n"] for row in rows}
+    return {(account_id, pipeline_id or 0, status_id or 0): n for account_id, pipeline_id, status_id, n in rows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -13,14 +13,19 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from leads.admin.base import SuperuserOnly
 from leads.models import Membership, User
 
+if TYPE_CHECKING:
+    _DjangoUserAdmin = DjangoUserAdmin[User]
+else:
+    _DjangoUserAdmin = DjangoUserAdmin
 
-class UserAddForm(UserCreationForm):  # type: ignore[misc]
+
+class UserAddForm(UserCreationForm):
     class Meta:
         model = User
         fields = ("email",)
 
 
-class UserEditForm(UserChangeForm):  # type: ignore[misc]
+class UserEditForm(UserChangeForm):
     class Meta:
         model = User
         fields = "__all__"
@@ -33,7 +38,7 @@ class MembershipInline(SuperuserOnly, TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(SuperuserOnly, DjangoUserAdmin, ModelAdmin):
+class UserAdmin(SuperuserOnly, _DjangoUserAdmin, ModelAdmin):
     form = UserEditForm
     add_form = UserAddForm
     change_password_form = AdminPasswordChangeForm
@@ -44,7 +49,7 @@ class UserAdmin(SuperuserOnly, DjangoUserAdmin, ModelAdmin):
     search_fields = ("email", "first_name", "last_name")
     readonly_fields = ("last_login", "date_joined")
     filter_horizontal = ()
-    fieldsets: Any = (
+    fieldsets = (
         (None, {"fields": ("email", "password")}),
         (_("Personal info"), {"fields": ("first_name", "last_name", "language")}),
         (
@@ -59,4 +64,4 @@ class UserAdmin(SuperuserOnly, DjangoUserAdmin, ModelAdmin):
         ),
         (_("Important dates"), {"fields": ("last_login", "date_joined")}),
     )
-    add_fieldsets: ClassVar[Any] = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
+    add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)

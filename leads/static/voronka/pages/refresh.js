@@ -13,6 +13,9 @@ async function refresh(part) {
   part.lastHtml = html;
   const template = document.createElement("template");
   template.innerHTML = html;
+  // What `data-whole` says concerns the whole page: another state has other forms around it.
+  const whole = (root) => root.querySelector("[data-whole]")?.dataset.whole;
+  if (whole(part) !== undefined && whole(part) !== whole(template.content)) return location.reload();
   part.replaceChildren(template.content);
 }
 
