@@ -13,6 +13,14 @@ from leads.models import PipelineStage, UserAccount
 
 Text = str | Promise
 
+TITLES: dict[str, Text] = {
+    Problem.OUTAGE: _("amoCRM does not answer"),
+    Problem.RATE_LIMITED: _("amoCRM asks us to slow down"),
+    Problem.BLOCKED: _("amoCRM blocks our requests"),
+    Problem.RECONNECT_NEEDED: _("The connection has to be renewed"),
+    Problem.UNPAID: _("The amoCRM account is not paid"),
+}
+
 # What a person can do, or need not do.
 REMEDIES: dict[str, Text] = {
     Problem.OUTAGE: _("Nothing to do: deliveries are kept, and asked about again as soon as amoCRM answers."),
@@ -98,7 +106,7 @@ def _problem(connection: AmoCRMConnection) -> ProblemNow | None:
     if not code or connection.state == ConnectionState.DISCONNECTED:
         return None
     return ProblemNow(
-        title=Problem(code).label,
+        title=TITLES[code],
         detail=connection.problem_detail,
         remedy=REMEDIES[code],
         since=connection.problem_since,

@@ -9,8 +9,10 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, Problem, ProcessingStatus, WebhookLog
+from integrations.pages.condition import REMEDIES, TITLES
 from leads.models import Lead, UserAccount
 from leads.pages.figures import Figures, by_day, figures
 from leads.tests.cast import Cast, make_cast
@@ -107,8 +109,9 @@ def test_a_connected_account_without_deliveries_is_told_to_move_a_deal(vera: Cli
 def test_a_problem_is_told_with_what_to_do(vera: Client, cast: Cast, problem: Problem) -> None:
     connect(cast.alpha, problem_code=problem, problem_detail="GET /leads: 502", problem_since=timezone.now())
     page = vera.get("/app/").content.decode()
-    assert str(problem.label) in page
+    assert str(TITLES[problem]) in page
     assert "GET /leads: 502" in page
+    assert escape(str(REMEDIES[problem])) in page
     assert "badge warn" in page
 
 
@@ -151,3 +154,13 @@ def test_the_switcher_shows_the_persons_accounts_only(client: Client, cast: Cast
     assert f"/app/?userAccountId={cast.beta.pk}" in page
     client.force_login(cast.vera)
     assert str(cast.beta.pk) not in client.get("/app/").content.decode()
+
+
+def test_every_problem_has_its_words() -> None:
+    assert set(TITLES) == set(REMEDIES) == set(Problem)
+
+
+def test_what_is_not_there_is_a_page_for_people(vera: Client) -> None:
+    answer = vera.get("/app/nowhere")
+    assert answer.status_code == 404
+    assert "To the dashboard" in answer.content.decode()

@@ -121,3 +121,14 @@ def test_won_is_qualified_always(cast: Cast) -> None:
 
 def test_an_account_without_pipelines_is_told_how_to_get_them(cast: Cast) -> None:
     assert "No pipelines have been read yet" in signed_in(cast.alice).get("/app/stages").content.decode()
+
+
+def test_a_refusal_says_which_role_is_needed(cast: Cast, talks: PipelineStage) -> None:
+    page = mark(signed_in(cast.vera), talks).content.decode()
+    assert "this needs “staff”" in page
+
+
+def test_who_belongs_nowhere_is_told_so() -> None:
+    answer = signed_in(User.objects.create_user("nobody@example.com", "secret-7")).get("/app/")
+    assert answer.status_code == 403
+    assert "You are not a member of any account yet." in answer.content.decode()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from integrations.models import Hook, WebhookLog
+from integrations.models import AmoCRMConnection, ConnectionState, Hook, WebhookLog
 from leads.models import Lead, LeadStatusHistory, PipelineStage
 from leads.tests.cast import Cast, make_cast
+from sandbox import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -95,6 +97,39 @@ def test_an_address_is_copied_at_a_click(tab: Page, live_server: LiveServer, cas
     tab.get_by_role("button", name="Copy").nth(1).click()
     expect(tab.get_by_role("button", name="Copied")).to_be_visible()
     assert "/webhook/amocrm/traffic?" in tab.evaluate("navigator.clipboard.readText()")
+
+
+def test_connecting_goes_to_amocrms_consent_and_back(
+    tab: Page, live_server: LiveServer, cast: Cast, amocrm: Server, settings: Any
+) -> None:
+    settings.AMOCRM_CLIENT_ID, settings.AMOCRM_CLIENT_SECRET = "voronka", "secret"
+    settings.AMOCRM_AUTH_URL = f"{amocrm.url}/oauth"
+    settings.AMOCRM_REDIRECT_URI = f"{live_server.url}/amocrm/callback"
+    amocrm.crm.oauth.register("voronka", "secret", redirect_uri=settings.AMOCRM_REDIRECT_URI)
+    host = amocrm.crm.demo.profile.host
+    sign_in(tab, live_server, "/connection/", "alice@example.com")
+    tab.get_by_label("Your amoCRM's address").fill(f"https://{host}/leads/")
+    tab.get_by_role("button", name="Go to amoCRM").click()
+    tab.get_by_role("button", name="Allow").click()
+    tab.wait_for_url(f"{live_server.url}/connection/")
+    expect(tab.get_by_text(f"Connected to {host}.")).to_be_visible()
+    expect(tab.get_by_role("heading", name=host)).to_be_visible()
+    # The hook is asked for live; who registers it is the worker, who does not run here.
+    expect(tab.get_by_text("not registered")).to_be_visible()
+    tab.get_by_role("button", name="Register again").click()
+    expect(tab.get_by_text("amoCRM sends every event that is needed.")).to_be_visible()
+
+
+def test_a_connection_that_breaks_brings_up_the_form_by_itself(
+    tab: Page, live_server: LiveServer, cast: Cast, amocrm: Server
+) -> None:
+    row = AmoCRMConnection.objects.create(
+        user_account=cast.alpha, state=ConnectionState.CONNECTED, host="demo.amocrm.ru", amocrm_account_id=1
+    )
+    sign_in(tab, live_server, "/connection/", "alice@example.com")
+    expect(tab.get_by_role("heading", name="demo.amocrm.ru")).to_be_visible()
+    AmoCRMConnection.objects.filter(pk=row.pk).update(state=ConnectionState.RECONNECT_NEEDED)
+    expect(tab.get_by_role("button", name="Go to amoCRM")).to_be_visible(timeout=15_000)
 
 
 @pytest.mark.parametrize("path", ["/app/", "/app/leads/", "/app/stages/", "/connection/"])
