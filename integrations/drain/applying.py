@@ -12,12 +12,14 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection as database
 from django.db import transaction
 
+from analytics.earning.settle import settle_deals
 from analytics.routing import Buyer, Route, buyers_of, route
 from integrations.drain.deliveries import Delivery
 from integrations.drain.lease import Lease
 from integrations.drain.reading import Readings
-from integrations.models import Hook
+from integrations.models import AmoCRMConnection, Hook
 from leads.deals.apply import apply_news
+from leads.deals.changes import LeadChange
 from leads.models import Lead, UserAccount
 from leads.news import ContactSnapshot, DealAction, DealSnapshot, Evidence, Utm
 
@@ -30,14 +32,42 @@ def apply_batch(
     with transaction.atomic():
         lease.hold()
         if applicable:
-            apply_news(
+            apply_and_settle(
                 account,
                 deals=[*_told(applicable, readings, now), *_read(applicable, readings)],
                 contacts=[*_told_contacts(applicable), *readings.contacts.values()],
+                told_by=_hooks_of(applicable),
                 now=now,
             )
         _note_gone(applicable, readings)
         write_outcomes(account, deliveries, now)
+
+
+def apply_and_settle(
+    account: UserAccount,
+    *,
+    deals: Sequence[DealSnapshot],
+    contacts: Sequence[ContactSnapshot],
+    told_by: Mapping[int, frozenset[str]],
+    now: datetime,
+) -> list[LeadChange]:
+    """Leads first, then the money that follows from them. For hooks and syncs alike; inside a transaction.
+
+    :param told_by: deal id → the hooks that told of it; empty for a sync.
+    """
+    changes = apply_news(account, deals=deals, contacts=contacts, now=now)
+    connected = AmoCRMConnection.objects.filter(user_account=account).values_list("currency", flat=True).first()
+    settle_deals(account, changes, told_by=told_by, currency=connected or "", now=now)
+    return changes
+
+
+def _hooks_of(deliveries: Sequence[Delivery]) -> dict[int, frozenset[str]]:
+    hooks: dict[int, frozenset[str]] = {}
+    for delivery in deliveries:
+        for news in delivery.parsed.deals:
+            deal_id = news.snapshot.deal_id
+            hooks[deal_id] = hooks.get(deal_id, frozenset()) | {delivery.log.source}
+    return hooks
 
 
 def _told(deliveries: Sequence[Delivery], readings: Readings, now: datetime) -> list[DealSnapshot]:
