@@ -132,7 +132,7 @@ class AmoCRMClient:
 
     def webhooks(self, destination: str = "") -> list[Webhook]:
         """The hooks registered by whomever; only that of `destination` where one is named."""
-        found = [hook for page in self.pages("webhooks") for hook in _webhooks_in(page)]
+        found = [hook for page in self.pages("webhooks", {"limit": PAGE}) for hook in _webhooks_in(page)]
         return [hook for hook in found if destination in ("", hook.destination)]
 
     def register_webhook(self, destination: str, events: Sequence[str]) -> Webhook:

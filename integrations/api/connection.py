@@ -138,9 +138,12 @@ class CallbackView(APIView):
         except connect.AlreadyConnected as error:
             messages.error(request._request, str(error))
             raise Conflict(str(error)) from error
-        except (TokenRefused, connect.TokenNotAccepted) as error:
-            detail = _("amoCRM refused the connection: %s Begin again.") % (getattr(error, "detail", "") or error)
-            raise Refused(detail) from error
+        except TokenRefused as error:
+            detail = _("amoCRM refused the connection: %s Begin again.") % error.detail
+            # 400 is about the code, which the browser brought; anything else is about us.
+            raise (exceptions.ValidationError(detail) if error.status == 400 else Refused(detail)) from error
+        except connect.TokenNotAccepted as error:
+            raise Refused(str(error)) from error
         except AmoCRMError as error:
             raise CannotReach(_("amoCRM could not be asked: %s Begin again.") % error.detail) from error
         messages.success(request._request, _("Connected to %s.") % connection.host)

@@ -141,9 +141,14 @@ def test_a_missing_code_is_400(alice: Client, amocrm: Server) -> None:
 
 def test_a_code_that_amocrm_refuses_is_said_so(alice: Client, amocrm: Server) -> None:
     answer = come_back(alice, amocrm, begin(alice), code="made-up")
-    assert answer.status_code == 502
+    assert answer.status_code == 400
     assert "refused" in answer.json()["detail"]
     assert not AmoCRMConnection.objects.exists()
+
+
+def test_a_wrong_secret_of_ours_is_no_fault_of_the_browser(alice: Client, amocrm: Server, settings: Settings) -> None:
+    settings.AMOCRM_CLIENT_SECRET = "mistyped"
+    assert come_back(alice, amocrm, begin(alice)).status_code == 502
 
 
 def test_an_outage_on_the_way_is_said_so(alice: Client, amocrm: Server) -> None:
