@@ -69,7 +69,9 @@ def test_the_list_costs_the_same_for_one_row_and_for_a_page_of_them(
 
 
 @pytest.mark.parametrize("name", ["alice", "root"])
-@pytest.mark.parametrize("query", ["", "?p=2", "?processing_status__exact=error", "?routing_decision__exact=traffic"])
+@pytest.mark.parametrize(
+    "query", ["", "?p=2", "?processing_status__exact=error", "?routing_decision__exact=traffic", "?_facets=True"]
+)
 def test_nothing_is_counted_without_a_limit_and_no_body_is_read(world: World, name: str, query: str) -> None:
     deliver(world, 120, processing_status="error", routing_decision="traffic")
     statements = asked(world, query, name)

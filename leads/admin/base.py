@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from django import forms
-from django.contrib.admin import SimpleListFilter
+from django.contrib.admin import ShowFacets, SimpleListFilter
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
@@ -52,6 +52,7 @@ class AccountScopedAdmin(ModelAdmin, Generic[Row]):
     list_per_page = 50
     list_max_show_all = 0
     list_filter_submit = True
+    show_facets = ShowFacets.NEVER  # a count of the whole table for each choice of each filter
     warn_unsaved_form = True
 
     # --- Whose rows ---
