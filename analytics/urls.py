@@ -2,9 +2,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
+from analytics.api.referrals import Conversions, Earnings, OneReferrer, Referrers
+from analytics.api.sales import OneSale, Sales, TargetologistSales
 from analytics.api.targetologists import OneTargetologist, Targetologists
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("targetologists", Targetologists.as_view()),
     path("targetologists/<int:pk>", OneTargetologist.as_view()),
+    path("targetologists/<int:pk>/sales", TargetologistSales.as_view()),
+    path("sales", Sales.as_view()),
+    path("sales/<int:pk>", OneSale.as_view()),
+    path("referrers", Referrers.as_view()),
+    path("referrers/<int:pk>", OneReferrer.as_view()),
+    path("referrals/conversions", Conversions.as_view()),
+    path("referrals/earnings", Earnings.as_view()),
 ]

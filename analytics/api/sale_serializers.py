@@ -1,0 +1,97 @@
+"""Sales as JSON, and what a purchase by hand is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from analytics.earning.purchases import purchase_save
+from analytics.models import UTM_COLUMNS, Routing, Sale, SaleStatus, Targetologist
+from leads.access import account_of
+from leads.api.rows import AccountRowId, conflict
+from leads.models import Lead
+from leads.models.accounts import validate_currency
+
+
+class SaleSerializer(serializers.ModelSerializer[Sale]):
+    """`referrer`: the code of the referrer who is credited. `is_manual`: entered by hand, without a deal."""
+
+    user_account_id = serializers.UUIDField(read_only=True)
+    lead_id = serializers.IntegerField(read_only=True, allow_null=True)
+    targetologist_id = serializers.IntegerField(read_only=True, allow_null=True)
+    targetologist = serializers.CharField(source="targetologist.name", read_only=True, allow_null=True, default=None)
+    referrer = serializers.SerializerMethodField()
+    referrer_id = serializers.SerializerMethodField()
+    is_manual = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = Sale
+        fields = (
+            *("id", "user_account_id", "lead_id", "amocrm_deal_id", "amocrm_pipeline_id", "amocrm_status_id"),
+            *("external_id", "client_name", "client_phone", "product", "amount", "currency", "status", "sold_at"),
+            *(*UTM_COLUMNS, "utm_place", "targetologist", "targetologist_id", "is_assigned", "referrer", "referrer_id"),
+            *("routing_decision", "routing_reason", "is_manual", "created_at", "updated_at"),
+        )
+        read_only_fields = fields
+
+    def get_referrer(self, sale: Sale) -> str | None:
+        conversion = _credited(sale)
+        return conversion.referrer.code if conversion and conversion.referrer else None
+
+    def get_referrer_id(self, sale: Sale) -> int | None:
+        conversion = _credited(sale)
+        return conversion.referrer_id if conversion else None
+
+
+def _credited(sale: Sale) -> Any:
+    """The sale's conversion, unless the sale has come to be nobody's or another's since."""
+    is_referral = sale.routing_decision in (Routing.REFERRAL, Routing.BOTH)
+    return getattr(sale, "conversion", None) if is_referral else None
+
+
+def _text(longest: int) -> Any:
+    return serializers.CharField(max_length=longest, required=False, allow_blank=True, allow_null=True)
+
+
+class PurchaseSerializer(serializers.Serializer[Sale]):
+    """A purchase by hand. Only `amount` is needed; client and UTM that are left out are taken from the lead."""
+
+    amount = serializers.DecimalField(max_digits=18, decimal_places=2, min_value=0)
+    currency = serializers.CharField(required=False, validators=[validate_currency])
+    status = serializers.ChoiceField(choices=SaleStatus.choices, default=SaleStatus.PAID)
+    sold_at = serializers.DateTimeField(required=False)
+    product = _text(300)
+    client_name = _text(300)
+    client_phone = _text(255)
+    lead_id = AccountRowId(Lead, required=False, allow_null=True)
+    targetologist_id = AccountRowId(Targetologist, required=False, allow_null=True)
+    external_id = _text(200)
+    utm_source = _text(500)
+    utm_medium = _text(500)
+    utm_campaign = _text(500)
+    utm_content = _text(500)
+    utm_term = _text(500)
+
+    def validate_currency(self, value: str) -> str:
+        return value.upper()
+
+    def create(self, validated_data: dict[str, Any]) -> Sale:
+        account = account_of(self.context["request"])
+        sale = Sale(user_account=account, currency=account.currency, sold_at=timezone.now())
+        return self.update(sale, validated_data)
+
+    def update(self, instance: Sale, validated_data: dict[str, Any]) -> Sale:
+        if "targetologist_id" in validated_data:
+            instance.is_assigned = validated_data["targetologist_id"] is not None
+        for name, value in validated_data.items():
+            is_text = isinstance(self.fields[name], serializers.CharField) and name != "external_id"
+            setattr(instance, name, (value or "") if is_text else value)
+        instance.external_id = instance.external_id or None
+        with conflict(_("Another sale has this external_id already.")):
+            return purchase_save(instance)
+
+    def to_representation(self, instance: Sale) -> dict[str, Any]:
+        return dict(SaleSerializer(instance, context=self.context).data)

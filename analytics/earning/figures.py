@@ -1,0 +1,55 @@
+"""Sales of the day, the week and the month, as a targetologist's page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, cast
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.utils import timezone
+
+from analytics.models import Sale, SaleStatus
+from leads.api.days import midnight
+from leads.models import UserAccount
+
+CENT = Decimal("0.01")
+
+
+@dataclass(slots=True)
+class Period:
+    """Paid sales from a day on, with their amounts by currency."""
+
+    name: str
+    first_day: date
+    sales: int = 0
+    amounts: dict[str, Decimal] = field(default_factory=dict)
+
+
+def periods(sales: QuerySet[Sale], account: UserAccount) -> list[Period]:
+    """Today, this week (from Monday) and this month, in the account's time zone, in one statement."""
+    today = timezone.localdate(timezone=account.zone)
+    found = [
+        Period("day", today),
+        Period("week", today - timedelta(days=today.weekday())),
+        Period("month", today.replace(day=1)),
+    ]
+    since = {period.name: Q(sold_at__gte=midnight(period.first_day, account)) for period in found}
+    earliest = min(period.first_day for period in found)
+    rows = (
+        sales.filter(status=SaleStatus.PAID, sold_at__gte=midnight(earliest, account))
+        .order_by("currency")
+        .values("currency")
+        .annotate(
+            **{f"{name}_sales": Count("pk", filter=of) for name, of in since.items()},
+            **{f"{name}_amount": Sum("amount", filter=of) for name, of in since.items()},
+        )
+    )
+    for row in cast("Iterable[dict[str, Any]]", rows):
+        for period in found:
+            if count := row[f"{period.name}_sales"]:
+                period.sales += count
+                period.amounts[row["currency"]] = (row[f"{period.name}_amount"] or Decimal(0)).quantize(CENT)
+    return found

@@ -1,0 +1,45 @@
+"""Purchases entered by hand: sales without a deal, credited by the same rules."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from analytics.earning.credit import credit
+from analytics.earning.referrals import settle_referrals
+from analytics.models import UTM_COLUMNS, Sale
+from analytics.routing import buyers_of
+from leads.deals.apply import lock_account
+from leads.models import Lead
+from leads.phones import phones_in
+
+_ROUTED_BY = ("utm_source", "utm_campaign", "takes_traffic", "takes_referral", "is_assigned", "targetologist_id")
+
+
+@transaction.atomic
+def purchase_save(sale: Sale) -> Sale:
+    """Save a purchase as it was entered or changed, with the credit and the commission that follow.
+
+    What a new purchase leaves open of its client and UTM is taken from its lead. With `is_assigned` the targetologist
+    stays as given; otherwise the routing finds one. Raises ValueError for a deal's sale: that follows its deal.
+    """
+    if not sale.is_manual:
+        raise ValueError("A deal's sale follows its deal.")
+    account = sale.user_account
+    lock_account(account)
+    before = Sale.objects.filter(pk=sale.pk).first() if sale.pk else None
+    if before is None and sale.lead is not None:
+        _take_from(sale.lead, sale)
+    sale.client_phones = [phone.e164 for phone in phones_in(sale.client_phone, account.phone_region)]
+    if before is None or any(getattr(before, column) != getattr(sale, column) for column in _ROUTED_BY):
+        credit(sale, buyers_of(account))
+    sale.save()
+    settle_referrals(account, [sale])
+    return sale
+
+
+def _take_from(lead: Lead, sale: Sale) -> None:
+    sale.client_name = sale.client_name or lead.contact_name or lead.name
+    sale.client_phone = sale.client_phone or lead.phone_e164 or lead.phone
+    if not sale.utm:
+        for column in UTM_COLUMNS:
+            setattr(sale, column, getattr(lead, column))

@@ -1,0 +1,116 @@
+"""Keeping referrers, paying them out, and what is left as a debt."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from analytics.earning.payout import balances, main_balance, pay_lines, pay_out
+from analytics.earning.referrers import CodeTaken, link_token, referrer_of_token, referrer_save, rotate_link
+from analytics.models import ReferralConversion, ReferralEarning, Referrer
+from analytics.tests.world import CODE, by_code, earned, ledger, lost, referrer, settle, won
+from leads.models import UserAccount
+from leads.tests.world import account, contact
+
+pytestmark = pytest.mark.django_db
+
+AIDA = "+77011111111"
+
+
+@pytest.fixture
+def alfa() -> UserAccount:
+    return account()
+
+
+def new(owner: UserAccount, code: str = CODE, **values: object) -> Referrer:
+    return referrer_save(Referrer(user_account=owner, code=code, **values))
+
+
+def balance(person: Referrer) -> tuple[Any, Any, Any]:
+    sums = main_balance(balances([person.pk])[person.pk], person.user_account)
+    return sums.accrued, sums.paid, sums.balance
+
+
+def test_a_new_referrer_earns_by_the_sales_that_waited_for_the_code(alfa: UserAccount) -> None:
+    settle(alfa, won(5, 10, 100, utm=by_code("REF_test123")), won(6, 10, 100, utm=by_code("ref_other")))
+    settle(alfa, won(7, 10, 100, utm=by_code()))
+    settle(alfa, lost(7, 20))
+    new(alfa)
+    statuses = dict(ReferralConversion.objects.values_list("sale__amocrm_deal_id", "status"))
+    assert statuses == {5: "active", 6: "waiting", 7: "reversed"}
+    assert earned(alfa) == {CODE: 10}
+    settle(alfa, won(7, 30, 100))
+    assert earned(alfa) == {CODE: 20}
+
+
+def test_a_code_that_changes_takes_up_waiting_sales_and_keeps_what_was_credited(alfa: UserAccount) -> None:
+    aida = new(alfa, "ref_a")
+    settle(alfa, won(5, 10, 100, utm=by_code("ref_a")), won(6, 10, 100, utm=by_code("ref_b")))
+    aida.code = "ref_B"
+    referrer_save(aida)
+    assert earned(alfa) == {"ref_B": 20}
+    settle(alfa, won(5, 20, 200, utm=by_code("ref_a")))
+    assert earned(alfa) == {"ref_B": 30}
+
+
+def test_a_code_of_another_case_is_taken(alfa: UserAccount) -> None:
+    new(alfa)
+    with pytest.raises(CodeTaken):
+        new(alfa, CODE.lower())
+    assert Referrer.objects.count() == 1
+
+
+def test_learning_a_referrers_phone_takes_back_their_own_purchases(alfa: UserAccount) -> None:
+    aida = new(alfa)
+    settle(alfa, won(5, 10, 100, contact_ids=(9,), utm=by_code()), contact(9, AIDA))
+    aida.phone = "8 701 111 11 11"
+    referrer_save(aida)
+    assert ReferralConversion.objects.get().status == "self_referral"
+    assert earned(alfa) == {}
+
+
+def test_paying_out_and_the_debt_that_a_reversal_leaves(alfa: UserAccount) -> None:
+    aida = new(alfa)
+    settle(alfa, won(5, 10, 1000, utm=by_code()))
+    [paid] = pay_out(alfa, [aida], timezone.now())
+    assert (paid.amount, paid.currency) == (Decimal("100.00"), "KZT")
+    assert balance(aida) == (100, 100, 0)
+    assert pay_out(alfa, [aida], timezone.now()) == []
+    settle(alfa, lost(5, 20))
+    assert ledger(alfa) == [(CODE, "accrual", 100), (CODE, "reversal", -100)]
+    assert balance(aida) == (0, 100, -100)
+    assert pay_out(alfa, [aida], timezone.now()) == []
+    settle(alfa, won(6, 30, 1500, utm=by_code()))
+    [paid] = pay_out(alfa, [aida], timezone.now())
+    assert paid.amount == Decimal("50.00")
+    assert balance(aida) == (150, 150, 0)
+
+
+def test_single_lines_are_paid_once(alfa: UserAccount) -> None:
+    new(alfa)
+    settle(alfa, won(5, 10, 100, utm=by_code()), won(6, 10, 100, utm=by_code()))
+    ids = list(ReferralEarning.objects.values_list("pk", flat=True))
+    assert pay_lines(alfa, ids[:1], timezone.now()) == 1
+    assert pay_lines(alfa, ids, timezone.now()) == 1
+
+
+def test_another_accounts_referrers_are_not_paid(alfa: UserAccount) -> None:
+    beta = account(name="Beta")
+    theirs = referrer(beta)
+    settle(beta, won(5, 10, 100, utm=by_code()))
+    assert pay_out(alfa, [theirs], timezone.now()) == []
+    assert pay_lines(alfa, list(ReferralEarning.objects.values_list("pk", flat=True)), timezone.now()) == 0
+
+
+def test_a_link_opens_its_referrers_page_until_it_is_rotated(alfa: UserAccount) -> None:
+    aida = new(alfa)
+    token = link_token(aida)
+    assert referrer_of_token(token) == aida
+    for forged in (token[:-1], f"{aida.pk}.1~x", "", "1", f"{aida.pk + 1}{token[len(str(aida.pk)) :]}"):
+        assert referrer_of_token(forged) is None
+    rotate_link(aida)
+    assert referrer_of_token(token) is None
+    assert referrer_of_token(link_token(aida)) == aida
