@@ -38,7 +38,7 @@ def main() -> int:
     write_run_file(env.var_dir / "run.env", {name: os.environ[name] for name in chosen})
     os.environ["PYTHONUNBUFFERED"] = "1"
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
-    for command in preparations():
+    for command in preparations(has_sandbox=sandbox_port(env) is not None):
         code = subprocess.call([sys.executable, "manage.py", *command], cwd=BASE_DIR)
         if code:
             return code
@@ -90,12 +90,10 @@ def write_run_file(path: Path, values: dict[str, str]) -> None:
     aside.rename(path)
 
 
-def preparations() -> list[list[str]]:
+def preparations(*, has_sandbox: bool) -> list[list[str]]:
     """The manage.py commands before anything runs. The demo prints the address and the login."""
     commands = [["migrate", "--noinput", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]]
-    if (BASE_DIR / "integrations/management/commands/demo.py").is_file():
-        commands.append(["demo"])
-    return commands
+    return [*commands, ["demo"]] if has_sandbox else commands
 
 
 def run(env: Environment) -> int:
@@ -105,8 +103,11 @@ def run(env: Environment) -> int:
     for name in PROCESSES:
         manager.add_process(name, procfile.processes[name], env=dict(os.environ), cwd=str(BASE_DIR))
     port = sandbox_port(env)
-    if port and (BASE_DIR / "sandbox/__main__.py").is_file():
-        command = f"exec python -m sandbox --port {port} --state {env.var_dir / 'sandbox.json'} --seed-demo"
+    if port:
+        command = (
+            f"exec python -m sandbox --port {port} --state {env.var_dir / 'sandbox.json'} --seed-demo"
+            f" --redirect-uri {env.app_url}/amocrm/callback --disable-url {env.app_url}/amocrm/disabled"
+        )
         manager.add_process("sandbox", command, env=dict(os.environ), cwd=str(BASE_DIR))
     print(f"Voronka: {env.app_url}/app/", flush=True)
     manager.loop()
