@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from analytics.api.referrals import Conversions, Earnings, OneReferrer, Referrers
 from analytics.api.sales import OneSale, Sales, TargetologistSales
 from analytics.api.targetologists import OneTargetologist, Targetologists
+from analytics.pages.referrer import referrer_page
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("targetologists", Targetologists.as_view()),
@@ -16,4 +17,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("referrers/<int:pk>", OneReferrer.as_view()),
     path("referrals/conversions", Conversions.as_view()),
     path("referrals/earnings", Earnings.as_view()),
+    path("r/<str:token>", referrer_page, name="referrer-page"),
 ]

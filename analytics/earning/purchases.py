@@ -20,9 +20,10 @@ def purchase_save(sale: Sale) -> Sale:
     """Save a purchase as it was entered or changed, with the credit and the commission that follow.
 
     What a new purchase leaves open of its client and UTM is taken from its lead. With `is_assigned` the targetologist
-    stays as given; otherwise the routing finds one. Raises ValueError for a deal's sale: that follows its deal.
+    stays as given; otherwise the routing finds one. A new sale may be a deal's when it is brought from another
+    system. Raises ValueError for one that there is already: it follows its deal.
     """
-    if not sale.is_manual:
+    if not sale.is_manual and sale.pk:
         raise ValueError("A deal's sale follows its deal.")
     account = sale.user_account
     lock_account(account)

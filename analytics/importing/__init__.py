@@ -1,0 +1,1 @@
+"""Bringing sales, leads and referrers over from another system, as CSV."""
