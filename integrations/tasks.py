@@ -6,6 +6,7 @@ import uuid
 
 from celery import shared_task
 
+import integrations.connecting.tasks  # noqa: F401 - registers the connecting tasks
 from integrations.drain.drain import drain
 from integrations.drain.sweep import accounts_in_need
 
@@ -15,7 +16,7 @@ def drain_account(account_id: str) -> None:
     """Work off an account's deliveries. Ringing twice does no harm: the second finds the lease taken."""
 
     def ring_again(seconds: float) -> None:
-        drain_account.apply_async(args=[account_id], countdown=seconds, retry=False)
+        drain_account.apply_async(args=(account_id,), countdown=seconds, retry=False)
 
     drain(uuid.UUID(account_id), ring_again=ring_again)
 
@@ -24,4 +25,4 @@ def drain_account(account_id: str) -> None:
 def sweep() -> None:
     """Wake a drain for every backlog whose bell was not heard (law 1)."""
     for account_id in accounts_in_need():
-        drain_account.apply_async(args=[str(account_id)], retry=False)
+        drain_account.apply_async(args=(str(account_id),), retry=False)

@@ -4,28 +4,44 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Targetologist',
+            name="Targetologist",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('emoji', models.CharField(blank=True, default='', max_length=16, verbose_name='emoji')),
-                ('patterns', models.JSONField(blank=True, default=list, help_text='Substrings, any case, searched in utm_campaign and then in utm_source, in this order.', verbose_name='UTM patterns')),
-                ('telegram_chat_id', models.CharField(blank=True, default='', max_length=64, verbose_name='Telegram chat')),
-                ('position', models.PositiveIntegerField(default=0, help_text='Patterns are tried from the lowest order up; the first hit wins.', verbose_name='order')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
+                ("emoji", models.CharField(blank=True, default="", max_length=16, verbose_name="emoji")),
+                (
+                    "patterns",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="Substrings, any case, searched in utm_campaign and then in utm_source, in this order.",
+                        verbose_name="UTM patterns",
+                    ),
+                ),
+                (
+                    "telegram_chat_id",
+                    models.CharField(blank=True, default="", max_length=64, verbose_name="Telegram chat"),
+                ),
+                (
+                    "position",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Patterns are tried from the lowest order up; the first hit wins.",
+                        verbose_name="order",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'targetologist',
-                'verbose_name_plural': 'targetologists',
-                'db_table': 'targetologists',
-                'ordering': ['position', 'id'],
+                "verbose_name": "targetologist",
+                "verbose_name_plural": "targetologists",
+                "db_table": "targetologists",
+                "ordering": ["position", "id"],
             },
         ),
     ]

@@ -5,22 +5,26 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('analytics', '0001_initial'),
-        ('leads', '0001_initial'),
+        ("analytics", "0001_initial"),
+        ("leads", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='targetologist',
-            name='user_account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='targetologists', to='leads.useraccount', verbose_name='account'),
+            model_name="targetologist",
+            name="user_account",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="targetologists",
+                to="leads.useraccount",
+                verbose_name="account",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='targetologist',
-            constraint=models.UniqueConstraint(fields=('user_account', 'name'), name='one_targetologist_per_name'),
+            model_name="targetologist",
+            constraint=models.UniqueConstraint(fields=("user_account", "name"), name="one_targetologist_per_name"),
         ),
     ]

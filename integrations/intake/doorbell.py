@@ -12,7 +12,6 @@ import time
 import uuid
 
 import structlog
-from kombu.exceptions import OperationalError
 
 logger = structlog.get_logger(__name__)
 
@@ -51,8 +50,8 @@ def _publish(account_id: uuid.UUID) -> None:
     from integrations.tasks import drain_account
 
     try:
-        drain_account.apply_async(args=[str(account_id)], retry=False)
-    except (OperationalError, OSError) as error:
+        drain_account.apply_async(args=(str(account_id),), retry=False)
+    except Exception as error:  # noqa: BLE001 - whatever a broker raises, the bell must not fall silent for good
         logger.warning("doorbell_unheard", account=str(account_id), error=type(error).__name__)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
@@ -22,7 +22,7 @@ SUPPORTED_ROUTES = ["referral", "traffic", "both", "unknown"]
 def probe(request: HttpRequest, hook: Hook) -> HttpResponse:
     """Alive, without any effect. What belongs to an account is told only to who has the signed address."""
     if request.method not in ("GET", "HEAD"):
-        return HttpResponseNotAllowed(["GET", "HEAD"])
+        return JsonResponse({"detail": "Only GET."}, status=405, headers={"Allow": "GET, HEAD"})
     answer: dict[str, Any] = {
         "success": True,
         "message": f"The {hook.label} hook is ready.",

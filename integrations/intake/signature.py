@@ -39,7 +39,7 @@ def version_of(account_id: uuid.UUID, hook: Hook, sig: str) -> int | None:
     if not (version_text.isascii() and version_text.isdecimal() and len(version_text) < 10):
         return None
     version = int(version_text)
-    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    keys: list[str] = [settings.SECRET_KEY, *map(str, settings.SECRET_KEY_FALLBACKS)]
     matches = [constant_time_compare(digest, _digest(account_id, hook, version, key)) for key in keys]
     return version if any(matches) else None
 

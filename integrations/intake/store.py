@@ -58,7 +58,7 @@ def _insert(arrival: Arrival) -> int | None:
             _INSERT,
             [
                 arrival.hook.value,
-                connection.Database.Binary(arrival.body),
+                arrival.body,
                 arrival.content_type[:200],
                 arrival.request_id[:100],
                 account_key,

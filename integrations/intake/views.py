@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 import structlog
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from integrations.intake.doorbell import ring
@@ -22,7 +22,8 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 def receive(request: HttpRequest, hook: Hook) -> HttpResponse:
     """A delivery of amoCRM. 200 once committed, whatever the body is; 403 unsigned; 413 too large; 503 not stored."""
     if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
+        detail = "Deliveries are posted here. To see whether the address is alive, GET …/test."
+        return JsonResponse({"detail": detail}, status=405, headers={"Allow": "POST"})
     account_id = _uuid(request.GET.get("user_id", ""))
     version = version_of(account_id, hook, request.GET.get("sig", "")) if account_id else None
     if account_id is None or version is None:

@@ -6,63 +6,91 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('integrations', '0001_initial'),
-        ('leads', '0001_initial'),
+        ("integrations", "0001_initial"),
+        ("leads", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='amocrmconnection',
-            name='user_account',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='amocrm_connection', to='leads.useraccount', verbose_name='account'),
+            model_name="amocrmconnection",
+            name="user_account",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="amocrm_connection",
+                to="leads.useraccount",
+                verbose_name="account",
+            ),
         ),
         migrations.AddField(
-            model_name='oauthstate',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="oauthstate",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='oauthstate',
-            name='user_account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='leads.useraccount'),
+            model_name="oauthstate",
+            name="user_account",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="leads.useraccount"
+            ),
         ),
         migrations.AddField(
-            model_name='syncrun',
-            name='user_account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sync_runs', to='leads.useraccount', verbose_name='account'),
+            model_name="syncrun",
+            name="user_account",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="sync_runs",
+                to="leads.useraccount",
+                verbose_name="account",
+            ),
         ),
         migrations.AddField(
-            model_name='webhooklog',
-            name='user_account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='webhook_logs', to='leads.useraccount', verbose_name='account'),
+            model_name="webhooklog",
+            name="user_account",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="webhook_logs",
+                to="leads.useraccount",
+                verbose_name="account",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='amocrmconnection',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'disconnected'), _negated=True), fields=('amocrm_account_id',), name='one_account_per_amocrm_account'),
+            model_name="amocrmconnection",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "disconnected"), _negated=True),
+                fields=("amocrm_account_id",),
+                name="one_account_per_amocrm_account",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='syncrun',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'running')), fields=('user_account', 'kind'), name='one_running_sync'),
+            model_name="syncrun",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "running")), fields=("user_account", "kind"), name="one_running_sync"
+            ),
         ),
         migrations.AddIndex(
-            model_name='webhooklog',
-            index=models.Index(condition=models.Q(('processing_status', 'received')), fields=['user_account', 'id'], name='webhook_logs_waiting'),
+            model_name="webhooklog",
+            index=models.Index(
+                condition=models.Q(("processing_status", "received")),
+                fields=["user_account", "id"],
+                name="webhook_logs_waiting",
+            ),
         ),
         migrations.AddIndex(
-            model_name='webhooklog',
-            index=models.Index(fields=['user_account', '-id'], name='webhook_logs_newest'),
+            model_name="webhooklog",
+            index=models.Index(fields=["user_account", "-id"], name="webhook_logs_newest"),
         ),
         migrations.AddIndex(
-            model_name='webhooklog',
-            index=models.Index(fields=['user_account', 'lead_id'], name='webhook_logs_by_deal'),
+            model_name="webhooklog",
+            index=models.Index(fields=["user_account", "lead_id"], name="webhook_logs_by_deal"),
         ),
         migrations.AddIndex(
-            model_name='webhooklog',
-            index=models.Index(fields=['processing_status', '-id'], name='webhook_logs_by_status'),
+            model_name="webhooklog",
+            index=models.Index(fields=["processing_status", "-id"], name="webhook_logs_by_status"),
         ),
     ]

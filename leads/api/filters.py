@@ -37,7 +37,7 @@ def flag(**extra: Any) -> django_filters.TypedChoiceFilter:
 
 
 class _WholeNumber(django_filters.NumberFilter):
-    field_class: type[forms.Field] = forms.IntegerField  # type: ignore[assignment]  # ids are no decimals
+    field_class: type[forms.Field] = forms.IntegerField  # ids are no decimals
 
     def get_max_validator(self) -> None:
         return None  # the field's own max_value is the database's

@@ -39,7 +39,7 @@ Error = inline_serializer(
 )
 
 
-class SessionOnlyScheme(SessionScheme):  # registers itself
+class SessionOnlyScheme(SessionScheme):  # type: ignore[no-untyped-call]  # registers itself
     target_class = "leads.access.SessionOnly"
     name = "sessionOnly"
 

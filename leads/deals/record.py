@@ -92,10 +92,9 @@ def rewrite_history(account: UserAccount, rows: Mapping[int, Lead]) -> dict[int,
     gone: list[int] = []
     for deal_id, lead in rows.items():
         for tie, step in _with_ties(wanted[deal_id]):
-            change = stored[deal_id].pop(step.key, None)
-            if change is None:
+            if step.key not in stored[deal_id]:
                 fresh.append(_as_row(account, lead, deal_id, step, tie))
-            elif _mend(change, lead, step, tie):
+            elif _mend(change := stored[deal_id].pop(step.key), lead, step, tie):
                 mended.append(change)
         gone.extend(change.pk for change in stored[deal_id].values())
     _write(fresh, mended, gone)

@@ -5,33 +5,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('leads', '0002_lead_push_pipeline_id'),
+        ("leads", "0002_lead_push_pipeline_id"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='lead',
-            name='contact_name',
-            field=models.CharField(blank=True, default='', max_length=300, verbose_name='contact'),
+            model_name="lead",
+            name="contact_name",
+            field=models.CharField(blank=True, default="", max_length=300, verbose_name="contact"),
         ),
         migrations.AddField(
-            model_name='lead',
-            name='contact_phone',
-            field=models.CharField(blank=True, default='', max_length=255, verbose_name="contact's phone as entered"),
+            model_name="lead",
+            name="contact_phone",
+            field=models.CharField(blank=True, default="", max_length=255, verbose_name="contact's phone as entered"),
         ),
         migrations.CreateModel(
-            name='DealPhone',
+            name="DealPhone",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('phone_e164', models.CharField(max_length=20)),
-                ('amocrm_lead_id', models.BigIntegerField()),
-                ('user_account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='leads.useraccount')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("phone_e164", models.CharField(max_length=20)),
+                ("amocrm_lead_id", models.BigIntegerField()),
+                (
+                    "user_account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="leads.useraccount"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'amocrm_deal_phones',
-                'constraints': [models.UniqueConstraint(fields=('user_account', 'phone_e164', 'amocrm_lead_id'), name='one_phone_per_deal')],
+                "db_table": "amocrm_deal_phones",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("user_account", "phone_e164", "amocrm_lead_id"), name="one_phone_per_deal"
+                    )
+                ],
             },
         ),
     ]

@@ -4,19 +4,22 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('leads', '0003_deal_phones'),
+        ("leads", "0003_deal_phones"),
     ]
 
     operations = [
         migrations.AlterModelOptions(
-            name='leadstatushistory',
-            options={'ordering': ['changed_at', 'tie', 'id'], 'verbose_name': 'stage change', 'verbose_name_plural': 'stage history'},
+            name="leadstatushistory",
+            options={
+                "ordering": ["changed_at", "tie", "id"],
+                "verbose_name": "stage change",
+                "verbose_name_plural": "stage history",
+            },
         ),
         migrations.AddField(
-            model_name='leadstatushistory',
-            name='tie',
+            model_name="leadstatushistory",
+            name="tie",
             field=models.PositiveSmallIntegerField(default=0, editable=False),
         ),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+import zoneinfo
 from typing import Any, ClassVar
 
 import phonenumbers
@@ -10,7 +11,6 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
-from django.utils.timezone import zoneinfo
 from django.utils.translation import gettext_lazy as _
 
 
@@ -134,9 +134,7 @@ class UserAccount(models.Model):
 
 class Membership(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships", verbose_name=_("user"))
-    user_account = models.ForeignKey(
-        UserAccount, models.CASCADE, related_name="memberships", verbose_name=_("account")
-    )
+    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="memberships", verbose_name=_("account"))
     role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.VIEWER)
 
     class Meta:

@@ -68,9 +68,7 @@ class Lead(models.Model):
         default=dict, blank=True, help_text=_("The UTM that the response itself brought; the deal's stand above it.")
     )
     external_id = models.CharField(_("external id"), max_length=200, null=True, blank=True)
-    push_state = models.CharField(
-        _("sent to amoCRM"), max_length=10, choices=PushState.choices, default=PushState.NONE
-    )
+    push_state = models.CharField(_("sent to amoCRM"), max_length=10, choices=PushState.choices, default=PushState.NONE)
     push_pipeline_id = models.BigIntegerField(
         _("pipeline to send to"), null=True, blank=True, help_text=_("Empty: the account's main pipeline.")
     )
@@ -134,9 +132,7 @@ class Lead(models.Model):
             models.Index(fields=["user_account", "phone_e164"], name="leads_by_phone"),
             models.Index(fields=["user_account", "amocrm_contact_id"], name="leads_by_contact"),
             models.Index(fields=["user_account", "lead_at"], name="leads_by_day"),
-            models.Index(
-                fields=["user_account", "current_pipeline_id", "current_status_id"], name="leads_by_stage"
-            ),
+            models.Index(fields=["user_account", "current_pipeline_id", "current_status_id"], name="leads_by_stage"),
         ]
 
     def __str__(self) -> str:

@@ -35,7 +35,8 @@ def test_a_deal_takes_the_row_of_the_response_with_its_contacts_phone() -> None:
     lead.refresh_from_db()
     assert (lead.amocrm_lead_id, lead.match_method, lead.source) == (5, "phone", "website")
     assert (lead.price, lead.current_status_id, lead.amocrm_contact_id) == (Decimal(100), 1, 9)
-    assert "contact 9" in lead.match_detail and "one lead had it" in lead.match_detail
+    assert "contact 9" in lead.match_detail
+    assert "one lead had it" in lead.match_detail
     assert Lead.objects.count() == 1
 
 

@@ -76,8 +76,8 @@ def whole_state(owner: UserAccount) -> tuple[list[dict[str, Any]], list[tuple[An
     deal_of = dict(Lead.objects.values_list("id", "amocrm_lead_id"))
     leads = []
     for values in Lead.objects.filter(user_account=owner).order_by("amocrm_lead_id", "phone_e164").values():
-        values["origin_deal"] = deal_of.get(values["origin_lead_id"])
-        leads.append({key: value for key, value in values.items() if key not in volatile})
+        shown = {key: value for key, value in values.items() if key not in volatile}
+        leads.append({**shown, "origin_deal": deal_of.get(values["origin_lead_id"] or 0)})
     changes = LeadStatusHistory.objects.filter(user_account=owner).order_by("amocrm_lead_id", "changed_at", "tie")
     return leads, list(
         changes.values_list(

@@ -1,7 +1,7 @@
 """`demo`: what `make run` shows a newcomer: an account with a login, ads and a few responses, ready to be connected.
 
-The responses have phones that the sandbox's deals have as well, so that connecting it shows matching at work. Running it
-again changes nothing and prints the same login.
+The responses have phones that the sandbox's deals have as well, so that connecting it shows matching at work. Running
+it again changes nothing and prints the same login.
 """
 
 from __future__ import annotations
