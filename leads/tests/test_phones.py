@@ -249,7 +249,7 @@ def test_a_number_that_says_its_country_needs_only_a_possible_length(raw: str, r
         10**5000,
         Decimal("sNaN"),
         ["87015550102"],
-        object(),
+        pytest.param(object(), id="an object"),
     ],
     ids=lambda raw: str(raw)[:40] if not isinstance(raw, int) or raw < 10**20 else "a huge int",
 )
