@@ -18,6 +18,8 @@ def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
     """
     return {
         "Wake the drains whose bell was not heard": _every(60, "integrations.sweep"),
+        "Send notifications whose bell was not heard": _every(60, "integrations.sweep_notifications"),
+        "Queue daily summaries": _every(900, "integrations.daily_summaries"),
         "Finish connections that were cut short": _every(60, "integrations.tend_connections"),
         "Read pipelines, look after hooks": _at(environment.amocrm_pipelines_sync, "integrations.sync_pipelines"),
         "Renew idle amoCRM tokens": _at(crontab(minute="17", hour="3"), "integrations.refresh_idle_tokens"),

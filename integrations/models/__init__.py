@@ -1,4 +1,10 @@
 from integrations.models.connection import AmoCRMConnection, ConnectionState, OAuthState, Problem
+from integrations.models.notifications import (
+    NotificationKind,
+    NotificationSettings,
+    NotificationState,
+    SaleNotification,
+)
 from integrations.models.rate import RateSlot
 from integrations.models.sync import SyncRun
 from integrations.models.webhooks import Hook, ProcessingStatus, RoutingDecision, WebhookLog
@@ -7,11 +13,15 @@ __all__ = [
     "AmoCRMConnection",
     "ConnectionState",
     "Hook",
+    "NotificationKind",
+    "NotificationSettings",
+    "NotificationState",
     "OAuthState",
     "Problem",
     "ProcessingStatus",
     "RateSlot",
     "RoutingDecision",
+    "SaleNotification",
     "SyncRun",
     "WebhookLog",
 ]

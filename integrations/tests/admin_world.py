@@ -14,8 +14,16 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from analytics.models import Targetologist
-from integrations.models import AmoCRMConnection, ConnectionState, ProcessingStatus, SyncRun, WebhookLog
+from analytics.models import Sale, Targetologist
+from integrations.models import (
+    AmoCRMConnection,
+    ConnectionState,
+    NotificationSettings,
+    ProcessingStatus,
+    SaleNotification,
+    SyncRun,
+    WebhookLog,
+)
 from leads.models import (
     Creative,
     Direction,
@@ -111,7 +119,16 @@ def rows_of(account: UserAccount) -> dict[type[Model], Any]:
     run = SyncRun.objects.create(user_account=account, state="done", detail="ALFA sync")
     buyer = Targetologist.objects.create(user_account=account, name="ALFA buyer", patterns=["tripwire"])
     made = (direction, creative, stage, lead, delivery, change, connection, run, buyer)
-    return {type(row): row for row in made}
+    return {type(row): row for row in (*made, *messages_of(account))}
+
+
+def messages_of(account: UserAccount) -> list[Model]:
+    """A message that failed, and what the account wants to be told."""
+    sale = Sale.objects.create(user_account=account, client_name="ALFA client", currency="KZT", sold_at=MOMENT)
+    message = SaleNotification.objects.create(
+        user_account=account, sale=sale, text="ALFA sale", state="failed", queued_at=MOMENT
+    )
+    return [message, NotificationSettings.objects.create(user_account=account, summary_chat_id="ALFA-chat")]
 
 
 def address(model: type[Model], page: str, *args: Any) -> str:

@@ -1,0 +1,18 @@
+"""Amounts as people read them in a message."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+SYMBOLS = {
+    "AMD": "֏", "AZN": "₼", "BRL": "R$", "BYN": "Br", "CNY": "¥", "EUR": "€", "GBP": "£", "GEL": "₾", "ILS": "₪",
+    "INR": "₹", "KGS": "с", "KZT": "₸", "MDL": "L", "PLN": "zł", "RUB": "₽", "TRY": "₺", "UAH": "₴", "USD": "$",
+    "UZS": "soʻm",
+}  # fmt: skip
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """`100,000 ₸`, `99.50 $`; the code where a currency has no symbol of its own."""
+    cents = amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    shown = f"{cents:,.0f}" if cents == cents.to_integral_value() else f"{cents:,.2f}"
+    return f"{shown} {SYMBOLS.get(currency.upper(), currency)}".strip()

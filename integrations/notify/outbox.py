@@ -1,0 +1,82 @@
+"""Putting messages into the outbox. Nothing is sent here: a worker does that once the transaction is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import date, datetime, timedelta
+from functools import partial
+
+from django.db import connection, transaction
+
+from analytics.models import Referrer, Sale, SaleStatus
+from integrations.models import NotificationKind, SaleNotification
+from integrations.models.notifications import notification_settings
+from integrations.notify.message import referrer_key, sale_text, summary_text
+from leads.models import UserAccount
+
+TOO_OLD = timedelta(hours=24)
+
+
+def enqueue_for(account: UserAccount, sale_ids: Collection[int], *, met_by_sync: bool, now: datetime) -> int:
+    """Queue the message of each of these sales, which have just become paid for the first time. How many were queued.
+
+    To be called inside the transaction that made them paid. None for sales that a sync met first or that were sold
+    more than 24 hours ago, and never a second for a sale: then nothing is ever sent for it.
+    """
+    assert connection.in_atomic_block, "the sale and its message are one transaction"
+    if met_by_sync or not sale_ids:
+        return 0
+    fresh = Sale.objects.filter(
+        user_account=account,
+        pk__in=sale_ids,
+        is_met_by_sync=False,
+        status=SaleStatus.PAID,
+        sold_at__gt=now - TOO_OLD,
+        notification=None,
+    )
+    sales = list(fresh.select_related("targetologist").order_by("pk"))
+    if not sales:
+        return 0
+    language = notification_settings(account).language
+    referrers = _referrers(account, sales)
+    # Whoever queued one of them a moment ago was first: the constraint on the sale decides.
+    SaleNotification.objects.bulk_create(
+        [_row(sale, referrers.get(referrer_key(sale)), language, now) for sale in sales], ignore_conflicts=True
+    )
+    wake_after_commit()
+    return len(sales)
+
+
+def enqueue_summary(account: UserAccount, day: date, sales: list[Sale], chat_id: str, now: datetime) -> None:
+    """Queue the summary of a day, unless there is one already."""
+    text = summary_text(day, sales, notification_settings(account).language)
+    row = SaleNotification(
+        user_account=account, kind=NotificationKind.SUMMARY, day=day, chat_id=chat_id, text=text, queued_at=now
+    )
+    SaleNotification.objects.bulk_create([row], ignore_conflicts=True)
+    wake_after_commit()
+
+
+def wake_after_commit() -> None:
+    """Ring for a sender. A ring that is lost is found by the sweep, so its failure spoils nothing."""
+    from integrations.connecting.waking import wake
+    from integrations.notify.tasks import send_notifications
+
+    transaction.on_commit(partial(wake, send_notifications), robust=True)
+
+
+def _row(sale: Sale, referrer: Referrer | None, language: str, now: datetime) -> SaleNotification:
+    chat_id = sale.targetologist.telegram_chat_id.strip() if sale.targetologist else ""
+    return SaleNotification(
+        user_account_id=sale.user_account_id,
+        sale=sale,
+        chat_id=chat_id,
+        text=sale_text(sale, referrer, language),
+        queued_at=now,
+    )
+
+
+def _referrers(account: UserAccount, sales: Iterable[Sale]) -> dict[str, Referrer]:
+    keys = {key for sale in sales if (key := referrer_key(sale))}
+    found = Referrer.objects.filter(user_account=account, code_key__in=keys) if keys else []
+    return {referrer.code_key: referrer for referrer in found}
