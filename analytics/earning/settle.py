@@ -80,7 +80,7 @@ class _Batch:
         self.known = known
         self.currency = currency
         self.now = now
-        leads = Lead.objects.filter(user_account=account, amocrm_lead_id__in=deal_ids)
+        leads = Lead.objects.filter(user_account=account, amocrm_lead_id__in=deal_ids).order_by("amocrm_lead_id")
         self.leads = {lead.amocrm_lead_id: lead for lead in leads if lead.amocrm_lead_id is not None}
         sales = Sale.objects.filter(user_account=account, amocrm_deal_id__in=deal_ids) if known.with_sale else []
         self.sales = {sale.amocrm_deal_id: sale for sale in sales if sale.amocrm_deal_id is not None}

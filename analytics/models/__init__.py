@@ -7,7 +7,7 @@ from analytics.models.referrals import (
     ReferralEarning,
     Referrer,
 )
-from analytics.models.sales import UTM_COLUMNS, DealTelling, Routing, Sale, SaleStatus
+from analytics.models.sales import UTM_COLUMNS, DealTelling, Routing, Sale, SaleStatus, UnknownSale
 from analytics.models.targetologists import Targetologist
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "Sale",
     "SaleStatus",
     "Targetologist",
+    "UnknownSale",
 ]

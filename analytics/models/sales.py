@@ -135,6 +135,15 @@ class Sale(models.Model):
         return Utm(self.utm_source, self.utm_medium, self.utm_campaign, self.utm_content, self.utm_term, self.utm_place)
 
 
+class UnknownSale(Sale):
+    """A sale in the queue of those that nobody is credited with. The same rows under a page of their own."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("sale of nobody known")
+        verbose_name_plural = _("sales of nobody known")
+
+
 class DealTelling(models.Model):
     """Which hooks ever told of a deal: together they say what kinds of credit its sale may take, also when they told
     of it before it was won."""

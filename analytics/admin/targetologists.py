@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from analytics.earning.patterns import overlaps
 from analytics.models import Targetologist
+from analytics.routing import buyers_of
 from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.filters import AccountFilter
 
@@ -62,6 +65,18 @@ class TargetologistAdmin(AccountScopedAdmin[Targetologist]):
     search_fields = ("name",)
     ordering = ("user_account", "position", "id")
     fields = ("user_account", "name", "emoji", "patterns", "telegram_chat_id", "position")
+
+    def save_row(self, request: HttpRequest, obj: Targetologist, form: Any, change: bool) -> None:
+        super().save_row(request, obj, form, change)
+        for overlap in overlaps(buyers_of(obj.user_account)):
+            text = _("“%(pattern)s” of %(later)s is never reached: “%(part)s” of %(earlier)s is found first.")
+            values = {
+                "pattern": overlap.pattern,
+                "later": overlap.later,
+                "part": overlap.earlier_pattern,
+                "earlier": overlap.earlier,
+            }
+            self.message_user(request, text % values, messages.WARNING)
 
     @display(description=_("UTM patterns"))
     def shown_patterns(self, targetologist: Targetologist) -> str:

@@ -1,0 +1,73 @@
+"""Cells that the pages about money share."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from analytics.models import ConversionStatus, Routing, Sale, SaleStatus
+from analytics.money_text import money
+from leads.admin.looks import EMPTY, badge, link
+
+STATUS_BADGES = {SaleStatus.PAID: "success", SaleStatus.PENDING: "warning", SaleStatus.CANCELLED: "danger"}
+ROUTING_BADGES = {
+    Routing.TRAFFIC: "info",
+    Routing.REFERRAL: "primary",
+    Routing.BOTH: "success",
+    Routing.UNKNOWN: "warning",
+}
+CONVERSION_BADGES = {
+    ConversionStatus.ACTIVE: "success",
+    ConversionStatus.WAITING: "warning",
+    ConversionStatus.REVERSED: "danger",
+    ConversionStatus.SELF_REFERRAL: "info",
+}
+
+
+def amount_cell(amount: Decimal, currency: str) -> SafeString:
+    return format_html('<span class="v-money">{}</span>', money(amount, currency))
+
+
+def status_badge(sale: Sale) -> SafeString:
+    status = SaleStatus(sale.status)
+    return badge(status.label, STATUS_BADGES[status])
+
+
+def routing_badge(sale: Sale) -> SafeString:
+    if not sale.routing_decision:
+        return SafeString(EMPTY)
+    decision = Routing(sale.routing_decision)
+    return badge(decision.label, ROUTING_BADGES[decision], sale.routing_reason[:300])
+
+
+def row_link(row: Any, text: Any = None) -> SafeString:
+    """The admin's page of a row; the bare text where there is none."""
+    if row is None:
+        return SafeString(EMPTY)
+    shown = row if text is None else text
+    try:
+        address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    except NoReverseMatch:
+        return format_html("{}", shown)
+    return link(address, shown)
+
+
+def deliveries_link(deal_id: int, text: Any) -> SafeString:
+    """The deliveries that told of a deal. Their page belongs to the layer above, so it is known by its name only."""
+    try:
+        address = reverse("admin:integrations_webhooklog_changelist")
+    except NoReverseMatch:
+        return format_html("{}", text)
+    return link(f"{address}?q={deal_id}", text)
+
+
+def ids_asked(request: HttpRequest, limit: int) -> list[int]:
+    """The ids in `?ids=1,2,3`, at most so many; what is no id is left out."""
+    raw = request.GET.get("ids", "") or request.POST.get("ids", "")
+    parts = [part for part in raw.split(",") if part.isascii() and part.isdecimal() and len(part) < 19]
+    return [int(part) for part in parts[:limit]]

@@ -1,0 +1,87 @@
+"""Filters of the lists of money."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.forms import DateField
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
+
+from analytics.models import Targetologist
+from leads.admin import tenancy
+
+
+class TargetologistFilter(DropdownFilter):
+    title = _("targetologist")
+    parameter_name = "of_targetologist"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        people = Targetologist.objects.filter(user_account__in=tenancy.accounts_of(request))[:500]
+        return [("none", str(_("nobody"))), *((str(person.pk), str(person)) for person in people)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value() or ""
+        if value == "none":
+            return queryset.filter(targetologist=None)
+        return queryset.filter(targetologist=int(value)) if value.isascii() and value.isdecimal() else queryset
+
+
+class DeskFilter(DropdownFilter):
+    """Purchases by hand, or deals' sales."""
+
+    title = _("entered")
+    parameter_name = "entered"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("hand", str(_("by hand"))), ("deal", str(_("from amoCRM")))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        known = {"hand": True, "deal": False}
+        value = self.value() or ""
+        return queryset.filter(amocrm_deal_id__isnull=known[value]) if value in known else queryset
+
+
+class PaidFilter(DropdownFilter):
+    title = _("paid out")
+    parameter_name = "paid_out"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", str(_("not yet"))), ("yes", str(_("paid out")))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        known = {"no": True, "yes": False}
+        value = self.value() or ""
+        return queryset.filter(paid_at__isnull=known[value]) if value in known else queryset
+
+
+class DaysFilter(RangeDateFilter):
+    """From one day to another, inclusive, in the zone of the visitor's only account; UTC for who has several."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        zones = set(tenancy.accounts_of(request).order_by().values_list("timezone", flat=True).distinct()[:2])
+        zone = ZoneInfo(zones.pop()) if len(zones) == 1 else ZoneInfo("UTC")
+        first, last = self._day("from"), self._day("to")
+        if first:
+            queryset = queryset.filter(**{f"{self.parameter_name}__gte": _midnight(first, zone)})
+        if last and last < date.max:
+            queryset = queryset.filter(**{f"{self.parameter_name}__lt": _midnight(last + timedelta(days=1), zone)})
+        return queryset
+
+    def _day(self, end: str) -> date | None:
+        value = self.used_parameters.get(f"{self.parameter_name}_{end}")
+        text = value[0] if isinstance(value, list) and value else value
+        try:
+            day: date | None = DateField(required=False).clean(text)
+        except ValidationError:
+            return None
+        return day
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=zone)

@@ -1,0 +1,244 @@
+"""Sales: what was sold, why it is credited to whom, and purchases entered by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, MultipleChoicesDropdownFilter
+from unfold.decorators import action, display
+
+from analytics.admin import cells
+from analytics.admin.assigning import assign_view, pattern_view
+from analytics.admin.filters import DaysFilter, DeskFilter, TargetologistFilter
+from analytics.earning.purchases import purchase_save
+from analytics.models import UTM_COLUMNS, Sale, UnknownSale
+from leads.admin import tenancy
+from leads.admin.base import AccountForm, AccountScopedAdmin
+from leads.admin.filters import AccountFilter
+from leads.admin.looks import EMPTY, lines, link, moment, pairs
+from leads.models import Role, UserAccount
+from leads.phones import normalise_phone
+
+MAX_SELECTED = 500
+_PURCHASE = (
+    *("user_account", "lead", ("client_name", "client_phone"), ("amount", "currency"), ("status", "sold_at")),
+    *("product", "targetologist", "external_id"),
+)
+
+
+class PurchaseForm(AccountForm):
+    """A purchase by hand. An account has a currency, so that nobody has to type it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if "currency" in self.fields:
+            self.fields["currency"].required = False
+            self.fields["currency"].help_text = _("Empty: the account's.")
+        if "sold_at" in self.fields and not self.instance.pk:
+            self.fields["sold_at"].initial = timezone.now()
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        account: UserAccount | None = cleaned.get("user_account") or getattr(self.instance, "user_account", None)
+        if account is not None and "currency" in self.fields and not cleaned.get("currency"):
+            cleaned["currency"] = account.currency
+        if not cleaned.get("external_id"):
+            cleaned["external_id"] = None
+        return cleaned
+
+
+@admin.register(Sale)
+class SaleAdmin(AccountScopedAdmin[Sale]):
+    form = PurchaseForm
+    delete_role = None  # a purchase that was a mistake is cancelled: the ledger remembers it
+    list_display: Any = (
+        *("client", "money", "status_badge", "credited", "routing", "shown_product"),
+        *("user_account", "sold"),
+    )
+    list_display_links = ("client",)
+    list_select_related: Any = ("user_account", "targetologist", "conversion__referrer")
+    list_filter: Any = (
+        AccountFilter,
+        ("status", ChoicesDropdownFilter),
+        ("routing_decision", MultipleChoicesDropdownFilter),
+        TargetologistFilter,
+        DeskFilter,
+        ("sold_at", DaysFilter),
+    )
+    search_fields = ("client_name",)
+    search_help_text = _("A phone in any spelling, a deal's id, or the beginning of a name")
+    sortable_by = ()
+    ordering = ("-sold_at", "-id")
+    autocomplete_fields = ("lead",)
+    actions: Any = ("assign", "add_pattern")
+    actions_detail: Any = ("assign_one",)
+    readonly_fields: Any = (
+        "money",
+        "status_badge",
+        "credited",
+        "routing",
+        "why",
+        "told_by",
+        "utm",
+        "sold",
+        "shown_product",
+    )
+    fieldsets: Any = (
+        (None, {"fields": ("user_account", "client", "money", "status_badge", "sold", "shown_product", "told_by")}),
+        (_("Credit"), {"fields": ("credited", "routing", "why", "utm")}),
+    )
+    purchase_fieldsets: Any = (
+        (None, {"fields": _PURCHASE}),
+        (
+            _("UTM"),
+            {"fields": UTM_COLUMNS, "description": _("By these the targetologist and the referrer are found.")},
+        ),
+    )
+
+    class Media:
+        css = {"all": ("voronka/money.css",)}
+
+    # --- Who may do what ---
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A deal's sale follows its deal; only purchases by hand are edited."""
+        if obj is not None and not isinstance(obj, Sale):
+            obj = self.model._default_manager.filter(pk=obj).first()
+        return super().has_change_permission(request, obj) and (obj is None or obj.is_manual)
+
+    def has_assign_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may(request, Role.STAFF, obj)
+
+    # --- Forms ---
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None or self.has_change_permission(request, obj):
+            self_fieldsets = self.purchase_fieldsets
+            return (
+                self_fieldsets
+                if obj is None or tenancy.has_several_accounts(request)
+                else _without_account(self_fieldsets)
+            )
+        return super().get_fieldsets(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [*super().get_readonly_fields(request, obj), "client"]
+
+    def save_row(self, request: HttpRequest, obj: Sale, form: Any, change: bool) -> None:
+        if "targetologist" in form.changed_data:
+            obj.is_assigned = obj.targetologist_id is not None
+        purchase_save(obj)
+
+    # --- The list ---
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Sale], search_term: str
+    ) -> tuple[QuerySet[Sale], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        found = Q(client_name__startswith=term) | Q(client_name__startswith=term[:1].upper() + term[1:])
+        if term.isascii() and term.isdecimal() and len(term) < 19:
+            found |= Q(amocrm_deal_id=int(term))
+        regions = set(tenancy.accounts_of(request).order_by().values_list("phone_region", flat=True).distinct()[:20])
+        phones = {normalise_phone(term, region) for region in regions} - {None}
+        return queryset.filter(found | Q(client_phone__in=phones) if phones else found), False
+
+    @display(description=_("client"))
+    def client(self, sale: Sale) -> SafeString:
+        return lines(sale.client_name or sale.client_phone or f"#{sale.pk}", sale.client_phone)
+
+    @display(description=_("amount"))
+    def money(self, sale: Sale) -> SafeString:
+        return cells.amount_cell(sale.amount, sale.currency)
+
+    @display(description=_("status"))
+    def status_badge(self, sale: Sale) -> SafeString:
+        return cells.status_badge(sale)
+
+    @display(description=_("credited to"))
+    def credited(self, sale: Sale) -> SafeString:
+        conversion = getattr(sale, "conversion", None)
+        return lines(sale.targetologist or EMPTY, (conversion.referrer or conversion.code) if conversion else "")
+
+    @display(description=_("routing"))
+    def routing(self, sale: Sale) -> SafeString:
+        return cells.routing_badge(sale)
+
+    @display(description=_("product"))
+    def shown_product(self, sale: Sale) -> SafeString:
+        deal = _("by hand") if sale.is_manual else _("deal %s") % sale.amocrm_deal_id
+        return lines(sale.product or EMPTY, deal)
+
+    @display(description=_("sold"))
+    def sold(self, sale: Sale) -> str:
+        return moment(sale.sold_at, sale.user_account.zone)[:16]
+
+    # --- One sale ---
+
+    @display(description=_("why"))
+    def why(self, sale: Sale) -> SafeString:
+        return format_html('<span class="v-wrap">{}</span>', sale.routing_reason or EMPTY)
+
+    @display(description=_("comes from"))
+    def told_by(self, sale: Sale) -> SafeString:
+        lead = cells.row_link(sale.lead, _("lead"))
+        if sale.amocrm_deal_id is None:
+            return lead
+        return format_html("{} · {}", lead, cells.deliveries_link(sale.amocrm_deal_id, _("deliveries of the deal")))
+
+    @display(description="UTM")
+    def utm(self, sale: Sale) -> SafeString:
+        return pairs([(column, getattr(sale, column)) for column in UTM_COLUMNS], sale.utm_place)
+
+    # --- Assigning ---
+
+    @admin.action(description=_("Assign to a targetologist…"), permissions=["assign"])
+    def assign(self, request: HttpRequest, queryset: QuerySet[Sale]) -> HttpResponseRedirect:
+        return self._go(request, queryset, "assign")
+
+    @admin.action(description=_("Add a pattern…"), permissions=["assign"])
+    def add_pattern(self, request: HttpRequest, queryset: QuerySet[Sale]) -> HttpResponseRedirect:
+        return self._go(request, queryset, "pattern")
+
+    @action(description=_("Assign"), icon="person_add", permissions=["assign"], url_path="assign-one")
+    def assign_one(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
+        return HttpResponseRedirect(f"{reverse('admin:analytics_sale_assign')}?ids={object_id}")
+
+    def _go(self, request: HttpRequest, rows: QuerySet[Sale], view: str) -> HttpResponseRedirect:
+        ids = self.writable(request, rows).values_list("pk", flat=True)[:MAX_SELECTED]
+        return HttpResponseRedirect(f"{reverse(f'admin:analytics_sale_{view}')}?ids={','.join(map(str, ids))}")
+
+    def get_urls(self) -> list[URLPattern]:
+        if self.model is UnknownSale:
+            return list(super().get_urls())
+        views = [
+            path("assign/", self.admin_site.admin_view(self._assign_view), name="analytics_sale_assign"),
+            path("pattern/", self.admin_site.admin_view(self._pattern_view), name="analytics_sale_pattern"),
+        ]
+        return [*views, *super().get_urls()]
+
+    def _assign_view(self, request: HttpRequest) -> Any:
+        return assign_view(self, request)
+
+    def _pattern_view(self, request: HttpRequest) -> Any:
+        return pattern_view(self, request)
+
+
+def _without_account(fieldsets: Any) -> Any:
+    return [
+        (title, {**options, "fields": [field for field in options["fields"] if field != "user_account"]})
+        for title, options in fieldsets
+    ]
+
+
+def sale_link(sale: Sale) -> SafeString:
+    return link(reverse("admin:analytics_sale_change", args=[sale.pk]), sale.client_name or f"#{sale.pk}")
