@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
+from django.db.models import F
 from django.utils import timezone
 
 from integrations.drain.drain import drain
@@ -41,7 +43,12 @@ def deliver(account: UserAccount, body: str | bytes, *, hook: Hook = Hook.AMOCRM
 
 
 def drain_all(account: UserAccount, turns: int = 50) -> None:
-    """Drain as a worker would, until nothing is due or waits only for a later moment."""
+    """Drain as a worker would, until nothing is due or waits only for a later moment.
+
+    The deliveries came a while ago, so that the drain need not wait whether more of a burst is still to come.
+    """
+    waiting = WebhookLog.objects.filter(user_account=account, processing_status=ProcessingStatus.RECEIVED)
+    waiting.update(received_at=F("received_at") - timedelta(minutes=1))
     for _turn in range(turns):
         pauses: list[float] = []
         drain(account.pk, ring_again=pauses.append)
