@@ -75,7 +75,7 @@ def whole_state(owner: UserAccount) -> tuple[list[dict[str, Any]], list[tuple[An
     volatile = {"id", "created_at", "updated_at", "lead_at", "matched_at", "origin_lead_id", "user_account_id"}
     deal_of = dict(Lead.objects.values_list("id", "amocrm_lead_id"))
     leads = []
-    for values in Lead.objects.filter(user_account=owner).order_by("amocrm_lead_id", "phone_e164").values():
+    for values in Lead.objects.filter(user_account=owner).order_by("amocrm_lead_id", "phone_e164", "name").values():
         shown = {key: value for key, value in values.items() if key not in volatile}
         leads.append({**shown, "origin_deal": deal_of.get(values["origin_lead_id"] or 0)})
     changes = LeadStatusHistory.objects.filter(user_account=owner).order_by("amocrm_lead_id", "changed_at", "tie")
