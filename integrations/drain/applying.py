@@ -18,6 +18,7 @@ from integrations.drain.deliveries import Delivery
 from integrations.drain.lease import Lease
 from integrations.drain.reading import Readings
 from integrations.models import AmoCRMConnection, Hook
+from integrations.notify.outbox import enqueue_for
 from leads.deals.apply import apply_news
 from leads.deals.changes import LeadChange
 from leads.models import Lead, UserAccount
@@ -51,13 +52,15 @@ def apply_and_settle(
     told_by: Mapping[int, frozenset[str]],
     now: datetime,
 ) -> list[LeadChange]:
-    """Leads first, then the money that follows from them. For hooks and syncs alike; inside a transaction.
+    """Leads first, then the money that follows from them, then the message of it. For hooks and syncs alike; inside a
+    transaction.
 
     :param told_by: deal id → the hooks that told of it; empty for a sync.
     """
     changes = apply_news(account, deals=deals, contacts=contacts, now=now)
     connected = AmoCRMConnection.objects.filter(user_account=account).values_list("currency", flat=True).first()
-    settle_deals(account, changes, told_by=told_by, currency=connected or "", now=now)
+    settled = settle_deals(account, changes, told_by=told_by, currency=connected or "", now=now)
+    enqueue_for(account, [sale.pk for sale in settled.first_paid], met_by_sync=not told_by, now=now)
     return changes
 
 
