@@ -6,6 +6,7 @@ from analytics.api.referrals import Conversions, Earnings, OneReferrer, Referrer
 from analytics.api.sales import OneSale, Sales, TargetologistSales
 from analytics.api.targetologists import OneTargetologist, Targetologists
 from analytics.pages.referrer import referrer_page
+from analytics.pages.targetologist import targetologist_page
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("targetologists", Targetologists.as_view()),
@@ -17,5 +18,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("referrers/<int:pk>", OneReferrer.as_view()),
     path("referrals/conversions", Conversions.as_view()),
     path("referrals/earnings", Earnings.as_view()),
+    path("app/targetologists/<int:pk>", targetologist_page, name="page-targetologist"),
     path("r/<str:token>", referrer_page, name="referrer-page"),
 ]

@@ -11,8 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from analytics.models import ConversionStatus, Routing, Sale, SaleStatus
-from analytics.money_text import money
 from leads.admin.looks import EMPTY, badge, link
+from leads.templatetags.voronka import money
 
 STATUS_BADGES = {SaleStatus.PAID: "success", SaleStatus.PENDING: "warning", SaleStatus.CANCELLED: "danger"}
 ROUTING_BADGES = {

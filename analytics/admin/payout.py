@@ -21,10 +21,10 @@ from analytics.admin.cells import ids_asked
 from analytics.csv_cells import csv_response
 from analytics.earning.payout import balances, pay_out
 from analytics.models import Referrer
-from analytics.money_text import money
 from leads.admin import tenancy
 from leads.deals.apply import lock_account
 from leads.models import Role, UserAccount
+from leads.templatetags.voronka import money
 
 MAX_SELECTED = 500
 

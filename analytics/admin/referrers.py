@@ -21,11 +21,11 @@ from analytics.earning.payout import Balance, balances
 from analytics.earning.referrers import CodeTaken, referrer_save, rotate_link
 from analytics.models import MoneySettings, Referrer
 from analytics.models.referrals import code_key, default_rate
-from analytics.money_text import money
 from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, lines
 from leads.models import Role
+from leads.templatetags.voronka import money
 
 MAX_SELECTED = 500
 _ROTATE: Any = {

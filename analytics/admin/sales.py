@@ -29,8 +29,8 @@ from leads.phones import normalise_phone
 
 MAX_SELECTED = 500
 _PURCHASE = (
-    *("user_account", "lead", ("client_name", "client_phone"), ("amount", "currency"), ("status", "sold_at")),
-    *("product", "targetologist", "external_id"),
+    *("user_account", "lead", ("client_name", "client_phone"), ("amount", "currency")),
+    *("status", "sold_at", "product", "targetologist", "external_id"),
 )
 
 

@@ -8,6 +8,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
@@ -17,6 +19,7 @@ from analytics.models import Targetologist
 from analytics.routing import buyers_of
 from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.filters import AccountFilter
+from leads.admin.looks import link
 
 MAX_PATTERNS = 200
 MAX_PATTERN_LENGTH = 200
@@ -59,7 +62,7 @@ class TargetologistForm(AccountForm):
 @admin.register(Targetologist)
 class TargetologistAdmin(AccountScopedAdmin[Targetologist]):
     form = TargetologistForm
-    list_display = ("__str__", "shown_patterns", "telegram_chat_id", "position", "user_account")
+    list_display = ("__str__", "shown_patterns", "telegram_chat_id", "position", "page", "user_account")
     list_select_related = ("user_account",)
     list_filter = (AccountFilter,)
     search_fields = ("name",)
@@ -77,6 +80,11 @@ class TargetologistAdmin(AccountScopedAdmin[Targetologist]):
                 "earlier": overlap.earlier,
             }
             self.message_user(request, text % values, messages.WARNING)
+
+    @display(description=_("sales"))
+    def page(self, targetologist: Targetologist) -> SafeString:
+        address = reverse("page-targetologist", args=[targetologist.pk])
+        return link(f"{address}?userAccountId={targetologist.user_account_id}", _("their page"))
 
     @display(description=_("UTM patterns"))
     def shown_patterns(self, targetologist: Targetologist) -> str:

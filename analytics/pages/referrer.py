@@ -67,7 +67,7 @@ def _context(referrer: Referrer) -> dict[str, object]:
     return {
         "referrer": referrer,
         "account": account,
-        "rate": referrer.rate(default_rate(account)) * 100,
+        "rate": f"{(referrer.rate(default_rate(account)) * 100).normalize():f} %",
         "balances": balances([referrer.pk]).get(referrer.pk) or [Balance(account.currency)],
         "sales": _sales(referrer),
         "payouts": (

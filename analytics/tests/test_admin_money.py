@@ -48,7 +48,7 @@ def member(owner: UserAccount, role: Role) -> Client:
 def body(client: Client, address: str) -> str:
     answer = client.get(address)
     assert answer.status_code == 200, (address, answer.status_code)
-    return answer.content.decode()
+    return answer.content.decode().replace("\N{NO-BREAK SPACE}", " ")
 
 
 def sell(owner: UserAccount, deal_id: int, campaign: str, source: str = "fb") -> Sale:

@@ -257,3 +257,15 @@ def test_another_accounts_money_is_absent(sold: Cast) -> None:
     assert caller.get("/referrers").json()["count"] == 0
     assert caller.get("/referrals/earnings").json()["count"] == 0
     assert sale_of(6).amount == Decimal(150_000)
+
+
+def test_a_targetologists_page_is_for_members_only(sold: Cast) -> None:
+    person = sale_of_5(sold)["targetologist_id"]
+    page = client(sold.vera).get(f"/app/targetologists/{person}")
+    assert page.status_code == 200
+    shown = page.content.decode()
+    assert "Кенесары 👑" in shown
+    assert "tripwire_test" in shown
+    assert "100,000" in shown
+    assert client(sold.charlie).get(f"/app/targetologists/{person}").status_code == 404
+    assert client().get(f"/app/targetologists/{person}").status_code == 302

@@ -31,7 +31,7 @@ def aida() -> Referrer:
 
 def page(token: str) -> tuple[int, str]:
     answer = Client().get(f"/r/{token}")
-    return answer.status_code, answer.content.decode()
+    return answer.status_code, answer.content.decode().replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_it_shows_their_own_figures_and_nobody_elses(aida: Referrer) -> None:

@@ -1,0 +1,30 @@
+"""`/app/targetologists/<id>`: what a targetologist sold today, this week, this month, and by which campaigns."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from analytics.earning.figures import periods
+from analytics.models import Sale, Targetologist
+from leads.access import account_of, account_rows, page
+from leads.pages.rendering import render_page
+
+SHOWN_SALES = 50
+TITLES = {"day": _("Today"), "week": _("This week"), "month": _("This month")}
+
+
+@require_safe
+@page()
+def targetologist_page(request: HttpRequest, pk: int) -> HttpResponse:
+    person = account_rows(Targetologist, request).filter(pk=pk).first()
+    if person is None:
+        raise Http404
+    sales = account_rows(Sale, request).filter(targetologist=person)
+    context = {
+        "person": person,
+        "periods": [(TITLES[period.name], period) for period in periods(sales, account_of(request))],
+        "sales": sales.order_by("-sold_at", "-id")[:SHOWN_SALES],
+    }
+    return render_page(request, "analytics/targetologist.html", context)
