@@ -17,7 +17,7 @@ def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
     A message that waits while no worker runs says nothing new when the next comes, so each expires.
     """
     return {
-        "Wake the drains whose bell was not heard": _every(60, "integrations.sweep"),
+        "Wake the drains whose bell was not heard": _every(15, "integrations.sweep"),
         "Send notifications whose bell was not heard": _every(60, "integrations.sweep_notifications"),
         "Queue daily summaries": _every(900, "integrations.daily_summaries"),
         "Finish connections that were cut short": _every(60, "integrations.tend_connections"),

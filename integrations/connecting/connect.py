@@ -66,6 +66,7 @@ def _keep(account: UserAccount, host: str, pair: TokenPair, facts: AccountFacts)
             connection, _ = AmoCRMConnection.objects.update_or_create(
                 user_account=account, defaults=_columns(host, pair, facts)
             )
+            UserAccount.objects.filter(pk=account.pk).update(crm_currency=facts.currency[:3])
     except IntegrityError:
         if not _is_taken(account, facts.account_id):
             raise

@@ -131,7 +131,7 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
         if lead.price is None:
             return EMPTY
         amount = f"{lead.price:,.2f}".removesuffix(".00").replace(",", "\u202f")
-        return f"{amount}\u00a0{lead.user_account.currency}"
+        return f"{amount}\u00a0{lead.user_account.price_currency}"
 
     @display(description=_("matched"), ordering="match_method")
     def match_badge(self, lead: Lead) -> SafeString:

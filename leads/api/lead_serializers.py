@@ -22,7 +22,7 @@ ENTERED_SOURCES = [choice for choice in LeadSource.choices if choice[0] != LeadS
 
 
 class LeadSerializer(serializers.ModelSerializer[Lead]):
-    """Keys are column names. `price` in `currency`, which is the account's."""
+    """Keys are column names. `price` is in `currency`: the amoCRM account's, ours before one is connected."""
 
     user_account_id = serializers.UUIDField(read_only=True)
     creative_id = serializers.IntegerField(read_only=True, allow_null=True)
@@ -44,7 +44,7 @@ class LeadSerializer(serializers.ModelSerializer[Lead]):
         read_only_fields = fields
 
     def get_currency(self, lead: Lead) -> str:
-        return account_of(self.context["request"]).currency
+        return account_of(self.context["request"]).price_currency
 
 
 class StatusHistorySerializer(serializers.ModelSerializer[LeadStatusHistory]):

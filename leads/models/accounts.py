@@ -106,6 +106,13 @@ class UserAccount(models.Model):
         help_text=_("Days in reports begin and end at this zone's midnight."),
     )
     currency = models.CharField(_("currency"), max_length=3, default="KZT", validators=[validate_currency])
+    crm_currency = models.CharField(
+        max_length=3,
+        blank=True,
+        default="",
+        editable=False,
+        help_text=_("The amoCRM account's currency, learnt when connecting: prices of deals are in it."),
+    )
     utm_mapping = models.JSONField(
         _("UTM field mapping"),
         default=dict,
@@ -126,6 +133,11 @@ class UserAccount(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def price_currency(self) -> str:
+        """What deals' prices are in: the CRM's currency, ours until a CRM has been connected."""
+        return self.crm_currency or self.currency
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
