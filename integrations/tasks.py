@@ -9,9 +9,10 @@ from celery import shared_task
 import integrations.connecting.tasks  # noqa: F401 - registers the connecting tasks
 from integrations.drain.drain import drain
 from integrations.drain.sweep import accounts_in_need
+from integrations.intake.doorbell import DRAIN
 
 
-@shared_task(name="integrations.drain_account", ignore_result=True)
+@shared_task(name=DRAIN, ignore_result=True)
 def drain_account(account_id: str) -> None:
     """Work off an account's deliveries. Ringing twice does no harm: the second finds the lease taken."""
 
