@@ -3,7 +3,9 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from analytics.api.referrals import Conversions, Earnings, OneReferrer, Referrers
+from analytics.api.reports import FunnelReport, QualificationStats, RoiReport
 from analytics.api.sales import OneSale, Sales, TargetologistSales
+from analytics.api.spend import ExchangeRates, Spend
 from analytics.api.targetologists import OneTargetologist, Targetologists
 from analytics.pages.referrer import referrer_page
 from analytics.pages.targetologist import targetologist_page
@@ -18,6 +20,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("referrers/<int:pk>", OneReferrer.as_view()),
     path("referrals/conversions", Conversions.as_view()),
     path("referrals/earnings", Earnings.as_view()),
+    path("ad-spend", Spend.as_view()),
+    path("exchange-rates", ExchangeRates.as_view()),
+    path("analytics/roi", RoiReport.as_view()),
+    path("analytics/funnel", FunnelReport.as_view()),
+    path("amocrm/qualification-stats", QualificationStats.as_view()),
     path("app/targetologists/<int:pk>", targetologist_page, name="page-targetologist"),
     path("r/<str:token>", referrer_page, name="referrer-page"),
 ]

@@ -8,13 +8,16 @@ from analytics.models.referrals import (
     Referrer,
 )
 from analytics.models.sales import UTM_COLUMNS, DealTelling, Routing, Sale, SaleStatus, UnknownSale
+from analytics.models.spend import AdSpend, ExchangeRate
 from analytics.models.targetologists import Targetologist
 
 __all__ = [
     "UTM_COLUMNS",
+    "AdSpend",
     "ConversionStatus",
     "DealTelling",
     "EarningKind",
+    "ExchangeRate",
     "LedgerIsAppendOnly",
     "MoneySettings",
     "ReferralConversion",

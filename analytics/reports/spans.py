@@ -1,0 +1,59 @@
+"""What a report is asked: whose, which days, by what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import models
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from analytics.models import AdSpend, Sale, SaleStatus
+from leads.api.days import within_days
+from leads.models import Lead, UserAccount
+
+
+class GroupBy(models.TextChoices):
+    CREATIVE = "creative", _("creative")
+    DIRECTION = "direction", _("direction")
+    CAMPAIGN = "campaign", _("campaign")
+    TARGETOLOGIST = "targetologist", _("targetologist")
+    REFERRER = "referrer", _("referrer")
+
+
+class Basis(models.TextChoices):
+    """By which day a sale counts: that on which it was sold, or that on which its lead came."""
+
+    SALE = "sale", _("day of the sale")
+    COHORT = "cohort", _("day of the lead")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An account's days from `first` to `last`, inclusive; None for an open end."""
+
+    account: UserAccount
+    first: date | None = None
+    last: date | None = None
+
+    def leads(self) -> QuerySet[Lead]:
+        """Leads by their day, without deleted ones."""
+        rows = Lead.objects.filter(user_account=self.account, is_deleted=False).order_by()
+        return within_days(rows, "lead_at", self.account, self.first, self.last)
+
+    def sales(self, basis: Basis) -> QuerySet[Sale]:
+        """Paid sales. By cohort only those that have a lead: a purchase without one is of no day's leads."""
+        rows = Sale.objects.filter(user_account=self.account, status=SaleStatus.PAID).order_by()
+        if basis is Basis.SALE:
+            return within_days(rows, "sold_at", self.account, self.first, self.last)
+        rows = rows.filter(lead__isnull=False, lead__is_deleted=False)
+        return within_days(rows, "lead__lead_at", self.account, self.first, self.last)
+
+    def spend(self) -> QuerySet[AdSpend]:
+        rows = AdSpend.objects.filter(user_account=self.account).order_by()
+        if self.first:
+            rows = rows.filter(day__gte=self.first)
+        if self.last:
+            rows = rows.filter(day__lte=self.last)
+        return rows
