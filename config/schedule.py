@@ -19,6 +19,7 @@ def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
     return {
         "Wake the drains whose bell was not heard": _every(15, "integrations.sweep"),
         "Send notifications whose bell was not heard": _every(60, "integrations.sweep_notifications"),
+        "Send leads whose bell was not heard": _every(60, "integrations.sweep_pushes"),
         "Queue daily summaries": _every(900, "integrations.daily_summaries"),
         "Finish connections that were cut short": _every(60, "integrations.tend_connections"),
         "Read pipelines, look after hooks": _at(environment.amocrm_pipelines_sync, "integrations.sync_pipelines"),

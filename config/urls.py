@@ -13,9 +13,10 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    # The edge first: its POST /leads is the core's, with the way to amoCRM added.
+    path("", include("integrations.urls")),
     path("", include("leads.urls")),
     path("", include("analytics.urls")),
-    path("", include("integrations.urls")),
 ]
 
 handler400 = "config.errors.bad_request"

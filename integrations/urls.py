@@ -3,11 +3,14 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from integrations.api import connection
+from integrations.api.leads import LeadsOnTheirWay, PushOne
 from integrations.api.webhook_logs import OneWebhookLog, Replay, WebhookLogs
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("integrations.pages.urls")),
     path("", include("integrations.intake.urls")),
+    path("leads", LeadsOnTheirWay.as_view()),
+    path("leads/<int:pk>/push", PushOne.as_view()),
     path("amocrm/auth", connection.AuthView.as_view(), name="amocrm_auth"),
     path("amocrm/callback", connection.CallbackView.as_view()),
     path("amocrm/status", connection.StatusView.as_view()),

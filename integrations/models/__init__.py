@@ -5,6 +5,7 @@ from integrations.models.notifications import (
     NotificationState,
     SaleNotification,
 )
+from integrations.models.push import LeadPush
 from integrations.models.rate import RateSlot
 from integrations.models.sync import SyncRun
 from integrations.models.webhooks import Hook, ProcessingStatus, RoutingDecision, WebhookLog
@@ -13,6 +14,7 @@ __all__ = [
     "AmoCRMConnection",
     "ConnectionState",
     "Hook",
+    "LeadPush",
     "NotificationKind",
     "NotificationSettings",
     "NotificationState",

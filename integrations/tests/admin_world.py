@@ -18,6 +18,7 @@ from analytics.models import Sale, Targetologist
 from integrations.models import (
     AmoCRMConnection,
     ConnectionState,
+    LeadPush,
     NotificationSettings,
     ProcessingStatus,
     SaleNotification,
@@ -118,8 +119,9 @@ def rows_of(account: UserAccount) -> dict[type[Model], Any]:
     )
     run = SyncRun.objects.create(user_account=account, state="done", detail="ALFA sync")
     buyer = Targetologist.objects.create(user_account=account, name="ALFA buyer", patterns=["tripwire"])
+    push = LeadPush.objects.create(user_account=account, lead=lead, state="failed", detail="ALFA refused")
     made = (direction, creative, stage, lead, delivery, change, connection, run, buyer)
-    return {type(row): row for row in (*made, *messages_of(account))}
+    return {type(row): row for row in (*made, push, *messages_of(account))}
 
 
 def messages_of(account: UserAccount) -> list[Model]:

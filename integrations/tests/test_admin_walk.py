@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.urls import reverse
 
 from analytics.models import Targetologist
-from integrations.models import AmoCRMConnection, SaleNotification, SyncRun, WebhookLog
+from integrations.models import AmoCRMConnection, LeadPush, SaleNotification, SyncRun, WebhookLog
 from integrations.tests import admin_world
 from integrations.tests.admin_world import World, address
 from leads.admin.base import AccountScopedAdmin, SuperuserOnly
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 PAGES = dict(admin.site._registry)
 TENANT = [model for model, page in PAGES.items() if isinstance(page, AccountScopedAdmin)]
 INSTALLATION = [model for model in PAGES if model not in TENANT]
-READ_ONLY: list[type[Model]] = [WebhookLog, AmoCRMConnection, SyncRun, LeadStatusHistory, SaleNotification]
+READ_ONLY: list[type[Model]] = [WebhookLog, AmoCRMConnection, SyncRun, LeadStatusHistory, SaleNotification, LeadPush]
 MEMBERS = ("alice", "sam", "vera")
 
 

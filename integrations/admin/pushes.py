@@ -1,0 +1,73 @@
+"""Leads on their way to amoCRM: what became of each, and sending again what was refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from integrations.models import LeadPush
+from integrations.push.queue import push_again
+from leads.admin.base import ReadOnlyAdmin
+from leads.admin.filters import AccountFilter
+from leads.admin.looks import EMPTY, badge, cut, lines, link
+from leads.models import PushState, Role
+
+STATE_BADGES = {PushState.PENDING: "info", PushState.PUSHED: "success", PushState.FAILED: "danger"}
+
+
+@admin.register(LeadPush)
+class LeadPushAdmin(ReadOnlyAdmin[LeadPush]):
+    list_display = ("queued", "user_account", "shown_state", "shown_lead", "deal", "short_detail", "attempts")
+    list_select_related = ("user_account", "lead")
+    list_filter = (AccountFilter, ("state", ChoicesDropdownFilter))
+    sortable_by = ()
+    ordering = ("-id",)
+    actions = ("push_again_selected",)
+    fieldsets: Any = (
+        (None, {"fields": ("user_account", "shown_state", "detail", "shown_lead", "deal")}),
+        (_("Sending"), {"fields": ("attempts", "queued", "sent_at", "next_attempt_at")}),
+    )
+    readonly_fields = (
+        *("user_account", "shown_state", "detail", "shown_lead", "deal", "attempts", "queued", "sent_at"),
+        "next_attempt_at",
+    )
+
+    @display(description=_("queued"))
+    def queued(self, row: LeadPush) -> SafeString:
+        return lines(f"#{row.pk}", f"{timezone.localtime(row.created_at, row.user_account.zone):%Y-%m-%d %H:%M:%S}")
+
+    @display(description=_("state"))
+    def shown_state(self, row: LeadPush) -> SafeString:
+        state = PushState(row.state)
+        return badge(state.label, STATE_BADGES.get(state, ""), row.detail[:300])
+
+    @display(description=_("lead"))
+    def shown_lead(self, row: LeadPush) -> SafeString:
+        return link(reverse("admin:leads_lead_change", args=(row.lead_id,)), row.lead)
+
+    @display(description=_("deal"))
+    def deal(self, row: LeadPush) -> str:
+        return str(row.amocrm_lead_id or EMPTY)
+
+    @display(description=_("in words"))
+    def short_detail(self, row: LeadPush) -> SafeString:
+        return cut(row.detail, 80)
+
+    def has_push_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may(request, Role.STAFF, obj)
+
+    @admin.action(description=_("Send again what amoCRM refused"), permissions=["push"])
+    def push_again_selected(self, request: HttpRequest, queryset: QuerySet[LeadPush]) -> None:
+        count = push_again(self.writable(request, queryset))
+        text = ngettext("%d lead is being sent again.", "%d leads are being sent again.", count) % count
+        self.message_user(request, text, messages.SUCCESS if count else messages.WARNING)

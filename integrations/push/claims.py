@@ -1,0 +1,91 @@
+"""Whose push a row is at this moment: leases that lapse by themselves when their holder dies."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from integrations.models import AmoCRMConnection, ConnectionState, LeadPush
+from leads.models import PushState
+
+BATCH = 40
+# Longer than any one request can take: it is renewed before each.
+LEASE_FOR = timedelta(seconds=90)
+
+
+class ClaimLost(Exception):
+    """Another worker has taken over."""
+
+
+def waiting(account_id: uuid.UUID) -> QuerySet[LeadPush]:
+    return LeadPush.objects.filter(user_account_id=account_id, state=PushState.PENDING)
+
+
+def is_anyone_at_work(account_id: uuid.UUID) -> bool:
+    """Whoever is at work looks again after each batch, so nobody else has to."""
+    return waiting(account_id).filter(lease_until__gte=Now()).exists()
+
+
+class Claim:
+    """Up to 40 due pushes of an account, ours alone. `rows` with their leads; those that are done leave it."""
+
+    def __init__(self, account_id: uuid.UUID) -> None:
+        self.key = uuid.uuid4()
+        due = waiting(account_id).filter(_due(), _free()).order_by("id")
+        ids = list(due.values_list("pk", flat=True)[:BATCH])
+        LeadPush.objects.filter(_free(), pk__in=ids, state=PushState.PENDING).update(
+            lease_key=self.key, lease_until=Now() + LEASE_FOR
+        )
+        self.rows = list(self._mine().select_related("lead", "user_account").order_by("id")) if ids else []
+
+    def _mine(self) -> QuerySet[LeadPush]:
+        return LeadPush.objects.filter(lease_key=self.key, state=PushState.PENDING)
+
+    def hold(self, rows: Collection[LeadPush], **values: object) -> None:
+        """Renew, and write `values` onto these rows.
+
+        :raises ClaimLost: some are no longer ours.
+        """
+        values = {"lease_until": Now() + LEASE_FOR, **values}
+        if self._mine().filter(pk__in=[row.pk for row in rows]).update(**values) < len(rows):
+            raise ClaimLost
+        for row in rows:
+            for name, value in values.items():
+                setattr(row, name, value)
+
+    def put_back(self, rows: Collection[LeadPush], **values: object) -> None:
+        """Give rows up, still waiting."""
+        ids = [row.pk for row in rows]
+        self._mine().filter(pk__in=ids).update(lease_key=None, lease_until=None, **values)
+
+    def release(self) -> None:
+        self._mine().update(lease_key=None, lease_until=None)
+
+
+def soonest(account_id: uuid.UUID) -> datetime | None:
+    """When the next push of the account is due; None when none waits that nobody is working on."""
+    row = waiting(account_id).filter(_free()).order_by("next_attempt_at").values_list("next_attempt_at", flat=True)
+    moments = list(row[:1])
+    return (moments[0] or timezone.now()) if moments else None
+
+
+def accounts_in_need() -> list[uuid.UUID]:
+    """Accounts with due pushes that nobody is working on, and a connection that may be used now."""
+    ready = AmoCRMConnection.objects.filter(_due(), state=ConnectionState.CONNECTED)
+    needy = LeadPush.objects.filter(
+        _due(), _free(), state=PushState.PENDING, user_account__in=ready.values("user_account")
+    )
+    return list(needy.order_by("user_account_id").values_list("user_account_id", flat=True).distinct())
+
+
+def _due() -> Q:
+    return Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=timezone.now())
+
+
+def _free() -> Q:
+    return Q(lease_until__isnull=True) | Q(lease_until__lt=Now())

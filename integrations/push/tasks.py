@@ -1,0 +1,27 @@
+"""What workers do for leads on their way to amoCRM. Each task is a door of a few lines."""
+
+from __future__ import annotations
+
+import uuid
+
+from celery import shared_task
+
+from integrations.push.claims import accounts_in_need
+from integrations.push.sending import push_account
+
+
+@shared_task(name="integrations.push_leads", ignore_result=True)
+def push_leads(account_id: str) -> None:
+    """Send an account's leads. Ringing twice does no harm: each lead has one worker at a time."""
+
+    def ring_again(seconds: float) -> None:
+        push_leads.apply_async(args=(account_id,), countdown=seconds, retry=False)
+
+    push_account(uuid.UUID(account_id), ring_again=ring_again)
+
+
+@shared_task(name="integrations.sweep_pushes", ignore_result=True)
+def sweep_pushes() -> None:
+    """Every minute: leads whose ring was not heard, or whose worker died (law 1)."""
+    for account_id in accounts_in_need():
+        push_leads.apply_async(args=(str(account_id),), retry=False)

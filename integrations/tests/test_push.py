@@ -1,0 +1,374 @@
+"""Leads to amoCRM: what is sent, and exactly one deal of each whatever happens on the way."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.models import AmoCRMConnection, ConnectionState, LeadPush, Problem
+from integrations.push.claims import Claim, accounts_in_need
+from integrations.push.queue import push_again, push_enqueue
+from integrations.push.sending import push_account
+from integrations.tests import admin_world
+from integrations.tests.world import bodies, connect, deliver, drain_all
+from leads.models import (
+    Lead,
+    LeadSource,
+    LeadStatusHistory,
+    MatchMethod,
+    Membership,
+    PushState,
+    Role,
+    User,
+    UserAccount,
+)
+from leads.services.leads import lead_enter
+from leads.tests.cast import client
+from leads.tests.world import whole_state
+from sandbox import Server
+
+ALL_EVENTS = ["add_lead", "update_lead", "status_lead", "delete_lead", "restore_lead", "add_contact", "update_contact"]
+NOWHERE = "http://127.0.0.1:9/hook"
+COMPLEX = "/api/v4/leads/complex"
+
+
+@pytest.fixture
+def told(amocrm: Server) -> Server:
+    """A sandbox whose hooks never arrive: tests deliver them as they like."""
+    amocrm.crm.hook_faults.lose_all = True
+    amocrm.crm.demo.subscribe(NOWHERE, ALL_EVENTS)
+    return amocrm
+
+
+def entered(account: UserAccount, phone: str = "8 701 123 45 67", **values: Any) -> Lead:
+    with transaction.atomic():
+        lead, _is_new = lead_enter(account=account, phone=phone, source=LeadSource.WEBSITE, **values)
+        push_enqueue(lead)
+    return lead
+
+
+def push(account: UserAccount) -> list[float]:
+    rings: list[float] = []
+    push_account(account.pk, ring_again=rings.append)
+    return rings
+
+
+def make_due(*, is_settled: bool = True) -> None:
+    """The future is now: leases have lapsed, and what was under way has arrived or never will."""
+    LeadPush.objects.update(next_attempt_at=None, lease_until=None)
+    AmoCRMConnection.objects.update(next_attempt_at=None)
+    if is_settled:
+        LeadPush.objects.exclude(settles_at=None).update(settles_at=timezone.now())
+
+
+def tell(account: UserAccount, server: Server) -> None:
+    """Deliver what amoCRM has told, and work it off."""
+    make_due(is_settled=False)
+    for body in bodies(server):
+        deliver(account, body)
+    drain_all(account)
+
+
+def deals(server: Server) -> list[Any]:
+    return sorted(server.crm.demo.deals.by_id.values(), key=lambda deal: deal.id)
+
+
+def sent(server: Server, method: str = "POST") -> int:
+    return sum(request.path.startswith(COMPLEX) and request.method == method for request in server.crm.requests)
+
+
+def states(account: UserAccount) -> list[str]:
+    return list(Lead.objects.filter(user_account=account).order_by("id").values_list("push_state", flat=True))
+
+
+def test_a_lead_becomes_a_deal_with_contact_utm_tag_and_pipeline(connected: UserAccount, told: Server) -> None:
+    demo = told.crm.demo
+    pipeline = demo.pipelines.add("Вторая", ["Новая"])
+    lead = entered(connected, name="Аида", push_pipeline_id=pipeline.id, utm=_utm(source="ig", campaign="tripwire"))
+    assert lead.push_state == PushState.PENDING
+    push(connected)
+    (deal,) = deals(told)
+    contact = demo.contacts.by_id[deal.contact_ids[0]]
+    assert (deal.name, deal.pipeline_id, contact.name) == ("Аида", pipeline.id, "Аида")
+    assert {demo.deals.tags.by_id[tag].name for tag in deal.tag_ids} == {"Voronka", f"voronka-{lead.pk}"}
+    values = {demo.deals.fields.by_id[field].code: rows[0]["value"] for field, rows in deal.values.items()}
+    assert values == {"UTM_SOURCE": "ig", "UTM_CAMPAIGN": "tripwire"}
+    phones = [row for rows in contact.values.values() for row in rows]
+    assert [(row["value"], row["enum_code"]) for row in phones] == [("+77011234567", "WORK")]
+    lead.refresh_from_db()
+    assert (lead.amocrm_lead_id, lead.amocrm_contact_id) == (deal.id, contact.id)
+    assert (lead.push_state, lead.match_method) == (PushState.PUSHED, MatchMethod.DEAL_ID)
+    assert str(deal.id) in lead.match_detail
+    assert (lead.current_pipeline_id, lead.current_status_id) == (pipeline.id, deal.status_id)
+    assert (lead.source, lead.utm_source) == (LeadSource.WEBSITE, "ig")
+
+
+def _utm(**values: str) -> Any:
+    from leads.news import Utm
+
+    return Utm(**values)
+
+
+def test_without_a_connection_nothing_waits_and_connecting_sends_nothing_of_before(
+    alfa: UserAccount, amocrm: Server
+) -> None:
+    assert entered(alfa).push_state == PushState.NONE
+    connect(alfa, amocrm)
+    push(alfa)
+    assert deals(amocrm) == []
+
+
+def test_a_disconnected_account_queues_nothing_one_to_be_renewed_does(connected: UserAccount, told: Server) -> None:
+    AmoCRMConnection.objects.update(state=ConnectionState.DISCONNECTED)
+    assert entered(connected, "+77010000001").push_state == PushState.NONE
+    AmoCRMConnection.objects.update(state=ConnectionState.RECONNECT_NEEDED)
+    assert entered(connected, "+77010000002").push_state == PushState.PENDING
+    push(connected)
+    assert (deals(told), accounts_in_need()) == ([], [])
+    AmoCRMConnection.objects.update(state=ConnectionState.CONNECTED)
+    assert accounts_in_need() == [connected.pk]
+    push(connected)
+    assert len(deals(told)) == 1
+
+
+def test_leads_that_come_together_go_together(connected: UserAccount, told: Server) -> None:
+    leads = [entered(connected, f"+7701{number:07d}") for number in range(45)]
+    push(connected)
+    assert sent(told) == 2
+    assert len(deals(told)) == 45
+    tied = Lead.objects.in_bulk([lead.pk for lead in leads])
+    phones = {deal.id: told.crm.demo.contacts.by_id[deal.contact_ids[0]] for deal in deals(told)}
+    for lead in tied.values():
+        contact = phones[lead.amocrm_lead_id or 0]
+        assert [row["value"] for rows in contact.values.values() for row in rows] == [lead.phone_e164]
+
+
+@pytest.mark.parametrize("fault", ["lose_answer", "truncate"])
+def test_a_lost_answer_makes_no_second_deal(connected: UserAccount, told: Server, fault: str) -> None:
+    lead = entered(connected)
+    getattr(told.crm.faults, fault)(prefix=COMPLEX)
+    assert push(connected)  # and asks for another turn
+    assert AmoCRMConnection.objects.get().problem_code == Problem.OUTAGE
+    make_due(is_settled=False)
+    push(connected)
+    (deal,) = deals(told)
+    lead.refresh_from_db()
+    assert (lead.amocrm_lead_id, lead.push_state, sent(told)) == (deal.id, PushState.PUSHED, 1)
+    assert AmoCRMConnection.objects.get().problem_code == ""
+
+
+def test_a_request_that_never_arrived_is_sent_again_once_it_cannot_be_under_way(
+    connected: UserAccount, told: Server
+) -> None:
+    lead = entered(connected)
+    fault = told.crm.faults.outage(prefix=COMPLEX)
+    push(connected)
+    told.crm.faults.lift(fault)
+    make_due(is_settled=False)
+    push(connected)
+    assert deals(told) == []  # it may still be on its way
+    make_due()
+    push(connected)
+    lead.refresh_from_db()
+    assert lead.push_state == PushState.PUSHED
+    assert [deal.id for deal in deals(told)] == [lead.amocrm_lead_id]
+
+
+@pytest.mark.parametrize("has_arrived", [True, False])
+def test_a_worker_killed_while_it_waits_for_the_answer_leaves_one_deal(
+    connected: UserAccount, told: Server, has_arrived: bool
+) -> None:
+    lead = entered(connected)
+    push(connected) if has_arrived else None
+    # As it stood when the worker died: sent, and nothing written of an answer.
+    Lead.objects.filter(pk=lead.pk).update(amocrm_lead_id=None, match_method=None, push_state=PushState.PENDING)
+    LeadPush.objects.update(state=PushState.PENDING, sent_at=timezone.now() - timedelta(minutes=2))
+    make_due()
+    push(connected)
+    lead.refresh_from_db()
+    assert [deal.id for deal in deals(told)] == [lead.amocrm_lead_id]
+
+
+def test_a_hook_before_the_answer_ends_in_one_row_of_the_right_lead(connected: UserAccount, told: Server) -> None:
+    first = entered(connected, name="first")
+    told.crm.faults.lose_answer(prefix=COMPLEX)
+    push(connected)
+    second = entered(connected, name="second")  # the same phone: by it the newest would get the deal
+    LeadPush.objects.filter(lead=second).delete()
+    tell(connected, told)
+    second.refresh_from_db()
+    (deal,) = deals(told)
+    assert second.amocrm_lead_id == deal.id
+    make_due()
+    push(connected)
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.amocrm_lead_id, first.match_method, second.amocrm_lead_id) == (deal.id, MatchMethod.DEAL_ID, None)
+    assert second.match_method is None
+    assert Lead.objects.count() == 2
+    assert set(LeadStatusHistory.objects.values_list("lead_id", flat=True)) == {first.pk}
+
+
+def test_a_hook_that_made_a_row_of_its_own_gives_the_deal_back(connected: UserAccount, told: Server) -> None:
+    lead = entered(connected, phone="", name="no phone")  # nothing by which the deal could be matched
+    told.crm.faults.lose_answer(prefix=COMPLEX)
+    push(connected)
+    tell(connected, told)
+    assert Lead.objects.count() == 2
+    make_due()
+    push(connected)
+    (left,) = Lead.objects.all()
+    assert (left.pk, left.amocrm_lead_id, left.name) == (lead.pk, deals(told)[0].id, "no phone")
+    assert set(LeadStatusHistory.objects.values_list("lead_id", flat=True)) == {lead.pk}
+
+
+def test_our_own_echo_is_no_news(connected: UserAccount, told: Server) -> None:
+    entered(connected)
+    push(connected)
+    before = whole_state(connected)
+    requests = len(told.crm.requests)
+    tell(connected, told)
+    after = whole_state(connected)
+    for row in (*before[0], *after[0]):
+        for column in ("contact_phones", "contact_phone", "contact_name"):  # a contact's own hook tells these
+            row.pop(column)
+    assert after == before
+    assert len(told.crm.requests) == requests
+
+
+def test_a_deal_made_by_hand_for_a_waiting_lead_is_enough(connected: UserAccount, told: Server) -> None:
+    lead = entered(connected)
+    told.crm.demo.deals.create("by hand", phone="+77011234567")
+    tell(connected, told)
+    push(connected)
+    lead.refresh_from_db()
+    assert (lead.push_state, lead.match_method, len(deals(told))) == (PushState.NONE, MatchMethod.PHONE, 1)
+
+
+def test_a_deal_by_hand_is_enough_also_for_a_lead_whose_request_was_lost(connected: UserAccount, told: Server) -> None:
+    lead = entered(connected)
+    told.crm.faults.outage(prefix=COMPLEX, times=1)
+    push(connected)
+    told.crm.demo.deals.create("by hand", phone="+77011234567")
+    tell(connected, told)
+    make_due()
+    push(connected)
+    lead.refresh_from_db()
+    assert (lead.push_state, lead.match_method, len(deals(told))) == (PushState.NONE, MatchMethod.PHONE, 1)
+
+
+def test_a_deal_by_hand_that_took_the_lead_of_ours_moves_to_a_row_of_its_own(
+    connected: UserAccount, told: Server
+) -> None:
+    lead = entered(connected)
+    told.crm.faults.lose_answer(prefix=COMPLEX)
+    push(connected)
+    told.crm.courier.clear()  # the hook of our own deal never comes
+    by_hand = told.crm.demo.deals.create("by hand", phone="+77011234567")
+    tell(connected, told)
+    assert Lead.objects.get().amocrm_lead_id == by_hand.id
+    make_due()
+    push(connected)
+    lead.refresh_from_db()
+    assert [deal.id for deal in deals(told)] == sorted([lead.amocrm_lead_id or 0, by_hand.id])
+    other = Lead.objects.get(amocrm_lead_id=by_hand.id)
+    assert (other.source, other.match_method) == (LeadSource.AMOCRM, MatchMethod.REPEAT)
+    assert other.origin_lead_id == lead.pk
+    assert set(other.status_history.values_list("amocrm_lead_id", flat=True)) == {by_hand.id}
+
+
+def test_one_bad_lead_of_a_batch_fails_alone_and_may_be_sent_again(connected: UserAccount, told: Server) -> None:
+    good = [entered(connected, "+77010000001"), entered(connected, "+77010000003")]
+    bad = entered(connected, "+77010000002", push_pipeline_id=99)
+    good.append(entered(connected, "+77010000004"))
+    push(connected)
+    assert states(connected) == ["pushed", "pushed", "failed", "pushed"]
+    assert len(deals(told)) == 3
+    assert LeadPush.objects.get(lead=bad).detail
+    Lead.objects.filter(pk=bad.pk).update(push_pipeline_id=None)
+    assert push_again(LeadPush.objects.all()) == 1
+    push(connected)
+    assert states(connected) == ["pushed"] * 4
+    assert len(deals(told)) == 4
+
+
+@pytest.mark.parametrize(
+    ("status", "problem"), [(402, Problem.UNPAID), (502, Problem.OUTAGE), (429, Problem.RATE_LIMITED)]
+)
+def test_trouble_of_the_connection_waits(connected: UserAccount, told: Server, status: int, problem: Problem) -> None:
+    entered(connected)
+    told.crm.faults.answer(status, prefix=COMPLEX, retry_after=20 if status == 429 else 0)
+    rings = push(connected)
+    assert states(connected) == ["pending"]
+    assert AmoCRMConnection.objects.get().problem_code == problem
+    assert rings
+    told.crm.faults.clear()
+    from integrations.models import RateSlot
+
+    RateSlot.objects.update(paused_until=0)
+    make_due()
+    push(connected)
+    assert states(connected) == ["pushed"]
+    assert len(deals(told)) == 1
+
+
+def test_two_workers_never_have_the_same_lead(connected: UserAccount, told: Server) -> None:
+    for number in range(50):
+        entered(connected, f"+7701{number:07d}")
+    first, second = Claim(connected.pk), Claim(connected.pk)
+    assert (len(first.rows), len(second.rows)) == (40, 10)
+    assert not {row.pk for row in first.rows} & {row.pk for row in second.rows}
+    assert push(connected) == []  # others are at it
+    assert deals(told) == []
+
+
+# --- Over the API ---
+
+
+@pytest.fixture
+def api(alfa: UserAccount) -> Any:
+    user = User.objects.create_user("alice@x.kz", "pw")
+    Membership.objects.create(user=user, user_account=alfa, role=Role.STAFF)
+    return client(user)
+
+
+def test_post_leads_answers_pending_once_connected_and_the_same_lead_is_sent_once(
+    connected: UserAccount, told: Server, api: Any
+) -> None:
+    typed = {"name": "Aida", "phone": "8 701 123 45 67", "external_id": "form-1"}
+    first, again = (api.post("/leads", typed, format="json") for _time in range(2))
+    assert (first.status_code, first.json()["push_state"]) == (201, "pending")
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    push(connected)
+    push(connected)
+    assert api.get(f"/leads/{first.json()['id']}").json()["push_state"] == "pushed"
+    assert len(deals(told)) == 1
+
+
+def test_post_leads_without_a_connection_answers_none(alfa: UserAccount, api: Any) -> None:
+    answer = api.post("/leads", {"name": "Aida"}, format="json")
+    assert (answer.status_code, answer.json()["push_state"]) == (201, "none")
+    assert api.post(f"/leads/{answer.json()['id']}/push").status_code == 409
+
+
+def test_a_lead_from_before_the_connection_is_sent_by_hand(alfa: UserAccount, amocrm: Server, api: Any) -> None:
+    lead_id = api.post("/leads", {"name": "Aida"}, format="json").json()["id"]
+    connect(alfa, amocrm)
+    for _time in range(2):
+        assert api.post(f"/api/leads/{lead_id}/push/").json()["push_state"] == "pending"
+    push(alfa)
+    assert api.post(f"/leads/{lead_id}/push").json()["push_state"] == "pushed"
+    push(alfa)
+    assert len(deals(amocrm)) == 1
+
+
+@pytest.mark.parametrize(("name", "state"), [("sam", "pending"), ("vera", "failed"), ("bob", "failed")])
+def test_staff_sends_again_in_the_admin_and_nobody_else(transactional_db: None, name: str, state: str) -> None:
+    world = admin_world.build()
+    chosen = {"action": "push_again_selected", "_selected_action": [world.rows[LeadPush].pk]}
+    world.client(name).post(admin_world.address(LeadPush, "changelist"), chosen)
+    assert LeadPush.objects.get().state == state

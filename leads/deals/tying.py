@@ -1,0 +1,84 @@
+"""Tying a deal to the lead that it was made of: by the deal's id, whatever phones said before."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import connection
+
+from leads.deals.apply import _save, _save_new, _stand, lock_account
+from leads.deals.changes import DealState, LeadChange
+from leads.deals.placing import DEAL_COLUMNS, TIED, Placing
+from leads.deals.record import rewrite_history
+from leads.models import Lead, LeadSource, MatchMethod, UserAccount
+
+
+def tie_deal(
+    account: UserAccount,
+    lead: Lead,
+    deal_id: int,
+    *,
+    contact_id: int | None,
+    created_at: datetime | None,
+    detail: str,
+    now: datetime,
+    may_take_from_response: bool = True,
+) -> list[LeadChange]:
+    """Make the deal stand in the lead's row, with `match_method` `deal_id`. To be called inside a transaction.
+
+    Hooks may have told of the deal before: then it comes from the row in which they put it, history and all, and the
+    leads and deals of the same phones are matched anew. Returns what changed, deal by deal; nothing where the deal is
+    another lead's by its id.
+
+    :param created_at: the deal's, where it is known; else it counts as younger than all others.
+    :param may_take_from_response: whether the deal may leave a response to which its phone led.
+    """
+    assert connection.in_atomic_block, "a deal must not be without a row in between"
+    lock_account(account)
+    target = Lead.objects.get(user_account=account, pk=lead.pk)
+    holder = Lead.objects.filter(user_account=account, amocrm_lead_id=deal_id).first() or Lead(
+        user_account=account,
+        source=LeadSource.AMOCRM,
+        amocrm_lead_id=deal_id,
+        amocrm_created_at=created_at,
+        matched_at=now,
+    )
+    if holder.pk == target.pk:
+        Lead.objects.filter(pk=target.pk).update(match_method=MatchMethod.DEAL_ID, match_detail=detail)
+        return []
+    is_response = holder.source != LeadSource.AMOCRM
+    if holder.match_method in TIED or target.match_method in TIED or (is_response and not may_take_from_response):
+        return []
+    placing = _move(account, holder, target, deal_id, now)
+    target.amocrm_contact_id = target.amocrm_contact_id or contact_id
+    target.match_method, target.match_detail, target.origin_lead = MatchMethod.DEAL_ID, detail, None
+    placing.place(set(placing.rows))
+    _save_new(placing)
+    placing.describe()
+    _stand(account, placing.rows, rewrite_history(account, placing.rows))
+    _save(placing)
+    return [
+        LeadChange(known, row.pk, placing.before.get(known), DealState.of(row))
+        for known, row in sorted(placing.rows.items())
+    ]
+
+
+def _move(account: UserAccount, holder: Lead, target: Lead, deal_id: int, now: datetime) -> Placing:
+    """Put the deal into the target's row, in memory. A deal that the target had by its phone gets a row of its own."""
+    rows = {deal_id: holder}
+    displaced = target.amocrm_lead_id
+    if displaced is not None:
+        rows[displaced] = target
+    before = {known: DealState.of(row) for known, row in rows.items() if row.pk}
+    placing = Placing(account, rows, before, now)
+    parts = {known: {column: getattr(row, column) for column in DEAL_COLUMNS} for known, row in rows.items()}
+    for row in (holder, target):
+        placing._leave(row)
+    for known, part in parts.items():
+        row = target if known == deal_id else Lead(user_account=account, source=LeadSource.AMOCRM)
+        for column, value in part.items():
+            setattr(row, column, value)
+        placing.rows[known] = row
+        placing.moved.add(known)
+    placing.emptied.pop(target.pk, None)
+    return placing
