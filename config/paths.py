@@ -14,7 +14,7 @@ API = "/api"
 # These live under /api and nowhere else.
 ONLY_UNDER_API = ("/api/admin", "/api/schema")
 # What a person opens in a browser is no part of the API, so it has no second address there.
-PAGES = ("/app", "/login", "/logout", "/connection", "/admin", "/static")
+PAGES = ("/app", "/login", "/logout", "/connection", "/admin", "/static", "/r")
 # A path that no route has: what the middleware turns a page's address under /api into.
 NOWHERE = "/api/"
 

@@ -71,6 +71,18 @@ UNFOLD: dict[str, Any] = {
                 ]
             },
             {
+                "title": _("Money"),
+                "separator": True,
+                "items": [
+                    _item(_("Sales"), "sell", "analytics_sale_changelist"),
+                    _item(_("Unknown: whose are they?"), "help", "analytics_unknownsale_changelist"),
+                    _item(_("Referrers"), "handshake", "analytics_referrer_changelist"),
+                    _item(_("Referral conversions"), "redeem", "analytics_referralconversion_changelist"),
+                    _item(_("Commissions"), "receipt_long", "analytics_referralearning_changelist"),
+                    _item(_("Commission settings"), "percent", "analytics_moneysettings_changelist"),
+                ],
+            },
+            {
                 "title": _("amoCRM"),
                 "separator": True,
                 "items": [

@@ -14,7 +14,15 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from analytics.models import Sale, Targetologist
+from analytics.models import (
+    MoneySettings,
+    ReferralConversion,
+    ReferralEarning,
+    Referrer,
+    Sale,
+    Targetologist,
+    UnknownSale,
+)
 from integrations.models import (
     AmoCRMConnection,
     ConnectionState,
@@ -121,7 +129,7 @@ def rows_of(account: UserAccount) -> dict[type[Model], Any]:
     buyer = Targetologist.objects.create(user_account=account, name="ALFA buyer", patterns=["tripwire"])
     push = LeadPush.objects.create(user_account=account, lead=lead, state="failed", detail="ALFA refused")
     made = (direction, creative, stage, lead, delivery, change, connection, run, buyer)
-    return {type(row): row for row in (*made, push, *messages_of(account))}
+    return {type(row): row for row in (*made, push, *messages_of(account), *money_of(account))}
 
 
 def messages_of(account: UserAccount) -> list[Model]:
@@ -131,6 +139,23 @@ def messages_of(account: UserAccount) -> list[Model]:
         user_account=account, sale=sale, text="ALFA sale", state="failed", queued_at=MOMENT
     )
     return [message, NotificationSettings.objects.create(user_account=account, summary_chat_id="ALFA-chat")]
+
+
+def money_of(account: UserAccount) -> list[Model]:
+    """A purchase by hand that nobody is credited with, and one by a referrer."""
+    referrer = Referrer.objects.create(user_account=account, code="ref_ALFA", name="ALFA referrer")
+    sale = Sale.objects.create(
+        user_account=account, client_name="ALFA client", currency="KZT", sold_at=MOMENT, routing_decision="referral"
+    )
+    owner = {"user_account": account, "referrer": referrer, "sale": sale}
+    conversion = ReferralConversion.objects.create(**owner, code="ref_ALFA", code_key="ref_alfa", status="waiting")
+    line = ReferralEarning.objects.create(
+        **owner, conversion=conversion, sequence=1, kind="accrual", amount=1, currency="KZT", commission_rate=1
+    )
+    unknown = UnknownSale.objects.create(
+        user_account=account, client_name="ALFA unknown", currency="KZT", sold_at=MOMENT
+    )
+    return [referrer, sale, conversion, line, unknown, MoneySettings.objects.create(user_account=account)]
 
 
 def address(model: type[Model], page: str, *args: Any) -> str:

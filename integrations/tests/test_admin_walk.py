@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.urls import reverse
 
-from analytics.models import Targetologist
+from analytics.models import ReferralConversion, ReferralEarning, Targetologist
 from integrations.models import AmoCRMConnection, LeadPush, SaleNotification, SyncRun, WebhookLog
 from integrations.tests import admin_world
 from integrations.tests.admin_world import World, address
@@ -21,7 +21,10 @@ pytestmark = pytest.mark.django_db
 PAGES = dict(admin.site._registry)
 TENANT = [model for model, page in PAGES.items() if isinstance(page, AccountScopedAdmin)]
 INSTALLATION = [model for model in PAGES if model not in TENANT]
-READ_ONLY: list[type[Model]] = [WebhookLog, AmoCRMConnection, SyncRun, LeadStatusHistory, SaleNotification, LeadPush]
+READ_ONLY: list[type[Model]] = [
+    *(WebhookLog, AmoCRMConnection, SyncRun, LeadStatusHistory, SaleNotification, LeadPush),
+    *(ReferralConversion, ReferralEarning),
+]
 MEMBERS = ("alice", "sam", "vera")
 
 

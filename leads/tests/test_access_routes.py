@@ -21,9 +21,9 @@ from leads.tests.cast import Cast, client, make_cast
 pytestmark = pytest.mark.django_db
 
 # What the contract opens to everybody; the hooks check their signature, /metrics its own token. The language is
-# chosen on the login page.
+# chosen on the login page. A referrer's page is opened by the signed link to it.
 OPEN = re.compile(
-    r"(healthz|readyz|metrics|login|logout|app/language|api/schema|static/.*|webhooks?/.*|amocrm/disabled)$"
+    r"(healthz|readyz|metrics|login|logout|app/language|api/schema|static/.*|webhooks?/.*|amocrm/disabled|r/.*)$"
 )
 # Its account is that of the single-use `state`; strangers are sent away all the same.
 BY_STATE = {"amocrm/callback"}
