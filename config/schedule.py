@@ -22,6 +22,7 @@ def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
         "Send leads whose bell was not heard": _every(60, "integrations.sweep_pushes"),
         "Queue daily summaries": _every(900, "integrations.daily_summaries"),
         "Finish connections that were cut short": _every(60, "integrations.tend_connections"),
+        "Look after hooks, each account's once an hour": _every(60, "integrations.look_after_hooks"),
         "Read pipelines, look after hooks": _at(environment.amocrm_pipelines_sync, "integrations.sync_pipelines"),
         "Renew idle amoCRM tokens": _at(crontab(minute="17", hour="3"), "integrations.refresh_idle_tokens"),
     }

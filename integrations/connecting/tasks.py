@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from integrations.amocrm.errors import AmoCRMError
 from integrations.amocrm.tokens import ConnectionTokens
+from integrations.connecting.health import connections_of_the_minute, look_after_hook
 from integrations.connecting.hooks import hook_status
 from integrations.connecting.pipelines import pipelines_sync
 from integrations.connecting.set_up import overdue, set_up
@@ -45,6 +46,13 @@ def sync_pipelines() -> None:
     for connection in _connected():
         _each(pipelines_sync, connection)
         _each(hook_status, connection)
+
+
+@shared_task(name="integrations.look_after_hooks", ignore_result=True)
+def look_after_hooks() -> None:
+    """Every minute: the hooks of the accounts whose minute of the hour this is."""
+    for connection in _connected().filter(user_account_id__in=connections_of_the_minute(timezone.now())):
+        look_after_hook(connection)
 
 
 @shared_task(name="integrations.refresh_idle_tokens", ignore_result=True)

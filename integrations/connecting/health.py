@@ -1,0 +1,90 @@
+"""Looking after the hook: amoCRM switches it off after bad answers, and people delete it or take events from it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+import structlog
+from django.db.models import Q
+from django.utils import timezone
+
+from integrations.amocrm.errors import ConditionError, ReconnectNeeded, RequestError, Unpaid
+from integrations.connecting.hooks import HookStatus, hook_register, hook_status
+from integrations.connecting.problems import clear_problem, note_problem
+from integrations.models import AmoCRMConnection, ConnectionState
+
+logger = structlog.get_logger(__name__)
+
+SLOTS = 60
+
+
+def look_after_hook(connection: AmoCRMConnection) -> None:
+    """Read the hook at amoCRM, and mend it where it is missing, switched off or lacks events.
+
+    What cannot be mended from here stands in `webhook_detail`, with what to press. Trouble of the connection is left
+    to the next hour, except a dead token, which is shown at once.
+    """
+    try:
+        status = hook_status(connection)
+        if not status.is_active:
+            logger.warning("amocrm_hook_inactive", account=str(connection.user_account_id), what=_what(status))
+            _mend(connection)
+    except ReconnectNeeded as error:
+        note_problem(connection, error)
+    except ConditionError as error:
+        logger.warning("amocrm_hook_not_read", account=str(connection.user_account_id), error=str(error))
+    except RequestError as error:
+        _explain(connection, f"amoCRM does not show its hooks ({error.detail}) {_RIGHTS}")
+    else:
+        clear_problem(connection)
+
+
+def connections_of_the_minute(now: datetime) -> list[uuid.UUID]:
+    """The accounts whose turn it is: each has its own minute of the hour, so that not all ask at once."""
+    due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now)
+    rows = AmoCRMConnection.objects.filter(due, state=ConnectionState.CONNECTED, set_up_at__isnull=False)
+    return [
+        account_id for account_id in rows.values_list("user_account_id", flat=True) if _slot(account_id) == now.minute
+    ]
+
+
+def _slot(account_id: uuid.UUID) -> int:
+    return account_id.int % SLOTS
+
+
+def _mend(connection: AmoCRMConnection) -> None:
+    try:
+        status = hook_register(connection)
+    except Unpaid as error:
+        _explain(connection, f"{error.detail} {_PLAN}")
+        return
+    except RequestError as error:
+        _explain(connection, f"{error.detail} {_RIGHTS}")
+        return
+    if not status.is_active:
+        _explain(connection, f"{_what(status)} {_PRESS}")
+
+
+_PLAN = (
+    "Hooks need amoCRM's Advanced or Professional plan. In amoCRM open Settings → Billing; deals are read by the "
+    "regular sync meanwhile."
+)
+_RIGHTS = (
+    "Only an administrator of the amoCRM account may register hooks: connect again as one, or have one add the "
+    "address by hand in amoMarket → ⋯ → WebHooks."
+)
+_PRESS = "In amoCRM open amoMarket → ⋯ → WebHooks, find our address, press “Enable” and save."
+
+
+def _what(status: HookStatus) -> str:
+    if not status.registered:
+        return "the hook is not registered."
+    if status.disabled:
+        return "amoCRM has switched the hook off."
+    return f"the hook does not tell of {', '.join(status.missing_events)}."
+
+
+def _explain(connection: AmoCRMConnection, text: str) -> None:
+    rows = AmoCRMConnection.objects.filter(pk=connection.pk, state=ConnectionState.CONNECTED)
+    rows.update(webhook_active=False, webhook_detail=text.strip(), updated_at=timezone.now())

@@ -1,0 +1,162 @@
+"""`/metrics` for Prometheus. Everything is read from the database when asked, so every process answers the same.
+
+Each number is bounded: the cost does not grow with what lies in the past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Max, Min, QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from integrations.admin.days import received_between
+from integrations.models import (
+    AmoCRMConnection,
+    ConnectionState,
+    LeadPush,
+    NotificationState,
+    Problem,
+    ProcessingStatus,
+    SaleNotification,
+    SyncRun,
+    WebhookLog,
+)
+from leads.access import open_to_all
+from leads.models import Membership, PushState, Role, User
+
+DAY = timedelta(days=1)
+
+
+@require_safe
+@open_to_all
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus' text format; for `Bearer METRICS_TOKEN`, and people who are staff or owner of some account."""
+    if not _has_token(request):
+        if not isinstance(request.user, User):
+            return JsonResponse({"detail": _("Sign in, or send the header “Authorization: Bearer …”.")}, status=401)
+        if not _is_staff(request.user):
+            return JsonResponse({"detail": _("Metrics are for staff.")}, status=403)
+    registry = CollectorRegistry()
+    registry.register(DatabaseCollector())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _has_token(request: HttpRequest) -> bool:
+    kind, _space, token = request.headers.get("Authorization", "").partition(" ")
+    wanted = settings.METRICS_TOKEN
+    # With no token set, the empty one must open nothing.
+    return bool(wanted) and kind.lower() == "bearer" and constant_time_compare(token.strip(), wanted)
+
+
+def _is_staff(user: User) -> bool:
+    if not user.is_active:
+        return False
+    return user.is_superuser or Membership.objects.filter(user=user, role__in=[Role.STAFF, Role.OWNER]).exists()
+
+
+class DatabaseCollector(Collector):
+    """One answer of `/metrics`."""
+
+    def __init__(self) -> None:
+        self._now = timezone.now()
+
+    def describe(self) -> Iterable[Metric]:
+        return []  # names are known without asking the database
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._deliveries()
+        yield from self._connections()
+        yield _by_state(
+            "voronka_notifications",
+            "Telegram messages: waiting ones all, ended ones of the last 24 hours.",
+            _recent(SaleNotification.objects.all(), ("pending", "sending"), self._now),
+            NotificationState.values,
+        )
+        yield _by_state(
+            "voronka_lead_pushes",
+            "Leads sent to amoCRM: waiting and failed ones all, sent ones of the last 24 hours.",
+            _recent(LeadPush.objects.all(), ("pending", "failed"), self._now),
+            [state for state in PushState.values if state != PushState.NONE],
+        )
+
+    def _deliveries(self) -> Iterable[Metric]:
+        waiting = WebhookLog.objects.filter(processing_status=ProcessingStatus.RECEIVED)
+        yield _gauge("voronka_backlog_deliveries", "Deliveries that wait to be applied.", waiting.count())
+        oldest = waiting.order_by("id").values_list("received_at", flat=True).first()
+        yield _gauge(
+            "voronka_backlog_oldest_seconds", "Age of the oldest waiting delivery; 0: none waits.", self._age(oldest)
+        )
+        recent = received_between(WebhookLog.objects.order_by(), self._now - DAY, None)
+        counts = recent.values_list("processing_status").annotate(n=Count("id"))
+        yield _by_state(
+            "voronka_deliveries_24h",
+            "Deliveries of the last 24 hours.",
+            dict(counts),
+            ProcessingStatus.values,
+            "status",
+        )
+
+    def _connections(self) -> Iterable[Metric]:
+        rows = AmoCRMConnection.objects.order_by()
+        connected = rows.filter(state=ConnectionState.CONNECTED)
+        states = dict(rows.values_list("state").annotate(n=Count("id")))
+        yield _by_state("voronka_connections", "Connections to amoCRM.", states, ConnectionState.values)
+        problems = dict(rows.exclude(problem_code="").values_list("problem_code").annotate(n=Count("id")))
+        yield _by_state(
+            "voronka_connection_problems", "Connections that wait, by why.", problems, Problem.values, "problem"
+        )
+        inactive = connected.filter(webhook_active=False).count()
+        yield _gauge("voronka_hooks_inactive", "Connected accounts whose hook is not active.", inactive)
+        soonest = connected.aggregate(at=Min("token_expires_at"))["at"]
+        if soonest is not None:
+            yield _gauge("voronka_token_expires_seconds", "Until the first access token expires.", -self._age(soonest))
+        yield from self._syncs(connected)
+
+    def _syncs(self, connected: QuerySet[AmoCRMConnection]) -> Iterable[Metric]:
+        done = SyncRun.objects.filter(kind=SyncRun.Kind.LEADS, state=SyncRun.State.DONE)
+        # A sync of long ago is as bad as none: only the last month is looked at.
+        newest = done.filter(
+            user_account__in=connected.values("user_account"), finished_at__gte=self._now - 30 * DAY
+        ).order_by()
+        last = newest.values("user_account").annotate(at=Max("finished_at")).values_list("at", flat=True)
+        moments = [at for at in last if at is not None]
+        missing = connected.count() - len(moments)
+        yield _gauge("voronka_accounts_never_synced", "Connected accounts without a sync in the last month.", missing)
+        if moments:
+            yield _gauge(
+                "voronka_last_sync_age_seconds", "Of the account that was synced longest ago.", self._age(min(moments))
+            )
+
+    def _age(self, at: datetime | None) -> float:
+        return (self._now - at).total_seconds() if at is not None else 0.0
+
+
+def _recent(rows: QuerySet[Any], kept: tuple[str, ...], now: datetime) -> dict[str, int]:
+    counts = dict(rows.order_by().filter(created_at__gte=now - DAY).values_list("state").annotate(n=Count("id")))
+    for state in kept:
+        counts[state] = rows.filter(state=state).count()
+    return counts
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _by_state(name: str, text: str, counts: dict[str, int], states: Iterable[str], label: str = "state") -> Metric:
+    """A line for every state, so that none vanishes from a graph when nothing is in it."""
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for state in states:
+        family.add_metric([state], counts.get(state, 0))
+    return family
