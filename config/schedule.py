@@ -21,6 +21,8 @@ def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
         "Send notifications whose bell was not heard": _every(60, "integrations.sweep_notifications"),
         "Send leads whose bell was not heard": _every(60, "integrations.sweep_pushes"),
         "Queue daily summaries": _every(900, "integrations.daily_summaries"),
+        "Start syncs that are due, go on with those cut short": _every(60, "integrations.tend_syncs"),
+        "Read deals, find what no hook told": _at(environment.amocrm_leads_sync, "integrations.plan_syncs"),
         "Finish connections that were cut short": _every(60, "integrations.tend_connections"),
         "Look after hooks, each account's once an hour": _every(60, "integrations.look_after_hooks"),
         "Read pipelines, look after hooks": _at(environment.amocrm_pipelines_sync, "integrations.sync_pipelines"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from integrations.api import connection
+from integrations.api import connection, sync
 from integrations.api.leads import LeadsOnTheirWay, PushOne
 from integrations.api.webhook_logs import OneWebhookLog, Replay, WebhookLogs
 
@@ -19,6 +19,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("amocrm/webhook-status", connection.WebhookStatusView.as_view()),
     path("amocrm/register-webhook", connection.RegisterWebhookView.as_view()),
     path("amocrm/sync-pipelines", connection.SyncPipelinesView.as_view()),
+    path("amocrm/sync-leads", sync.SyncLeadsView.as_view()),
+    path("amocrm/sync-runs", sync.SyncRunsView.as_view()),
+    path("amocrm/sync-runs/<int:pk>", sync.SyncRunView.as_view()),
+    path("amocrm/sync-runs/<int:pk>/cancel", sync.CancelSyncRunView.as_view()),
     path("api/admin/webhook-logs", WebhookLogs.as_view()),
     path("api/admin/webhook-logs/<int:pk>", OneWebhookLog.as_view()),
     path("api/admin/webhook-logs/<int:pk>/replay", Replay.as_view()),

@@ -35,11 +35,13 @@ class _Bearer(requests.auth.AuthBase):
 
 
 class Caller:
-    """Speaks to one account's host. `requests_made` counts what left for the API, retries and probes included."""
+    """Speaks to one account's host. `requests_made` counts what left for the API, retries and probes included;
+    `answered_in` is how many seconds the last answer took, the wait for its slot not included."""
 
     def __init__(self, host: str, tokens: Tokens, *, priority: Priority = Priority.LIVE) -> None:
         self.host = host
         self.requests_made = 0
+        self.answered_in = 0.0
         self._tokens = tokens
         self._bucket = Bucket(host, priority=priority)
 
@@ -124,6 +126,7 @@ class Caller:
         except NETWORK_ERRORS as error:
             logger.warning("amocrm_no_answer", host=self.host, method=method, path=path, error=type(error).__name__)
             raise outage(error, method, path) from None
+        self.answered_in = time.monotonic() - began
         said = logger.debug if response.status_code < 300 else logger.warning
         said(
             "amocrm_request",
@@ -131,7 +134,7 @@ class Caller:
             method=method,
             path=path,
             status=response.status_code,
-            milliseconds=round(1000 * (time.monotonic() - began)),
+            milliseconds=round(1000 * self.answered_in),
             amocrm_request_id=response.headers.get("X-Request-Id", "")[:100],
         )
         if path == ACCOUNT and response.status_code < 300:

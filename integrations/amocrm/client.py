@@ -72,6 +72,11 @@ class AmoCRMClient:
     def requests_made(self) -> int:
         return self._caller.requests_made
 
+    @property
+    def answered_in(self) -> float:
+        """Seconds that the last answer took."""
+        return self._caller.answered_in
+
     # --- Deals and contacts ---
 
     def deals(self, ids: Collection[int]) -> dict[int, DealSnapshot]:

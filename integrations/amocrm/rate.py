@@ -9,7 +9,9 @@ holds what amoCRM told all of us: a pause (429) and a block (403).
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import defaultdict
 from contextlib import nullcontext
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -30,9 +32,15 @@ LATEST = 0.05
 PATIENCE = 5.0
 
 
+# A live look-up that had to wait is seldom alone: for so long after it bulk reading takes no slot.
+HOLD = 0.3
+# Bulk reading moves on at least this often, however busy the hooks are.
+BULK_WAITS_AT_MOST = 3.0
+_bulk_turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
 class Priority(IntEnum):
-    """Who goes first. So far all queue alike: whoever reads in bulk holds one slot at a time, so a live look-up waits
-    for one request at most."""
+    """Who goes first. Live look-ups never wait for more than one bulk request; the others queue among themselves."""
 
     LIVE = 0
     RECONCILIATION = 1
@@ -54,6 +62,7 @@ class _State(NamedTuple):
     now: float
     paused_until: float
     blocked_until: float
+    live_until: float
 
 
 class Bucket:
@@ -75,6 +84,22 @@ class Bucket:
         :raises ProbeDue: it is time to ask again, by a probe.
         """
         _refuse_in_transaction()
+        if self.priority is Priority.LIVE:
+            return self._take(is_probe=is_probe)
+        # However many threads read in bulk, together they hold one slot ahead.
+        with _bulk_turns[self.name]:
+            self._let_live_go_first()
+            return self._take(is_probe=is_probe)
+
+    def _let_live_go_first(self) -> None:
+        ends = time.monotonic() + BULK_WAITS_AT_MOST
+        while time.monotonic() < ends:
+            state = self._state()
+            if state.live_until <= state.now:
+                return
+            time.sleep(min(0.1, max(0.01, state.live_until - state.now)))
+
+    def _take(self, *, is_probe: bool) -> Slot:
         while True:
             reserved = self._reserve() or self._probe_slot(self._state(), is_probe=is_probe)
             if reserved is None:
@@ -112,12 +137,14 @@ class Bucket:
 
     def _reserve(self) -> tuple[float, float] | None:
         """Seconds until the slot that is ours now, and its number; None when the bucket is closed, or has no row."""
+        hold = HOLD if self.priority is Priority.LIVE else 0.0
         return self._run(
             "UPDATE amocrm_rate_slots SET next_free = {greatest}(next_free, paused_until, {now}) + %s,"
-            " sequence = sequence + 1"
+            " sequence = sequence + 1,"
+            " live_until = CASE WHEN next_free > {now} THEN {greatest}(live_until, {now} + %s) ELSE live_until END"
             " WHERE bucket = %s AND blocked_until = 0 AND paused_until <= {now} + %s"
             " RETURNING next_free - %s - {now}, sequence",
-            [self.interval, self.name, PATIENCE, self.interval],
+            [self.interval, hold, self.name, PATIENCE, self.interval],
         )
 
     def _probe_slot(self, state: _State, *, is_probe: bool) -> tuple[float, float] | None:
@@ -147,13 +174,14 @@ class Bucket:
     def _state(self) -> _State:
         with connection.cursor() as cursor:
             cursor.execute(
-                _sql("SELECT {now}, paused_until, blocked_until FROM amocrm_rate_slots WHERE bucket = %s"), [self.name]
+                _sql("SELECT {now}, paused_until, blocked_until, live_until FROM amocrm_rate_slots WHERE bucket = %s"),
+                [self.name],
             )
             row = cursor.fetchone()
         if row is not None:
             return _State(*map(float, row))
         RateSlot.objects.bulk_create([RateSlot(bucket=self.name)], ignore_conflicts=True)
-        return _State(0.0, 0.0, 0.0)
+        return _State(0.0, 0.0, 0.0, 0.0)
 
     def _update(self, change: str, values: list[Any]) -> None:
         self._state()  # makes the row where there is none

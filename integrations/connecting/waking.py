@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 logger = structlog.get_logger(__name__)
 
 
-def wake(task: Task[Any, Any], *args: str) -> None:
+def wake(task: Task[Any, Any], *args: str | int) -> None:
     """Send the task. A broker that is out of reach is no error: a beat task finds what was to be done."""
     try:
         task.apply_async(args=args, retry=False)

@@ -7,13 +7,14 @@ from integrations.models.notifications import (
 )
 from integrations.models.push import LeadPush
 from integrations.models.rate import RateSlot
-from integrations.models.sync import SyncRun
+from integrations.models.sync import HookDay, SyncDue, SyncGap, SyncRun
 from integrations.models.webhooks import Hook, ProcessingStatus, RoutingDecision, WebhookLog
 
 __all__ = [
     "AmoCRMConnection",
     "ConnectionState",
     "Hook",
+    "HookDay",
     "LeadPush",
     "NotificationKind",
     "NotificationSettings",
@@ -24,6 +25,8 @@ __all__ = [
     "RateSlot",
     "RoutingDecision",
     "SaleNotification",
+    "SyncDue",
+    "SyncGap",
     "SyncRun",
     "WebhookLog",
 ]

@@ -1,0 +1,134 @@
+"""Syncs over HTTP: starting one (or joining the one under way), watching it, cancelling it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from integrations.connecting.waking import wake
+from integrations.models import SyncGap, SyncRun
+from integrations.sync import runs
+from integrations.sync.tasks import work_on_sync
+from leads.access import account_of, account_row, account_rows
+from leads.api.errors import Conflict
+from leads.api.pagination import Pages
+
+WAIT_SECONDS = 10.0
+LOOK_EVERY = 0.1
+DRIFT_SHOWN = 1000
+_ACCOUNT = OpenApiParameter("userAccountId", OpenApiTypes.UUID, description="One of the caller's accounts.")
+_ERROR = inline_serializer("SyncError", {"detail": serializers.CharField()})
+_ERRORS: dict[int, Any] = dict.fromkeys((400, 401, 403, 404), _ERROR)
+
+
+class StartSerializer(serializers.Serializer[Any]):
+    full = serializers.BooleanField(default=False)
+
+
+class DriftSerializer(serializers.ModelSerializer[SyncGap]):
+    class Meta:
+        model = SyncGap
+        fields = ("amocrm_lead_id", "what", "before", "after", "changed_at", "learnt_at", "repaired_by", "told_at")
+
+
+class StartedSerializer(serializers.ModelSerializer[SyncRun]):
+    success = serializers.SerializerMethodField()
+    run_id = serializers.IntegerField(source="pk")
+    status_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = SyncRun
+        fields = ("success", "run_id", "state", "total", "updated", "errors", "detail", "status_url")
+
+    def get_success(self, run: SyncRun) -> bool:
+        return run.state == SyncRun.State.DONE
+
+    def get_status_url(self, run: SyncRun) -> str:
+        return f"/amocrm/sync-runs/{run.pk}"
+
+
+class RunRowSerializer(StartedSerializer):
+    class Meta(StartedSerializer.Meta):
+        fields = (  # type: ignore[assignment]
+            *("run_id", "kind", "state", "success", "is_full", "total", "updated", "errors", "drift_count"),
+            *("api_requests", "progress", "detail", "started_at", "finished_at"),
+        )
+
+
+class RunSerializer(RunRowSerializer):
+    drift = serializers.SerializerMethodField()
+
+    class Meta(RunRowSerializer.Meta):
+        fields = (*RunRowSerializer.Meta.fields, "drift")  # type: ignore[assignment]
+
+    @extend_schema(responses=DriftSerializer(many=True))
+    def get_drift(self, run: SyncRun) -> list[dict[str, Any]]:
+        return list(DriftSerializer(run.gaps.order_by("pk")[:DRIFT_SHOWN], many=True).data)
+
+
+class SyncLeadsView(APIView):
+    @extend_schema(
+        operation_id="amocrm_sync_leads",
+        parameters=[_ACCOUNT],
+        request=StartSerializer,
+        responses={200: StartedSerializer, 202: StartedSerializer, **_ERRORS, 409: _ERROR},
+    )
+    def post(self, request: Request) -> Response:
+        """Reads what changed in amoCRM, or all of it. Waits up to ten seconds for the end."""
+        data = request.data if isinstance(request.data, dict) else {}
+        asked = StartSerializer(data=data)
+        asked.is_valid(raise_exception=True)
+        try:
+            run = runs.start(account_of(request), full=asked.validated_data["full"])
+        except runs.NotConnected as reason:
+            raise Conflict(str(reason)) from reason
+        wake(work_on_sync, run.pk)
+        ends = time.monotonic() + WAIT_SECONDS
+        while run.state == SyncRun.State.RUNNING and time.monotonic() < ends:
+            time.sleep(LOOK_EVERY)
+            run.refresh_from_db()
+        return Response(StartedSerializer(run).data, status=202 if run.state == SyncRun.State.RUNNING else 200)
+
+
+class SyncRunsView(APIView):
+    @extend_schema(
+        operation_id="amocrm_sync_runs",
+        parameters=[_ACCOUNT],
+        responses={200: RunRowSerializer(many=True), **_ERRORS},
+    )
+    def get(self, request: Request) -> Response:
+        """Past and present runs, the newest first."""
+        pages = Pages()
+        rows = pages.paginate_queryset(account_rows(SyncRun, request).order_by("-pk"), request, view=self)
+        return pages.get_paginated_response(RunRowSerializer(rows, many=True).data)
+
+
+class SyncRunView(APIView):
+    @extend_schema(operation_id="amocrm_sync_run", parameters=[_ACCOUNT], responses={200: RunSerializer, **_ERRORS})
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(RunSerializer(account_row(SyncRun, request, pk)).data)
+
+
+class CancelSyncRunView(APIView):
+    @extend_schema(
+        operation_id="amocrm_cancel_sync_run",
+        parameters=[_ACCOUNT],
+        request=None,
+        responses={200: StartedSerializer, **_ERRORS, 409: _ERROR},
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Stops a run before its next page. What it has read stays."""
+        run = account_row(SyncRun, request, pk)
+        if run.state != SyncRun.State.RUNNING:
+            raise Conflict(_("This sync is over."))
+        runs.cancel(run)
+        run.refresh_from_db()
+        return Response(StartedSerializer(run).data)

@@ -1,0 +1,93 @@
+"""What the hooks told of some deals, read again out of the stored bodies: told or not told is decided here.
+
+Leads remember what they are, not who said so, and the deliveries that wait say what no lead knows yet. Only asked about
+the few deals on which CRM and leads differ.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from integrations.amocrm.payloads import ParsedDelivery, parse_delivery
+from integrations.models import WebhookLog
+from leads.news import DealAction
+
+_NUMBERS = re.compile(rb"\d{1,19}")
+_CHUNK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """One deal in one delivery. `at`: the time that the news bears, None for news without."""
+
+    deal_id: int
+    action: DealAction
+    at: datetime | None
+    pipeline_id: int | None
+    status_id: int | None
+    received_at: datetime
+
+    def tells_of(self, at: datetime) -> bool:
+        """Whether this is the news of what happened at that moment. News without a time may be of anything before."""
+        is_timeless = self.at is None and self.action is not DealAction.DELETED
+        return self.at == at or (is_timeless and self.received_at >= at)
+
+
+class Hearsay:
+    """The deliveries received since a moment (by our clock), found by the numbers in their bodies."""
+
+    def __init__(self, account_id: uuid.UUID, since: datetime) -> None:
+        self._since = since
+        self._logs = WebhookLog.objects.filter(user_account_id=account_id).order_by("pk")
+        self._seen = 0
+        self._by_number: dict[int, list[int]] = defaultdict(list)
+
+    def of_deals(self, deal_ids: Collection[int]) -> dict[int, list[Hearing]]:
+        """What was told of each of these deals."""
+        wanted = set(deal_ids)
+        heard: dict[int, list[Hearing]] = defaultdict(list)
+        for received_at, parsed in self._naming(wanted):
+            for news in parsed.deals:
+                told = news.snapshot
+                if told.deal_id in wanted:
+                    heard[told.deal_id].append(
+                        Hearing(
+                            *(told.deal_id, news.action, told.updated_at, told.pipeline_id, told.status_id),
+                            received_at,
+                        )
+                    )
+        return heard
+
+    def of_contacts(self, contact_ids: Collection[int]) -> dict[int, set[datetime | None]]:
+        """The times of the news that were told of each of these contacts."""
+        wanted = set(contact_ids)
+        heard: dict[int, set[datetime | None]] = defaultdict(set)
+        for _received_at, parsed in self._naming(wanted):
+            for news in parsed.contacts:
+                if news.snapshot.contact_id in wanted:
+                    heard[news.snapshot.contact_id].add(news.snapshot.updated_at)
+        return heard
+
+    def _naming(self, ids: Collection[int]) -> list[tuple[datetime, ParsedDelivery]]:
+        if not ids:
+            return []
+        self._look_for_more()
+        keys = sorted({key for entity_id in ids for key in self._by_number.get(entity_id, ())})
+        found: list[tuple[datetime, ParsedDelivery]] = []
+        for start in range(0, len(keys), _CHUNK):
+            logs = self._logs.filter(pk__in=keys[start : start + _CHUNK]).iterator(chunk_size=50)
+            found += [(log.received_at, parse_delivery(bytes(log.raw_body), log.content_type)) for log in logs]
+        return found
+
+    def _look_for_more(self) -> None:
+        """Note which deliveries hold which numbers: far cheaper than reading them all."""
+        fresh = self._logs.filter(received_at__gte=self._since, pk__gt=self._seen)
+        for key, body in fresh.values_list("pk", "raw_body").iterator(chunk_size=50):
+            self._seen = key
+            for number in {int(digits) for digits in _NUMBERS.findall(bytes(body))}:
+                self._by_number[number].append(key)

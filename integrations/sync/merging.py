@@ -1,0 +1,196 @@
+"""Deals merged into one. amoCRM tells which deal remained; which one went into it has to be found.
+
+What belonged to the deal that is gone follows the one that remained: the ad response, the history, the phones, the
+sale with its commission. The deal that is gone keeps a deleted row that says where it went.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from analytics.models import DealTelling, Sale
+from integrations.amocrm.entities import deals_in
+from integrations.models import SyncGap
+from integrations.sync.scanning import ORDER
+from integrations.sync.session import Session
+from integrations.sync.trash import bin_of
+from leads.deals.apply import lock_account
+from leads.deals.placing import DEAL_COLUMNS
+from leads.models import DealPhone, Lead, LeadSource, MatchMethod, StageNews
+from leads.news import DealSnapshot
+
+_MERGED = "Merged into deal "
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What the event says: into which deal, and when."""
+
+    survivor_id: int
+    at: datetime
+
+
+def settle_merges(session: Session, merges: Sequence[Merge]) -> None:
+    """Find what was merged away, and let it follow. A merge that was settled before is left alone."""
+    unresolved: list[tuple[Merge, DealSnapshot | None]] = []
+    for merge in sorted(merges, key=lambda one: one.at):
+        if _is_settled(session, merge):
+            continue
+        survivor = session.reader.client.deals([merge.survivor_id]).get(merge.survivor_id)
+        gone = _gone(session, _relatives(session, merge, survivor)) if survivor else []
+        for deal_id in gone:
+            _follow(session, deal_id, survivor, merge)
+        if not gone:
+            unresolved.append((merge, survivor))
+    if unresolved:
+        _settle_by_sweep(session, unresolved)
+
+
+def _is_settled(session: Session, merge: Merge) -> bool:
+    written = SyncGap.objects.filter(user_account=session.account, what=SyncGap.What.MERGED, changed_at=merge.at)
+    return written.filter(after__in=[f"deal {merge.survivor_id}", ""]).exists()
+
+
+def _relatives(session: Session, merge: Merge, survivor: DealSnapshot | None) -> list[int]:
+    """Deals of ours that share a contact or a phone with the survivor: amoCRM offers such for merging."""
+    heir = Lead.objects.filter(user_account=session.account, amocrm_lead_id=merge.survivor_id).first()
+    phones = heir.contact_phones if heir else []
+    of_phone = DealPhone.objects.filter(user_account=session.account, phone_e164__in=phones).values("amocrm_lead_id")
+    contacts = set(survivor.contact_ids if survivor else ())
+    related = Q(amocrm_contact_id__in=contacts) | Q(amocrm_lead_id__in=of_phone)
+    return _candidates(session, related, but=merge.survivor_id)
+
+
+def _candidates(session: Session, related: Q, *, but: int = 0) -> list[int]:
+    since = session.moment("heard_since") or session.run.started_at
+    # One that a hook called deleted of late may have been merged: hooks do not tell the two apart.
+    alive = Q(is_deleted=False) | Q(is_deleted=True, updated_at__gte=since)
+    leads = Lead.objects.filter(alive, related, user_account=session.account, amocrm_lead_id__isnull=False)
+    leads = leads.exclude(amocrm_lead_id=but).exclude(match_detail__startswith=_MERGED)
+    return [deal_id for deal_id in leads.values_list("amocrm_lead_id", flat=True) if deal_id is not None]
+
+
+def _gone(session: Session, deal_ids: Collection[int]) -> list[int]:
+    """Those that are neither there nor in the bin."""
+    if not deal_ids:
+        return []
+    there = session.reader.client.deals(deal_ids)
+    missing = [deal_id for deal_id in deal_ids if deal_id not in there]
+    return sorted(set(missing) - bin_of(session, missing))
+
+
+def _settle_by_sweep(session: Session, unresolved: Sequence[tuple[Merge, DealSnapshot | None]]) -> None:
+    """Nothing ties the two deals together: look through all deals for those that are no longer listed."""
+    vanished = _gone(session, _vanished(session))
+    if len(unresolved) == 1:
+        merge, survivor = unresolved[0]
+        for deal_id in vanished:
+            _follow(session, deal_id, survivor, merge)
+        return
+    for deal_id in vanished:  # several deals went into several others, and nobody tells which into which
+        _follow(session, deal_id, None, unresolved[-1][0])
+
+
+def _vanished(session: Session) -> list[int]:
+    """Our living deals that amoCRM's list leaves out, found page by page."""
+    alive = Lead.objects.filter(user_account=session.account, is_deleted=False, amocrm_lead_id__isnull=False)
+    alive = alive.exclude(match_detail__startswith=_MERGED)
+    above, missing = 0, list[int]()
+
+    def parse(answer: Any, asked_at: datetime) -> list[int]:
+        return [deal.deal_id for deal in deals_in(answer, read_at=asked_at)]
+
+    for page in session.reader.pages("leads", ORDER, parse):
+        session.lease.hold()
+        known = alive.filter(amocrm_lead_id__gt=above)
+        if page.has_next and page.rows:
+            known = known.filter(amocrm_lead_id__lte=max(page.rows))
+        missing += [key for key in known.values_list("amocrm_lead_id", flat=True) if key and key not in set(page.rows)]
+        above = max(page.rows, default=above)
+    return missing
+
+
+def _follow(session: Session, gone_id: int, survivor: DealSnapshot | None, merge: Merge) -> None:
+    """Let all that was the deal's follow the survivor, in one transaction with its row in the ledger."""
+    with session.page():
+        lock_account(session.account)
+        now = timezone.now()
+        gone = DealSnapshot(gone_id, is_deleted=True, read_at=now, evidence=session.evidence)
+        if survivor is None:
+            _mark(session, gone_id, "")
+            session.apply([gone])
+            session.ledger.note_merged(gone_id, None, merge.at)
+            return
+        told = replace(survivor, evidence=session.evidence)
+        session.apply([told])  # the survivor may be one that we have not met
+        _hand_over(session, gone_id, survivor.deal_id)
+        session.apply([gone, told])
+        session.ledger.note_merged(gone_id, survivor.deal_id, merge.at)
+
+
+def _hand_over(session: Session, gone_id: int, survivor_id: int) -> None:
+    leads = Lead.objects.filter(user_account=session.account)
+    old, heir = leads.get(amocrm_lead_id=gone_id), leads.get(amocrm_lead_id=survivor_id)
+    _move_rows(session, gone_id, survivor_id)
+    heir.contact_phones = list(dict.fromkeys([*heir.contact_phones, *old.contact_phones]))
+    heir.contact_phone = heir.contact_phone or old.contact_phone
+    # What is gone competes for no response any more.
+    old.contact_phones, old.contact_phone, old.amocrm_contact_id = [], "", None
+    if heir.source == LeadSource.AMOCRM and old.source != LeadSource.AMOCRM:
+        _change_places(old, heir)
+    else:
+        heir.save()
+        old.save()
+    _mark(session, gone_id, str(survivor_id))
+    origin = leads.get(amocrm_lead_id=survivor_id)
+    leads.filter(amocrm_lead_id=gone_id).update(origin_lead=origin)
+
+
+def _change_places(response: Lead, own: Lead) -> None:
+    """The survivor moves into the row of the response that brought the other deal; that one into the bare row."""
+    parts = [{column: getattr(lead, column) for column in DEAL_COLUMNS} for lead in (own, response)]
+    for lead, part in zip((response, own), parts, strict=True):
+        for column, value in part.items():
+            setattr(lead, column, value)
+    Lead.objects.filter(pk=own.pk).update(amocrm_lead_id=None)
+    response.save()
+    own.save()
+
+
+def _mark(session: Session, gone_id: int, survivor: str) -> None:
+    detail = f"{_MERGED}{survivor}." if survivor else f"{_MERGED}another, which amoCRM does not name."
+    Lead.objects.filter(user_account=session.account, amocrm_lead_id=gone_id).update(
+        match_method=MatchMethod.MANUAL, match_detail=detail
+    )
+
+
+def _move_rows(session: Session, gone_id: int, survivor_id: int) -> None:
+    """Tellings of stages and hooks, phones, and the sale: what the survivor has already stays its own."""
+    mine = {"user_account": session.account}
+    news = StageNews.objects.filter(**mine)
+    has = set(news.filter(amocrm_lead_id=survivor_id).values_list("at", "pipeline_id", "status_id"))
+    for one in news.filter(amocrm_lead_id=gone_id):
+        if (one.at, one.pipeline_id, one.status_id) not in has:
+            one.amocrm_lead_id = survivor_id
+            one.save(update_fields=["amocrm_lead_id"])
+    news.filter(amocrm_lead_id=gone_id).delete()
+
+    phones = DealPhone.objects.filter(**mine, amocrm_lead_id=gone_id)
+    DealPhone.objects.bulk_create(
+        [DealPhone(**mine, phone_e164=one.phone_e164, amocrm_lead_id=survivor_id) for one in phones],
+        ignore_conflicts=True,
+    )
+    phones.delete()
+
+    hooks = DealTelling.objects.filter(**mine, amocrm_deal_id=gone_id)
+    DealTelling.objects.bulk_create(
+        [DealTelling(**mine, hook=one.hook, amocrm_deal_id=survivor_id) for one in hooks], ignore_conflicts=True
+    )
+    if not Sale.objects.filter(**mine, amocrm_deal_id=survivor_id).exists():
+        Sale.objects.filter(**mine, amocrm_deal_id=gone_id).update(amocrm_deal_id=survivor_id)

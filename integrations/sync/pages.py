@@ -1,0 +1,93 @@
+"""One page of deals or contacts: what of it is news, applied; what fails is tried one by one (law 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
+
+from integrations.drain.lease import LeaseLost
+from integrations.sync.lease import Cancelled
+from integrations.sync.session import Session
+from leads.models import Lead
+from leads.news import ContactSnapshot, DealSnapshot
+from leads.phones import phones_in
+
+logger = structlog.get_logger(__name__)
+T = TypeVar("T", DealSnapshot, ContactSnapshot)
+
+
+def apply_deals(session: Session, told: Sequence[DealSnapshot]) -> None:
+    """Apply the deals of a page that are not as we have them. Inside the page's transaction."""
+    told = [replace(deal, evidence=session.evidence) for deal in told]
+    before = leads_of(session, [deal.deal_id for deal in told])
+    news = [deal for deal in told if is_news(deal, before.get(deal.deal_id))]
+
+    def apply(deals: list[DealSnapshot]) -> None:
+        session.ledger.note_deals(before, deals)
+        session.apply(deals)
+
+    _together_or_alone(session, news, apply)
+
+
+def apply_contacts(session: Session, told: Sequence[ContactSnapshot]) -> None:
+    """Apply the contacts of a page that some lead does not know as they are."""
+    book = {contact.contact_id: contact for contact in told}
+    leads = Lead.objects.filter(user_account=session.account, amocrm_contact_id__in=book, amocrm_lead_id__isnull=False)
+    stale = [lead for lead in leads if _is_stale(lead, book[lead.amocrm_contact_id or 0], session.account.phone_region)]
+    wanted = {lead.amocrm_contact_id for lead in stale}
+
+    def apply(contacts: list[ContactSnapshot]) -> None:
+        ids = {contact.contact_id for contact in contacts}
+        session.ledger.note_contacts([lead for lead in stale if lead.amocrm_contact_id in ids], book)
+        # A run that made the leads completes them here: that is no second change.
+        session.apply([], contacts, counts=session.ledger.is_kept)
+
+    _together_or_alone(session, [contact for contact in told if contact.contact_id in wanted], apply)
+
+
+def leads_of(session: Session, deal_ids: Iterable[int]) -> dict[int, Lead]:
+    """The leads of these deals, by deal, as they stand."""
+    found = Lead.objects.filter(user_account=session.account, amocrm_lead_id__in=list(deal_ids))
+    return {lead.amocrm_lead_id: lead for lead in found if lead.amocrm_lead_id is not None}
+
+
+def is_news(deal: DealSnapshot, lead: Lead | None) -> bool:
+    """Whether a reading says anything that the lead does not know by an earlier reading."""
+    if lead is None or lead.read_updated_at is None or deal.updated_at is None:
+        return True
+    if deal.updated_at != lead.read_updated_at:
+        return deal.updated_at > lead.read_updated_at
+    stands = (lead.current_pipeline_id, lead.current_status_id) == (deal.pipeline_id, deal.status_id)
+    is_linked = not deal.contact_ids or deal.contact_ids[0] == lead.amocrm_contact_id
+    is_priced = deal.price is None or deal.price == lead.price
+    return not (stands and is_linked and is_priced and bool(deal.is_deleted) == lead.is_deleted)
+
+
+def _is_stale(lead: Lead, contact: ContactSnapshot, region: str) -> bool:
+    if contact.name and contact.name[:300] != lead.contact_name:
+        return True
+    known: Mapping[str, object] = dict.fromkeys(lead.contact_phones)
+    return any(phone.e164 not in known for typed in contact.phones for phone in phones_in(typed, region))
+
+
+def _together_or_alone(session: Session, news: list[T], apply: Callable[[list[T]], None]) -> None:
+    if not news:
+        return
+    try:
+        with transaction.atomic():
+            apply(news)
+    except (LeaseLost, Cancelled, OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        # One deal's trouble, of whatever kind, must not stop the others.
+        logger.error("sync_page_failed", run=session.run.pk, account=str(session.account.pk), exc_info=error)
+        if len(news) == 1:
+            session.run.errors += 1
+            return
+        middle = len(news) // 2
+        _together_or_alone(session, news[:middle], apply)
+        _together_or_alone(session, news[middle:], apply)

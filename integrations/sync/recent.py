@@ -1,0 +1,73 @@
+"""Reading what changed: newest first, down to where the last run was certain, and a little further."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from integrations.amocrm.entities import contacts_in, deals_in
+from integrations.amocrm.lookups import PAGE
+from integrations.sync.pages import apply_contacts, apply_deals
+from integrations.sync.session import Session
+from leads.news import ContactSnapshot, DealSnapshot
+
+T = TypeVar("T", DealSnapshot, ContactSnapshot)
+# amoCRM's lists may lag behind its own clock, and rows shift between pages while data changes.
+OVERLAP = timedelta(minutes=5)
+NEWEST_FIRST = {"limit": PAGE, "order[updated_at]": "desc"}
+
+
+def read_recent_deals(session: Session) -> None:
+    def parse(answer: Any, asked_at: datetime) -> Sequence[DealSnapshot]:
+        return deals_in(answer, read_at=asked_at, mapping=session.account.utm_mapping)
+
+    seen: set[int] = set()
+    session.run.total = 0  # a worker that was killed in this phase has counted them before
+
+    def apply(deals: Sequence[DealSnapshot]) -> None:
+        seen.update(deal.deal_id for deal in deals)
+        session.run.total = len(seen)
+        apply_deals(session, deals)
+
+    _read(session, "leads", {**NEWEST_FIRST, "with": "contacts"}, parse, apply)
+
+
+def read_recent_contacts(session: Session) -> None:
+    def parse(answer: Any, _asked_at: datetime) -> Sequence[ContactSnapshot]:
+        return contacts_in(answer)
+
+    _read(session, "contacts", NEWEST_FIRST, parse, lambda contacts: apply_contacts(session, contacts))
+
+
+def _read(
+    session: Session,
+    path: str,
+    query: dict[str, Any],
+    parse: Callable[[Any, datetime], Sequence[T]],
+    apply: Callable[[Sequence[T]], None],
+) -> None:
+    since: datetime | None = session.moment(f"since_{path}")
+    number = 0
+    while True:
+        number += 1
+        page = session.reader.page(path, query, number, parse)
+        times: list[datetime] = [row.updated_at for row in page.rows if row.updated_at is not None]
+        with session.page():
+            if f"high_{path}" not in session.cursor:  # only by the first page that any worker of this run has read
+                session.remember(**{f"high_{path}": max([*times, *filter(None, [since])], default=None)})
+            apply(page.rows)
+            session.show(phase=path, done=number, expected=None)
+        if not page.has_next or (since is not None and times and min(times) < since - OVERLAP):
+            return
+
+
+def newest(session: Session, path: str) -> datetime | None:
+    """When the list was last changed, by the CRM's own clock."""
+
+    def parse(answer: Any, asked_at: datetime) -> list[datetime]:
+        rows: Sequence[DealSnapshot | ContactSnapshot]
+        rows = contacts_in(answer) if path == "contacts" else deals_in(answer, read_at=asked_at)
+        return [row.updated_at for row in rows if row.updated_at is not None]
+
+    return max(session.reader.page(path, {**NEWEST_FIRST, "limit": 1}, 1, parse).rows, default=None)

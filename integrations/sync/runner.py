@@ -1,0 +1,194 @@
+"""Working a run through its phases, from wherever its cursor stands."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from django.utils import timezone
+
+from integrations.amocrm.errors import AmoCRMError, ConditionError, RequestError
+from integrations.connecting.problems import note_problem
+from integrations.drain.deliveries import waiting
+from integrations.drain.drain import drain
+from integrations.drain.lease import LeaseLost
+from integrations.models import AmoCRMConnection, ConnectionState, Problem, SyncRun
+from integrations.sync.events import read_first_events, read_old_events, read_recent_events
+from integrations.sync.figures import refresh_figures
+from integrations.sync.lease import Cancelled, RunLease
+from integrations.sync.recent import newest, read_recent_contacts, read_recent_deals
+from integrations.sync.runs import CANCELLED
+from integrations.sync.scanning import scan_contacts, scan_deals
+from integrations.sync.session import Session, TurnOver
+from integrations.sync.trash import read_trash
+
+logger = structlog.get_logger(__name__)
+
+Phase = Callable[[Session], None]
+FIRST: tuple[Phase, ...] = (scan_deals, scan_contacts, read_trash, read_first_events)
+FULL: tuple[Phase, ...] = (scan_deals, scan_contacts, read_trash, read_recent_events)
+LATER: tuple[Phase, ...] = (read_recent_deals, read_recent_contacts, read_trash, read_recent_events)
+HISTORY: tuple[Phase, ...] = (read_old_events,)
+# Bulk reading leaves threads of a worker to the hooks.
+_PLACES = threading.BoundedSemaphore(4)
+_TRY_AGAIN = 3.0
+# Deliveries received so long before a run may still be what told of the changes that it finds.
+_HEARD_BEFORE = timedelta(hours=2)
+_DRAIN_TURNS = 3
+
+
+def work(run_id: int, *, ring_again: Callable[[float], None]) -> None:
+    """Work on a run until it is over, its turn is, or the connection has to wait. Ringing twice does no harm.
+
+    :param ring_again: called with seconds after which the run wants to be worked on again.
+    """
+    run = SyncRun.objects.filter(pk=run_id, state=SyncRun.State.RUNNING).first()
+    if run is None:
+        return
+    connection = AmoCRMConnection.objects.select_related("user_account").get(user_account=run.user_account_id)
+    if connection.state == ConnectionState.DISCONNECTED:
+        _end(run, SyncRun.State.FAILED, "The account was disconnected from amoCRM.")
+        return
+    if connection.state == ConnectionState.RECONNECT_NEEDED:
+        return  # the sweep finds the run once the account is connected again
+    pause = _pause(connection)
+    if pause > 0:
+        ring_again(pause)
+        return
+    if not _PLACES.acquire(blocking=False):
+        ring_again(_TRY_AGAIN)
+        return
+    try:
+        _work_under_lease(run, connection, ring_again)
+    finally:
+        _PLACES.release()
+
+
+def _work_under_lease(run: SyncRun, connection: AmoCRMConnection, ring_again: Callable[[float], None]) -> None:
+    lease = RunLease.take(run.pk)
+    if lease is None:
+        return
+    run.refresh_from_db()
+    try:
+        _work(run, connection, lease)
+    except TurnOver:
+        lease.release()
+        ring_again(0)
+    except ConditionError as error:
+        logger.warning("sync_waits", run=run.pk, account=str(run.user_account_id), problem=error.problem)
+        note_problem(connection, error)
+        connection.refresh_from_db(fields=["next_attempt_at"])
+        lease.release()
+        ring_again(max(1.0, _pause(connection)))
+    except Cancelled:
+        _end(run, SyncRun.State.FAILED, CANCELLED)
+    except AmoCRMError as error:
+        _end(run, SyncRun.State.FAILED, str(error))
+    except LeaseLost:
+        logger.warning("sync_lease_lost", run=run.pk)
+    finally:
+        lease.release()
+
+
+def _work(run: SyncRun, connection: AmoCRMConnection, lease: RunLease) -> None:
+    _drain_first(run)
+    if "phase" not in run.cursor:
+        run.cursor = {**run.cursor, "phase": 0, **_beginning(run, connection)}
+        run.save(update_fields=["cursor"])
+    session = Session(run, connection, lease)
+    if connection.problem_code == Problem.BLOCKED:
+        session.reader.client.account()  # one careful question before the rest
+    _set_marks(session)
+    phases = _phases(run)
+    while session.cursor["phase"] < len(phases):
+        phase = phases[session.cursor["phase"]]
+        try:
+            phase(session)
+        except RequestError as error:
+            # Without rights for events or contacts the deals are still worth having.
+            if phase in (scan_deals, read_recent_deals):
+                raise
+            run.detail = f"{run.detail} {error}".strip()
+        with session.page():
+            session.remember(phase=session.cursor["phase"] + 1, page=1)
+    _end(run, SyncRun.State.DONE, run.detail)
+    refresh_figures(session.account, run)
+
+
+def _phases(run: SyncRun) -> tuple[Phase, ...]:
+    if run.kind == SyncRun.Kind.HISTORY:
+        return HISTORY
+    if run.cursor["is_first"]:
+        return FIRST
+    return FULL if run.cursor["is_whole"] else LATER
+
+
+def _drain_first(run: SyncRun) -> None:
+    """What the hooks have told is applied before it is asked what they did not tell."""
+    if run.kind != SyncRun.Kind.LEADS:
+        return
+    for _turn in range(_DRAIN_TURNS):
+        if not waiting(run.user_account_id, timezone.now()).exists():
+            return
+        drain(run.user_account_id, ring_again=lambda _seconds: None)
+
+
+def _beginning(run: SyncRun, connection: AmoCRMConnection) -> dict[str, object]:
+    """From where this run reads: from where the last one was certain, if that was of the same amoCRM account."""
+    if run.kind == SyncRun.Kind.HISTORY:
+        return {"is_first": True, "is_kept": False}
+    done = SyncRun.objects.filter(user_account=run.user_account_id, kind=run.kind, state=SyncRun.State.DONE)
+    last = done.filter(cursor__amocrm_account_id=connection.amocrm_account_id).order_by("-pk").first()
+    common: dict[str, object] = {"amocrm_account_id": connection.amocrm_account_id}
+    if last is None:
+        return {**common, "is_first": True, "is_whole": True, "is_kept": False}
+    told = last.cursor
+    since_events = told.get("high_events") or told.get("floor")
+    # While nothing was connected nothing could be told: what changed then is no hook's fault.
+    is_kept = connection.connected_at is None or connection.connected_at <= last.started_at
+    return {
+        **common,
+        "is_first": False,
+        "is_whole": run.is_full or not told.get("high_leads"),
+        "is_kept": is_kept,
+        "floor": told.get("floor"),
+        "since_leads": told.get("high_leads"),
+        "since_contacts": told.get("high_contacts"),
+        "since_events": since_events,
+        "high_events": since_events,
+        "heard_since": (last.started_at - _HEARD_BEFORE).isoformat(),
+    }
+
+
+def _set_marks(session: Session) -> None:
+    """Where the lists stand before a whole reading begins: what changes meanwhile is read by the next run."""
+    cursor = session.cursor
+    if session.run.kind == SyncRun.Kind.HISTORY or not cursor["is_whole"] or "high_leads" in cursor:
+        return
+    marks: dict[str, datetime | None] = {
+        "high_leads": newest(session, "leads"),
+        "high_contacts": newest(session, "contacts"),
+    }
+    with session.page():
+        session.remember(**marks)
+        if cursor["is_first"]:
+            known = [mark for mark in marks.values() if mark is not None]
+            session.remember(floor=max(known, default=session.run.started_at.replace(microsecond=0)))
+            session.remember(high_events=cursor["floor"])
+
+
+def _end(run: SyncRun, state: SyncRun.State, detail: str) -> None:
+    """A run ends once: whoever comes later finds it ended."""
+    now = timezone.now()
+    run.state, run.detail, run.finished_at = state, detail, now
+    SyncRun.objects.filter(pk=run.pk, state=SyncRun.State.RUNNING).update(
+        state=state, detail=detail, finished_at=now, lease_key=None, lease_until=None
+    )
+
+
+def _pause(connection: AmoCRMConnection) -> float:
+    if connection.next_attempt_at is None:
+        return 0.0
+    return max(0.0, (connection.next_attempt_at - timezone.now()).total_seconds())

@@ -1,0 +1,47 @@
+"""Syncs by the clock: each account at its own moment of the window, so that a thousand do not start in one second."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from celery.schedules import crontab
+from django.conf import settings
+from django.utils import timezone
+
+from integrations.models import AmoCRMConnection, ConnectionState, SyncDue
+from leads.models import UserAccount
+
+# Wider than this nobody needs it: a thousand accounts are then one every four seconds.
+WIDEST = timedelta(hours=1)
+# So short a window needs no spreading: an account's schedule would be felt as unsteady.
+NARROWEST = timedelta(minutes=10)
+
+
+def plan_syncs(now: datetime | None = None) -> None:
+    """The clock has struck: give each connected account its moment."""
+    now = now or timezone.now()
+    window = _window(now)
+    connected = AmoCRMConnection.objects.filter(state=ConnectionState.CONNECTED)
+    dues = [
+        SyncDue(user_account_id=account_id, due_at=now + window * place_of(account_id))
+        for account_id in connected.values_list("user_account_id", flat=True)
+    ]
+    SyncDue.objects.bulk_create(dues, update_conflicts=True, unique_fields=["user_account"], update_fields=["due_at"])
+
+
+def take_due(now: datetime | None = None) -> list[UserAccount]:
+    """The accounts whose moment has come; each is given once."""
+    due = SyncDue.objects.filter(due_at__lte=now or timezone.now()).select_related("user_account")
+    return [one.user_account for one in due if SyncDue.objects.filter(pk=one.pk, due_at=one.due_at).delete()[0]]
+
+
+def place_of(account_id: uuid.UUID) -> float:
+    """The account's place in every window, from 0 to 1: always the same, and evenly spread."""
+    return (account_id.int % 9973) / 9973
+
+
+def _window(now: datetime) -> timedelta:
+    schedule: crontab = settings.CELERY_BEAT_SCHEDULE["Read deals, find what no hook told"]["schedule"]
+    until_next = schedule.remaining_estimate(now)
+    return min(until_next, WIDEST) if until_next >= NARROWEST else timedelta(0)

@@ -1,0 +1,62 @@
+"""What workers do for syncs. Each task is a door of a few lines."""
+
+from __future__ import annotations
+
+import uuid
+
+import structlog
+from celery import shared_task
+
+from integrations.connecting.waking import wake
+from integrations.models import SyncRun
+from integrations.sync import runs
+from integrations.sync.runner import work
+from integrations.sync.schedule import plan_syncs, take_due
+from leads.models import UserAccount
+
+logger = structlog.get_logger(__name__)
+
+
+@shared_task(name="integrations.sync_leads", ignore_result=True)
+def sync_leads(account_id: str) -> None:
+    """Begin (or go on with) the run of an account."""
+    account = UserAccount.objects.filter(pk=uuid.UUID(account_id)).first()
+    if account is not None:
+        begin(account)
+
+
+@shared_task(name="integrations.work_on_sync", ignore_result=True)
+def work_on_sync(run_id: int) -> None:
+    """Go on with a run. Ringing twice does no harm: the second finds the lease taken."""
+
+    def ring_again(seconds: float) -> None:
+        work_on_sync.apply_async(args=(run_id,), countdown=seconds, retry=False)
+
+    work(run_id, ring_again=ring_again)
+
+
+@shared_task(name="integrations.plan_syncs", ignore_result=True)
+def plan() -> None:
+    """By the clock: every account's next sync gets its moment."""
+    plan_syncs()
+    tend()
+
+
+@shared_task(name="integrations.tend_syncs", ignore_result=True)
+def tend() -> None:
+    """Every minute: syncs that are due, and runs that were left behind by a killed worker or a lost message."""
+    for account in take_due():
+        begin(account)
+    for run_id in runs.in_need():
+        wake(work_on_sync, run_id)
+
+
+def begin(account: UserAccount, *, full: bool = False) -> SyncRun | None:
+    """Start or join the account's run and ring for a worker; None when amoCRM cannot be read."""
+    try:
+        run = runs.start(account, full=full)
+    except runs.NotConnected as reason:
+        logger.info("sync_not_started", account=str(account.pk), reason=str(reason))
+        return None
+    wake(work_on_sync, run.pk)
+    return run

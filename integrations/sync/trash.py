@@ -1,0 +1,71 @@
+"""What was deleted without a hook: amoCRM's bin, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from django.utils import timezone
+
+from integrations.amocrm.deal_events import DeletedDeal, deleted_in
+from integrations.sync.pages import leads_of
+from integrations.sync.recent import NEWEST_FIRST, OVERLAP
+from integrations.sync.session import Session
+from leads.news import DealSnapshot
+
+
+def read_trash(session: Session) -> None:
+    """Mark the deals in the bin that are thought alive. Others' are nothing to us: what we never met is not missed."""
+    since = session.moment("since_leads")
+    number = 0
+    while True:
+        number += 1
+        page = session.reader.page(
+            "leads", {**NEWEST_FIRST, "with": "only_deleted"}, number, lambda answer, _: deleted_in(answer)
+        )
+        with session.page():
+            found = _mark(session, page.rows)
+            session.show(phase="deleted", done=number, expected=None)
+        if not page.has_next or not page.rows or _is_enough(page.rows, since, found=found):
+            return
+
+
+def bin_of(session: Session, deal_ids: Collection[int]) -> set[int]:
+    """Those of the deals that are in the bin: deals that read as 204 are there, or were merged away."""
+    wanted, found, number = set(deal_ids), set[int](), 0
+    while wanted - found:
+        number += 1
+        page = session.reader.page(
+            "leads", {**NEWEST_FIRST, "with": "only_deleted"}, number, lambda answer, _: deleted_in(answer)
+        )
+        session.lease.hold()
+        found |= wanted & {row.deal_id for row in page.rows}
+        if not page.has_next or not page.rows:
+            break
+    return found
+
+
+def _mark(session: Session, rows: Sequence[DeletedDeal]) -> int:
+    times = {row.deal_id: row.updated_at for row in rows}
+    alive = [lead for lead in leads_of(session, times).values() if not lead.is_deleted]
+    for lead in alive:
+        session.ledger.note_deleted(lead, times[lead.amocrm_lead_id or 0])
+    now = timezone.now()
+    if alive:
+        session.apply(
+            [
+                DealSnapshot(lead.amocrm_lead_id or 0, is_deleted=True, read_at=now, evidence=session.evidence)
+                for lead in alive
+            ]
+        )
+    return len(alive)
+
+
+def _is_enough(rows: Sequence[DeletedDeal], since: datetime | None, *, found: int) -> bool:
+    """The bin's order is nowhere promised: it is believed only where the page shows it. Where it is not in order we
+    go on while there is something to find; deletions are also told by events."""
+    times = [row.updated_at for row in rows if row.updated_at is not None]
+    is_falling = len(times) == len(rows) and times == sorted(times, reverse=True)
+    if since is None or not is_falling:
+        return not found
+    return times[-1] < since - OVERLAP

@@ -1,0 +1,91 @@
+"""Syncs against the sandbox: everything is read once, what no hook told is found, and nothing is done twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from integrations.models import SyncGap, SyncRun
+from integrations.sync import runs
+from integrations.sync.runner import work
+from integrations.tests.test_drain import NOWHERE
+from integrations.tests.test_laws import EVENTS, ours, truth
+from leads.models import Lead, LeadStatusHistory, UserAccount
+from sandbox import Server, seed_bulk
+
+
+def sync(account: UserAccount, *, full: bool = False, turns: int = 20) -> SyncRun:
+    """A run, worked on until it is over."""
+    run = runs.start(account, full=full)
+    for _turn in range(turns):
+        work(run.pk, ring_again=lambda _seconds: None)
+        run.refresh_from_db()
+        if run.state != SyncRun.State.RUNNING:
+            return run
+    raise AssertionError("the run does not come to an end")
+
+
+def gaps(account: UserAccount) -> list[tuple[int, str]]:
+    found = SyncGap.objects.filter(user_account=account).order_by("pk")
+    return list(found.values_list("amocrm_lead_id", "what"))
+
+
+@pytest.fixture
+def crm(amocrm: Server) -> Server:
+    """A sandbox whose hooks do not arrive by themselves: tests deliver what they like of them."""
+    amocrm.crm.hook_faults.lose_all = True
+    amocrm.crm.demo.subscribe(NOWHERE, EVENTS)
+    return amocrm
+
+
+def test_the_first_run_reads_all_deals_and_contacts_in_pages_of_250(connected: UserAccount, amocrm: Server) -> None:
+    seed_bulk(amocrm.crm.demo, 1100, with_events=True)
+    run = sync(connected)
+    assert (run.state, run.total, run.updated, run.errors) == ("done", 1100, 1100, 0)
+    assert ours(connected) == truth(amocrm.crm.demo)
+    assert Lead.objects.filter(phone_e164=None).count() == 0
+    assert gaps(connected) == []
+    paths = [request.path.split("?")[0].rsplit("/", 1)[-1] for request in amocrm.crm.requests]
+    read_ahead = 6  # with the rate off, as many as are under way when the last page is answered
+    assert paths.count("contacts") <= 5 + 1 + read_ahead
+    assert paths.count("leads") <= 5 + 2 + 5 + read_ahead
+    moved = LeadStatusHistory.objects.exclude(from_status_id=None).count()
+    assert moved == sum(event.type == "lead_status_changed" for event in amocrm.crm.demo.history.by_id.values())
+
+
+def test_a_second_run_changes_nothing_and_costs_a_page_of_each_list(connected: UserAccount, amocrm: Server) -> None:
+    seed_bulk(amocrm.crm.demo, 600)
+    sync(connected)
+    before = len(amocrm.crm.requests)
+    run = sync(connected)
+    assert (run.state, run.updated, run.drift_count) == ("done", 0, 0)
+    assert len(amocrm.crm.requests) - before <= 5
+    assert run.api_requests == len(amocrm.crm.requests) - before
+
+
+def test_silent_changes_are_found_repaired_and_written_down(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    stages = [stage.id for stage in demo.pipelines.main.stages[1:]]
+    deals = [demo.deals.create(f"deal {n}", price=100, phone=f"+7701000000{n}") for n in range(6)]
+    sync(connected)
+    crm.crm.clock.advance(60)
+    demo.deals.move(deals[0].id, stages[1], silent=True)
+    crm.crm.clock.advance(5)
+    demo.deals.move(deals[0].id, stages[2], silent=True)
+    demo.deals.set_price(deals[1].id, 500, silent=True)
+    demo.deals.delete(deals[2].id, silent=True)
+    new = demo.deals.create("new", phone="+77019999999", silent=True)
+    demo.contacts.add_phone(deals[3].contact_ids[0], "+77018888888", silent=True)
+    run = sync(connected)
+    assert sorted(gaps(connected)) == sorted(
+        [
+            (deals[0].id, "stage"),
+            (deals[0].id, "stage"),
+            (deals[1].id, "price"),
+            (deals[2].id, "deleted"),
+            (new.id, "created"),
+            (deals[3].id, "contact"),
+        ]
+    )
+    assert run.drift_count == 6
+    assert ours(connected) == truth(crm.crm.demo)
+    assert sync(connected).drift_count == 0
