@@ -57,7 +57,8 @@ def match_deals(deals: Iterable[DealToMatch], responses: Iterable[Response]) -> 
     2. Else, an older deal of one of the phones: a repeat purchase.
     3. Else a row of its own.
     """
-    ordered = sorted(deals, key=lambda deal: (deal.born_at, deal.deal_id))
+    # What was tied by id or by hand stands before all else: any other deal of its phone is a repeat.
+    ordered = sorted(deals, key=lambda deal: (deal.tied_to is None, deal.born_at, deal.deal_id))
     taken = {deal.tied_to for deal in ordered if deal.tied_to is not None}
     free: dict[str, list[Response]] = defaultdict(list)
     for response in sorted(responses, key=lambda r: (r.created_at, r.lead_id)):

@@ -53,7 +53,7 @@ def test_a_response_that_came_after_the_deal_was_met_is_not_its_reason() -> None
 
 def test_a_row_tied_by_id_is_not_given_away() -> None:
     found = match_deals([deal(1, AIDA), deal(5, AIDA, tied_to=7)], [Response(7, AIDA, at(1))])
-    assert found[1].method == MatchMethod.CREATED
+    assert (found[1].method, found[1].origin_deal_id) == (MatchMethod.REPEAT, 5)
     assert 5 not in found
 
 
