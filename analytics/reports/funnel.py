@@ -120,36 +120,34 @@ def _place_of(column: str, places: Mapping[int, int]) -> Case:
 
 
 def _medians(span: Span, pipeline_id: int, places: Mapping[int, int]) -> dict[int, int]:
-    """Median of the stays in each stage that have ended, in whole seconds, computed by the database."""
-    leads = span.leads().values("pk")
-    following = LeadStatusHistory.objects.filter(lead=OuterRef("lead")).filter(
-        Q(changed_at__gt=OuterRef("changed_at")) | Q(changed_at=OuterRef("changed_at"), tie__gt=OuterRef("tie"))
+    """Median of the stays in each stage that have ended, in whole seconds, computed by the database.
+
+    A stay ends with the change that comes from its stage, and began with the change before that one.
+    """
+    before = LeadStatusHistory.objects.filter(lead=OuterRef("lead")).filter(
+        Q(changed_at__lt=OuterRef("changed_at")) | Q(changed_at=OuterRef("changed_at"), tie__lt=OuterRef("tie"))
     )
-    left_at = Subquery(following.order_by("changed_at", "tie").values("changed_at")[:1])
-    stays = (
-        LeadStatusHistory.objects.filter(
-            user_account=span.account, to_pipeline_id=pipeline_id, to_status_id__in=list(places), lead__in=leads
-        )
-        .order_by()
-        .annotate(left_at=left_at)
-        .filter(left_at__isnull=False)
-        .annotate(stay=ExpressionWrapper(F("left_at") - F("changed_at"), output_field=DurationField()))
+    entered_at = Subquery(before.order_by("-changed_at").values("changed_at")[:1])
+    endings = LeadStatusHistory.objects.filter(
+        lead__in=span.leads().values("pk"), from_pipeline_id=pipeline_id, from_status_id__in=list(places)
     )
-    return _middle(stays)
+    stay = ExpressionWrapper(F("changed_at") - entered_at, output_field=DurationField())
+    return _middle(endings.order_by().annotate(stay=stay))
 
 
 def _middle(stays: Any) -> dict[int, int]:
     """The middle stay of each stage, the mean of the two middle ones of an even number."""
-    by_stage = [F("to_status_id")]
+    by_stage = [F("from_status_id")]
     ranked = stays.annotate(
         rank=Window(RowNumber(), partition_by=by_stage, order_by=["stay", "pk"]),
         stays=Window(Count("pk"), partition_by=by_stage),
     ).filter(rank__gte=F("stays") / 2.0, rank__lte=F("stays") / 2.0 + 1)
     found: dict[int, list[timedelta]] = {}
-    for status_id, stay in ranked.values_list("to_status_id", "stay"):
+    for status_id, stay in ranked.values_list("from_status_id", "stay"):
         found.setdefault(status_id, []).append(stay)
     return {
-        status_id: round(sum(s.total_seconds() for s in middle) / len(middle)) for status_id, middle in found.items()
+        status_id: round(sum(stay.total_seconds() for stay in middle) / len(middle))
+        for status_id, middle in found.items()
     }
 
 

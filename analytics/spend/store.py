@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 
 from django.db import transaction
 
@@ -14,28 +14,27 @@ from leads.models import UserAccount
 
 IDENTITY = ["user_account", "day", "what", "source"]
 REPLACED = ["campaign", "amount", "currency", "impressions", "clicks", "updated_at"]
+COLUMNS = [field.name for field in fields(SpendRow)]
 BATCH = 2000
 
 
-@transaction.atomic
 def store_spend(account: UserAccount, rows: Sequence[SpendRow]) -> Stored:
     """All of the checked rows, or none. No two of them may be of one identity."""
     if not rows:
         return Stored(0, 0)
     days = [row.day for row in rows]
     known = AdSpend.objects.filter(user_account=account, day__range=(min(days), max(days))).order_by()
-    stored = set(known.values_list("day", "what", "source"))
+    # In one order, so that two uploads of the same rows wait for each other rather than block each other. Made before
+    # the transaction begins: on SQLite nobody else writes while it lasts.
+    fresh = [_as_row(account, row) for row in sorted(rows, key=lambda row: row.identity)]
+    with transaction.atomic():
+        stored = set(known.values_list("day", "what", "source"))
+        AdSpend.objects.bulk_create(
+            fresh, update_conflicts=True, unique_fields=IDENTITY, update_fields=REPLACED, batch_size=BATCH
+        )
     updated = sum(row.identity in stored for row in rows)
-    AdSpend.objects.bulk_create(
-        # In one order, so that two uploads of the same rows wait for each other rather than block each other.
-        [_as_row(account, row) for row in sorted(rows, key=lambda row: row.identity)],
-        update_conflicts=True,
-        unique_fields=IDENTITY,
-        update_fields=REPLACED,
-        batch_size=BATCH,
-    )
     return Stored(len(rows) - updated, updated)
 
 
 def _as_row(account: UserAccount, row: SpendRow) -> AdSpend:
-    return AdSpend(user_account=account, what=row.what, **asdict(row))
+    return AdSpend(user_account=account, what=row.what, **{name: getattr(row, name) for name in COLUMNS})

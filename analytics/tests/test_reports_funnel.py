@@ -78,16 +78,20 @@ def went(account: UserAccount, history: str, begin: datetime = BEGIN, **values: 
         current_status_id=stages[-1][1],
         **values,
     )
+    came_from: tuple[int | None, int | None] = (None, None)
     for tie, ((pipeline_id, status_id), (_name, second)) in enumerate(zip(stages, steps, strict=True)):
         LeadStatusHistory.objects.create(
             user_account=account,
             lead=lead,
             amocrm_lead_id=lead.amocrm_lead_id or 0,
+            from_pipeline_id=came_from[0],
+            from_status_id=came_from[1],
             to_pipeline_id=pipeline_id,
             to_status_id=status_id,
             changed_at=begin + timedelta(seconds=int(second)),
             tie=tie,
         )
+        came_from = (pipeline_id, status_id)
     return lead
 
 
