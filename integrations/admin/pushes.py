@@ -15,9 +15,9 @@ from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from integrations.models import LeadPush
+from integrations.models import LeadPush, PushSettings
 from integrations.push.queue import push_again
-from leads.admin.base import ReadOnlyAdmin
+from leads.admin.base import AccountScopedAdmin, ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, cut, lines, link
 from leads.models import PushState, Role
@@ -71,3 +71,14 @@ class LeadPushAdmin(ReadOnlyAdmin[LeadPush]):
         count = push_again(self.writable(request, queryset))
         text = ngettext("%d lead is being sent again.", "%d leads are being sent again.", count) % count
         self.message_user(request, text, messages.SUCCESS if count else messages.WARNING)
+
+
+@admin.register(PushSettings)
+class PushSettingsAdmin(AccountScopedAdmin[PushSettings]):
+    """One row per account that wants something else than the defaults."""
+
+    list_display = ("__str__", "qualified_tag")
+    list_select_related = ("user_account",)
+    list_filter = (AccountFilter,)
+    ordering = ("id",)
+    fields = ("user_account", "qualified_tag")

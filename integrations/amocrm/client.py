@@ -163,6 +163,10 @@ class AmoCRMClient:
         """`repeatable`: False for what must not be made twice when an answer is lost."""
         return self._caller.call("POST", f"{API}{path}", body=body, repeatable=repeatable)
 
+    def patch(self, path: str, body: Any) -> Any:
+        """Changes what is there; doing so twice is doing it once."""
+        return self._caller.call("PATCH", f"{API}{path}", body=body)
+
     def first_page(self, path: str) -> Any:
         """The first page of a list, with all that `deals` and `contacts` would ask for."""
         return self.get(path, {"limit": PAGE, "with": {"leads": "contacts", "contacts": "leads"}.get(path, "")})

@@ -89,6 +89,15 @@ def find_deals(client: AmoCRMClient, lead_ids: Collection[int], since: datetime)
     return found
 
 
+def add_tags(client: AmoCRMClient, tags: Collection[tuple[int, str]]) -> None:
+    """Put tags onto deals: pairs of a deal's id and a tag, at most 250. Those they have stay.
+
+    :raises RequestError: amoCRM refuses, for the sake of one of them or all.
+    :raises ConditionError: the connection's trouble.
+    """
+    client.patch("leads", [{"id": deal_id, "tags_to_add": [{"name": tag}]} for deal_id, tag in tags])
+
+
 def _look_at(data: dict[str, Any], wanted: dict[str, int], found: dict[int, MadeDeal]) -> datetime | None:
     deal_id = id_of(data.get("id"))
     for name in tags_of(data):

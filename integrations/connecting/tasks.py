@@ -14,7 +14,6 @@ from django.utils import timezone
 from integrations.amocrm.errors import AmoCRMError
 from integrations.amocrm.tokens import ConnectionTokens
 from integrations.connecting.health import connections_of_the_minute, look_after_hook
-from integrations.connecting.hooks import hook_status
 from integrations.connecting.pipelines import pipelines_sync
 from integrations.connecting.set_up import overdue, set_up
 from integrations.connecting.waking import wake
@@ -42,10 +41,9 @@ def tend_connections() -> None:
 
 @shared_task(name="integrations.sync_pipelines", ignore_result=True)
 def sync_pipelines() -> None:
-    """Every twelve hours: each account's stages, and whether its hook is still on."""
+    """Every twelve hours: each account's stages."""
     for connection in _connected():
         _each(pipelines_sync, connection)
-        _each(hook_status, connection)
 
 
 @shared_task(name="integrations.look_after_hooks", ignore_result=True)

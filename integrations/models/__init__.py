@@ -5,7 +5,7 @@ from integrations.models.notifications import (
     NotificationState,
     SaleNotification,
 )
-from integrations.models.push import LeadPush
+from integrations.models.push import DealTag, LeadPush, PushSettings
 from integrations.models.rate import RateSlot
 from integrations.models.sync import HookDay, SyncDue, SyncGap, SyncRun
 from integrations.models.webhooks import Hook, ProcessingStatus, RoutingDecision, WebhookLog
@@ -13,6 +13,7 @@ from integrations.models.webhooks import Hook, ProcessingStatus, RoutingDecision
 __all__ = [
     "AmoCRMConnection",
     "ConnectionState",
+    "DealTag",
     "Hook",
     "HookDay",
     "LeadPush",
@@ -22,6 +23,7 @@ __all__ = [
     "OAuthState",
     "Problem",
     "ProcessingStatus",
+    "PushSettings",
     "RateSlot",
     "RoutingDecision",
     "SaleNotification",

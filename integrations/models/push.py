@@ -45,3 +45,46 @@ class LeadPush(models.Model):
 
     def __str__(self) -> str:
         return f"{self.lead} · {self.get_state_display()}"
+
+
+class PushSettings(models.Model):
+    """What an account wants written into its amoCRM. An account without a row has the defaults."""
+
+    user_account = models.OneToOneField(
+        UserAccount, models.CASCADE, related_name="push_settings", verbose_name=_("account")
+    )
+    qualified_tag = models.CharField(
+        _("tag of qualified deals"),
+        max_length=100,
+        blank=True,
+        default="",
+        help_text=_("Put onto a deal in amoCRM when it becomes qualified. Empty: nothing is written."),
+    )
+
+    class Meta:
+        db_table = "push_settings"
+        verbose_name = _("what is written into amoCRM")
+        verbose_name_plural = _("what is written into amoCRM")
+
+    def __str__(self) -> str:
+        return str(self.user_account)
+
+
+class DealTag(models.Model):
+    """A tag that a deal is to get. Putting it on twice changes nothing, so no row needs a lease."""
+
+    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="+")
+    amocrm_lead_id = models.BigIntegerField()
+    tag = models.CharField(max_length=100)
+    state = models.CharField(max_length=10, choices=PushState.choices, default=PushState.PENDING)
+    detail = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "amocrm_deal_tags"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user_account", "amocrm_lead_id", "tag"], name="one_tag_per_deal")
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["user_account", "id"], condition=models.Q(state="pending"), name="deal_tags_waiting")
+        ]

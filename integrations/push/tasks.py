@@ -6,7 +6,7 @@ import uuid
 
 from celery import shared_task
 
-from integrations.push.claims import accounts_in_need
+from integrations.push import claims, tagging
 from integrations.push.sending import push_account
 
 
@@ -22,6 +22,18 @@ def push_leads(account_id: str) -> None:
 
 @shared_task(name="integrations.sweep_pushes", ignore_result=True)
 def sweep_pushes() -> None:
-    """Every minute: leads whose ring was not heard, or whose worker died (law 1)."""
-    for account_id in accounts_in_need():
+    """Every minute: leads and tags whose ring was not heard, or whose worker died (law 1)."""
+    for account_id in claims.accounts_in_need():
         push_leads.apply_async(args=(str(account_id),), retry=False)
+    for account_id in tagging.accounts_in_need():
+        tag_deals.apply_async(args=(str(account_id),), retry=False)
+
+
+@shared_task(name="integrations.tag_deals", ignore_result=True)
+def tag_deals(account_id: str) -> None:
+    """Write the tags that an account's deals are to get."""
+
+    def ring_again(seconds: float) -> None:
+        tag_deals.apply_async(args=(account_id,), countdown=seconds, retry=False)
+
+    tagging.tag_account(uuid.UUID(account_id), ring_again=ring_again)

@@ -29,6 +29,7 @@ from integrations.models import (
     LeadPush,
     NotificationSettings,
     ProcessingStatus,
+    PushSettings,
     SaleNotification,
     SyncRun,
     WebhookLog,
@@ -138,7 +139,8 @@ def messages_of(account: UserAccount) -> list[Model]:
     message = SaleNotification.objects.create(
         user_account=account, sale=sale, text="ALFA sale", state="failed", queued_at=MOMENT
     )
-    return [message, NotificationSettings.objects.create(user_account=account, summary_chat_id="ALFA-chat")]
+    wishes = PushSettings.objects.create(user_account=account, qualified_tag="ALFA-tag")
+    return [message, wishes, NotificationSettings.objects.create(user_account=account, summary_chat_id="ALFA-chat")]
 
 
 def money_of(account: UserAccount) -> list[Model]:

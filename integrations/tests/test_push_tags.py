@@ -1,0 +1,83 @@
+"""A tag on the deal at amoCRM when it becomes qualified, for accounts that want one."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+
+from integrations.models import AmoCRMConnection, DealTag, Problem, PushSettings
+from integrations.push.tagging import accounts_in_need, enqueue_tags, tag_account
+from leads.deals.changes import LeadChange
+from leads.models import PipelineStage, UserAccount
+from leads.tests.world import apply, read
+from sandbox import Server
+
+STAGE = 5
+
+
+@pytest.fixture
+def wishes(connected: UserAccount) -> UserAccount:
+    PushSettings.objects.create(user_account=connected, qualified_tag="Qualified")
+    PipelineStage.objects.create(user_account=connected, pipeline_id=10, status_id=STAGE, is_qualified_stage=True)
+    return connected
+
+
+def qualify(account: UserAccount, *deal_ids: int) -> list[LeadChange]:
+    return apply(account, *(read(deal_id, STAGE, 1) for deal_id in deal_ids))
+
+
+def queue(account: UserAccount, changes: list[LeadChange]) -> int:
+    with transaction.atomic():
+        return enqueue_tags(account, changes)
+
+
+def write(account: UserAccount) -> None:
+    tag_account(account.pk, ring_again=lambda _seconds: None)
+
+
+def tags(server: Server, deal_id: int) -> list[str]:
+    deals = server.crm.demo.deals
+    return [deals.tags.by_id[tag].name for tag in deals[deal_id].tag_ids]
+
+
+def test_a_deal_gets_the_tag_once_and_keeps_its_own(wishes: UserAccount, amocrm: Server) -> None:
+    deal = amocrm.crm.demo.deals.create("A", tags=["mine"])
+    assert queue(wishes, qualify(wishes, deal.id)) == 1
+    assert queue(wishes, apply(wishes, read(deal.id, 6, 2))) == 0  # was qualified already
+    write(wishes)
+    assert sorted(tags(amocrm, deal.id)) == ["Qualified", "mine"]
+    assert accounts_in_need() == []
+
+
+def test_nobody_gets_a_tag_who_did_not_ask_for_it(wishes: UserAccount, amocrm: Server) -> None:
+    PushSettings.objects.update(qualified_tag="")
+    deal = amocrm.crm.demo.deals.create("A")
+    assert queue(wishes, qualify(wishes, deal.id)) == 0
+    assert not DealTag.objects.exists()
+
+
+def test_many_deals_are_one_request_and_a_deleted_one_stops_nobody(wishes: UserAccount, amocrm: Server) -> None:
+    ids = [amocrm.crm.demo.deals.create(f"{number}").id for number in range(6)]
+    queue(wishes, qualify(wishes, *ids[:5]))
+    before = len(amocrm.crm.requests)
+    write(wishes)
+    assert len(amocrm.crm.requests) == before + 1
+    lost = amocrm.crm.demo.deals.create("lost")
+    queue(wishes, qualify(wishes, lost.id, ids[5]))
+    amocrm.crm.demo.deals.delete(lost.id)
+    write(wishes)
+    assert tags(amocrm, ids[5]) == ["Qualified"]
+    assert DealTag.objects.get(amocrm_lead_id=lost.id).state == "failed"
+
+
+def test_an_outage_keeps_the_tag_waiting(wishes: UserAccount, amocrm: Server) -> None:
+    deal = amocrm.crm.demo.deals.create("A")
+    queue(wishes, qualify(wishes, deal.id))
+    fault = amocrm.crm.faults.outage(prefix="/api/v4/leads")
+    write(wishes)
+    assert AmoCRMConnection.objects.get().problem_code == Problem.OUTAGE
+    amocrm.crm.faults.lift(fault)
+    AmoCRMConnection.objects.update(next_attempt_at=None)
+    assert accounts_in_need() == [wishes.pk]
+    write(wishes)
+    assert tags(amocrm, deal.id) == ["Qualified"]
