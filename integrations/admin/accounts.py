@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
+from unfold.decorators import action, display
 
+from integrations.admin.utm_fields import utm_fields_view
 from integrations.intake.signature import hook_url
 from integrations.models import Hook
 from leads.admin import tenancy
@@ -29,6 +30,7 @@ admin.site.unregister(UserAccount)
 @admin.register(UserAccount)
 class AccountWithHooksAdmin(UserAccountAdmin):
     readonly_fields = (*UserAccountAdmin.readonly_fields, "hook_addresses")
+    actions_detail: Any = ("utm_fields",)
 
     class Media:
         js = ("voronka/copy.js",)
@@ -45,3 +47,13 @@ class AccountWithHooksAdmin(UserAccountAdmin):
     def hook_addresses(self, account: UserAccount) -> SafeString:
         hooks = [{"name": hook.label, "address": hook_url(account, hook), "text": _EXPLAINED[hook]} for hook in Hook]
         return SafeString(render_to_string("admin/integrations/hook_addresses.html", {"hooks": hooks}))
+
+    def has_utm_fields_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may(request, Role.STAFF, obj)
+
+    @action(description=_("UTM fields…"), icon="label", permissions=["utm_fields"], url_path="utm-fields")
+    def utm_fields(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        account = self.get_object(request, object_id)
+        if account is None:
+            raise Http404
+        return utm_fields_view(self, request, account)

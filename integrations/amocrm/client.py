@@ -20,11 +20,13 @@ from integrations.amocrm.brackets import items_of
 from integrations.amocrm.caller import ACCOUNT, Caller
 from integrations.amocrm.entities import (
     AccountFacts,
+    FieldFacts,
     PipelineFacts,
     account_from_api,
     contact_from_api,
     deal_from_api,
     entities_in,
+    fields_in,
     pipelines_in,
 )
 from integrations.amocrm.errors import Outage, RequestError
@@ -132,6 +134,10 @@ class AmoCRMClient:
         found = pipelines_in(data)
         told = data.get("_total_items") if isinstance(data, dict) else None
         return Pipelines(found, told if isinstance(told, int) else len(found))
+
+    def lead_fields(self) -> list[FieldFacts]:
+        """The custom fields that deals of the account can have."""
+        return [field for page in self.pages("leads/custom_fields", {"limit": PAGE}) for field in fields_in(page)]
 
     # --- Hooks ---
 

@@ -57,6 +57,16 @@ class AccountFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldFacts:
+    """A custom field as the account defines it. `code` is upper case, empty for one that people added."""
+
+    field_id: int
+    name: str
+    code: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
 class StageEvent:
     """A deal's passing from one stage to another, as the Events API tells it."""
 
@@ -134,6 +144,15 @@ def pipelines_in(answer: object) -> tuple[PipelineFacts, ...]:
         if (pipeline_id := id_of(item.get("id")))
     ]
     return tuple(sorted(found, key=lambda pipeline: pipeline.sort))
+
+
+def fields_in(answer: object) -> tuple[FieldFacts, ...]:
+    """The fields of a page of `GET /leads/custom_fields`, in their order."""
+    return tuple(
+        FieldFacts(field_id, text_of(item.get("name")), text_of(item.get("code")).upper(), text_of(item.get("type")))
+        for item in entities_in(answer, "custom_fields")
+        if (field_id := id_of(item.get("id")))
+    )
 
 
 def account_from_api(data: Mapping[str, Any]) -> AccountFacts:

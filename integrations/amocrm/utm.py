@@ -40,6 +40,12 @@ def utm_of(fields: Iterable[Field], tags: Iterable[str], mapping: Mapping[str, s
     return next((utm for utm in map(_utm, places) if utm), Utm())
 
 
+def utm_key_of(name: str, code: str) -> str:
+    """The UTM key (`utm_source`) by which a field of this name and code is found without a mapping; else empty."""
+    key = _SPELLINGS.get(_letters(code)) or _SPELLINGS.get(_letters(name))
+    return f"utm_{key}" if key else ""
+
+
 def _utm(found: Iterable[_Found]) -> Utm:
     values: dict[str, str] = {}
     place = ""
