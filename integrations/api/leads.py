@@ -69,4 +69,4 @@ class PushOne(AccountRows[Lead], generics.GenericAPIView[Lead]):
         lock_account(lead.user_account)
         lead.refresh_from_db()
         if not LeadPush.objects.filter(lead=lead).exists():
-            push_enqueue(lead)
+            push_enqueue(lead, at_once=True)

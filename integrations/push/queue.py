@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from functools import partial
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from integrations.connecting.waking import wake
 from integrations.models import AmoCRMConnection, ConnectionState, LeadPush
 from leads.deals.apply import lock_account
 from leads.models import Lead, LeadSource, PushState, UserAccount
+
+
+GRACE = timedelta(seconds=10)
 
 
 def takes_leads(account: UserAccount) -> bool:
@@ -20,7 +25,7 @@ def takes_leads(account: UserAccount) -> bool:
     return connected.exists()
 
 
-def push_enqueue(lead: Lead) -> bool:
+def push_enqueue(lead: Lead, *, at_once: bool = False) -> bool:
     """Have this lead become a deal at amoCRM. To be called inside the transaction that enters it; for a lead that was
     there before, under the account's lock.
 
@@ -31,7 +36,10 @@ def push_enqueue(lead: Lead) -> bool:
     account = lead.user_account
     if lead.source == LeadSource.AMOCRM or lead.amocrm_lead_id is not None or not takes_leads(account):
         return False
-    LeadPush.objects.get_or_create(lead=lead, defaults={"user_account": account})
+    # Who names the pipeline wants the deal made. Otherwise the response mostly reaches amoCRM by a channel of its own
+    # (WhatsApp, a form), whose hook is on its way: a lead that it finds within this time needs no second deal.
+    due = None if at_once or lead.push_pipeline_id else timezone.now() + GRACE
+    LeadPush.objects.get_or_create(lead=lead, defaults={"user_account": account, "next_attempt_at": due})
     _show(lead.pk, PushState.PENDING)
     lead.push_state = PushState.PENDING
     wake_after_commit(account.pk)
