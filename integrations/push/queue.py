@@ -15,7 +15,6 @@ from integrations.models import AmoCRMConnection, ConnectionState, LeadPush
 from leads.deals.apply import lock_account
 from leads.models import Lead, LeadSource, PushState, UserAccount
 
-
 GRACE = timedelta(seconds=10)
 
 
