@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Model
@@ -15,6 +16,8 @@ from django.test import Client
 from django.urls import reverse
 
 from analytics.models import (
+    AdSpend,
+    ExchangeRate,
     MoneySettings,
     ReferralConversion,
     ReferralEarning,
@@ -130,7 +133,7 @@ def rows_of(account: UserAccount) -> dict[type[Model], Any]:
     buyer = Targetologist.objects.create(user_account=account, name="ALFA buyer", patterns=["tripwire"])
     push = LeadPush.objects.create(user_account=account, lead=lead, state="failed", detail="ALFA refused")
     made = (direction, creative, stage, lead, delivery, change, connection, run, buyer)
-    return {type(row): row for row in (*made, push, *messages_of(account), *money_of(account))}
+    return {type(row): row for row in (*made, push, *messages_of(account), *money_of(account), *spend_of(account))}
 
 
 def messages_of(account: UserAccount) -> list[Model]:
@@ -158,6 +161,15 @@ def money_of(account: UserAccount) -> list[Model]:
         user_account=account, client_name="ALFA unknown", currency="KZT", sold_at=MOMENT
     )
     return [referrer, sale, conversion, line, unknown, MoneySettings.objects.create(user_account=account)]
+
+
+def spend_of(account: UserAccount) -> list[Model]:
+    """What a campaign cost, and a rate of exchange."""
+    values: dict[str, Any] = {"user_account": account, "day": MOMENT.date()}
+    return [
+        AdSpend.objects.create(campaign="ALFA campaign", amount=Decimal(10), currency="KZT", **values),
+        ExchangeRate.objects.create(currency="USD", base_currency="KZT", rate=Decimal(500), **values),
+    ]
 
 
 def address(model: type[Model], page: str, *args: Any) -> str:

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from analytics.models import AdSpend, ExchangeRate
+from leads.models import Creative
+from leads.tests.cast import Cast, client, make_cast
+
+pytestmark = pytest.mark.django_db
+
+ADD = "/admin/analytics/adspend/add/"
+
+
+@pytest.fixture
+def cast() -> Cast:
+    made = make_cast()
+    made.sam.is_staff = True
+    made.sam.save()
+    return made
+
+
+def entered(cast: Cast, address: str = ADD, **values: Any) -> Any:
+    form = {"user_account": cast.alpha.pk, "day": "2026-03-01", "amount": "10", "currency": "KZT", "source": "manual"}
+    return client(cast.sam).post(address, form | values, format="multipart")
+
+
+def test_spend_is_entered_and_mended_by_hand(cast: Cast) -> None:
+    assert entered(cast, campaign="Spring").status_code == 302
+    row = AdSpend.objects.get()
+    assert (row.what, row.amount) == ("campaign:spring", 10)
+    assert entered(cast, f"/admin/analytics/adspend/{row.pk}/change/", campaign="Summer").status_code == 302
+    row.refresh_from_db()
+    assert row.what == "campaign:summer"
+
+
+def test_a_row_names_one_thing(cast: Cast) -> None:
+    video = Creative.objects.create(user_account=cast.alpha, name="Video")
+    assert entered(cast).status_code == 200
+    assert entered(cast, campaign="Spring", creative=video.pk).status_code == 200
+    assert not AdSpend.objects.exists()
+
+
+def test_the_same_row_is_not_entered_twice(cast: Cast) -> None:
+    entered(cast, campaign="Spring")
+    again = entered(cast, campaign="SPRING")
+    assert "already" in again.content.decode()
+    assert AdSpend.objects.count() == 1
+
+
+def test_an_exchange_rate_is_entered_by_hand(cast: Cast) -> None:
+    values = {"currency": "USD", "base_currency": "KZT", "rate": "500"}
+    assert entered(cast, "/admin/analytics/exchangerate/add/", **values).status_code == 302
+    assert str(ExchangeRate.objects.get()) == "2026-03-01 · 1 USD = 500 KZT"
