@@ -196,6 +196,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "LeadSource": "leads.models.leads.LeadSource",
         "WebhookSource": "integrations.models.webhooks.Hook",
+        "SaleStatus": "analytics.models.sales.SaleStatus",
+        "ConnectionState": "integrations.models.connection.ConnectionState",
+        "SyncKind": "integrations.models.sync.SyncRun.Kind",
+        "SyncState": "integrations.models.sync.SyncRun.State",
     },
 }
 
