@@ -1,56 +1,26 @@
 """Laws 2 and 3: any multiset of deliveries in any order, with the drain killed between any two steps, ends the same.
 
-A kill is as hard as in a test can be: from the n-th statement or request on nothing of the drain reaches the database
-any more, not even giving its lease back. The lease then lapses, and the next drain goes on.
+A killed drain does not even give its lease back. The lease then lapses, and the next drain goes on.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from integrations.models import AmoCRMConnection
-from integrations.tests.world import bodies, connect, deliver, drain_all, make_due, statuses
+from integrations.tests.killing import drain_until_killed
+from integrations.tests.world import bodies, connect, deliver, drain_all, statuses
 from leads.models import Lead, LeadStatusHistory, UserAccount
 from leads.tests.world import response, whole_state
 from sandbox import CrmAccount, Sandbox, Server
 
 PHONES = ("+77011111111", "+77022222222", "+77033333333")
 EVENTS = ["add_lead", "update_lead", "status_lead", "delete_lead", "restore_lead", "add_contact", "update_contact"]
-
-
-class Killed(BaseException):
-    """SIGKILL: not an Exception, so that nothing catches it."""
-
-
-@contextmanager
-def killed_at(step: int) -> Iterator[None]:
-    """The process dies at its `step`-th statement: that one and all later ones never reach the database."""
-    left = step
-
-    def die(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        nonlocal left
-        left -= 1
-        if left <= 0:
-            raise Killed
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(die):
-        yield
-
-
-def drain_until_killed(account: UserAccount, step: int) -> None:
-    """Drain, be killed on the way (or come through alive), and let the dead drain's lease lapse."""
-    with suppress(Killed), killed_at(step):
-        drain_all(account)
-    make_due(account)
 
 
 def live_through(chance: random.Random, crm: Sandbox, demo: CrmAccount) -> None:
