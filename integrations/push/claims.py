@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -15,7 +15,7 @@ from leads.models import PushState
 
 BATCH = 40
 # Longer than any one request can take: it is renewed before each.
-LEASE_FOR = timedelta(seconds=90)
+LEASE_FOR = timedelta(seconds=60)
 
 
 class ClaimLost(Exception):
@@ -69,8 +69,8 @@ class Claim:
 
 def soonest(account_id: uuid.UUID) -> datetime | None:
     """When the next push of the account is due; None when none waits that nobody is working on."""
-    row = waiting(account_id).filter(_free()).order_by("next_attempt_at").values_list("next_attempt_at", flat=True)
-    moments = list(row[:1])
+    free = waiting(account_id).filter(_free()).order_by(F("next_attempt_at").asc(nulls_first=True))
+    moments = list(free.values_list("next_attempt_at", flat=True)[:1])
     return (moments[0] or timezone.now()) if moments else None
 
 

@@ -188,7 +188,7 @@ def _as_deal(lead: Lead) -> NewDeal:
     phone = lead.phone_e164 or lead.phone
     return NewDeal(
         lead_id=lead.pk,
-        name=lead.name or phone or f"Lead {lead.pk}",
+        name=lead.name or phone or lead.chat_id or f"Lead {lead.pk}",
         phone=phone,
         utm={key: getattr(lead, f"utm_{key}") for key in UTM_KEYS},
         pipeline_id=lead.push_pipeline_id,

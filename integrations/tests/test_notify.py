@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -283,6 +284,22 @@ def test_a_message_that_is_being_sent_has_no_second_sender(
     monkeypatch.setattr(sending, "send_message", meanwhile)
     send()
     assert len(telegram.messages) == 1
+
+
+def test_senders_at_the_same_time_tell_each_sale_once(alfa: UserAccount, telegram: Any) -> None:
+    queue(alfa, *(sold(alfa) for _number in range(30)))
+    with ThreadPoolExecutor(4) as workers:
+        list(workers.map(lambda _turn: _send_in_a_thread(), range(8)))
+    send()
+    assert len(telegram.messages) == 30
+    assert states() == ["sent"] * 30
+
+
+def _send_in_a_thread() -> None:
+    try:
+        send()
+    finally:
+        connections.close_all()
 
 
 def test_a_sale_un_won_before_its_message_left_waits_until_it_is_won_again(alfa: UserAccount, telegram: Any) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
 from django.utils import timezone
 
 from integrations.models import AmoCRMConnection, ConnectionState, LeadPush, Problem
@@ -325,6 +326,23 @@ def test_two_workers_never_have_the_same_lead(connected: UserAccount, told: Serv
     assert not {row.pk for row in first.rows} & {row.pk for row in second.rows}
     assert push(connected) == []  # others are at it
     assert deals(told) == []
+
+
+def test_workers_at_the_same_time_make_one_deal_of_each_lead(connected: UserAccount, told: Server) -> None:
+    for number in range(60):
+        entered(connected, f"+7701{number:07d}")
+    with ThreadPoolExecutor(4) as workers:
+        list(workers.map(lambda _turn: _push_in_a_thread(connected), range(8)))
+    push(connected)
+    assert len(deals(told)) == 60
+    assert states(connected) == ["pushed"] * 60
+
+
+def _push_in_a_thread(account: UserAccount) -> None:
+    try:
+        push(account)
+    finally:
+        connections.close_all()
 
 
 # --- Over the API ---
