@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Count, Max, Min, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -25,6 +25,7 @@ from integrations.admin.days import received_between
 from integrations.models import (
     AmoCRMConnection,
     ConnectionState,
+    HookDay,
     LeadPush,
     NotificationState,
     Problem,
@@ -123,6 +124,7 @@ class DatabaseCollector(Collector):
         if soonest is not None:
             yield _gauge("voronka_token_expires_seconds", "Until the first access token expires.", -self._age(soonest))
         yield from self._syncs(connected)
+        yield from self._hook_days(connected)
 
     def _syncs(self, connected: QuerySet[AmoCRMConnection]) -> Iterable[Metric]:
         done = SyncRun.objects.filter(kind=SyncRun.Kind.LEADS, state=SyncRun.State.DONE)
@@ -138,6 +140,23 @@ class DatabaseCollector(Collector):
             yield _gauge(
                 "voronka_last_sync_age_seconds", "Of the account that was synced longest ago.", self._age(min(moments))
             )
+
+    def _hook_days(self, connected: QuerySet[AmoCRMConnection]) -> Iterable[Metric]:
+        """From the gap ledger. Its days begin in each account's zone, so two of them cover every account's last one."""
+        days = HookDay.objects.filter(
+            user_account__in=connected.values("user_account"), day__gte=self._now.date() - DAY
+        ).order_by()
+        sums = days.aggregate(told=Sum("told"), untold=Sum("untold"), late=Sum("late"), delay=Max("delay_p95"))
+        delay = sums.pop("delay")
+        yield _by_state(
+            "voronka_hook_changes",
+            "Changes at amoCRM since yesterday: told by a hook, found by a sync, told after that.",
+            {outcome: number or 0 for outcome, number in sums.items()},
+            ("told", "untold", "late"),
+            "outcome",
+        )
+        if delay is not None:
+            yield _gauge("voronka_hook_delay_p95_seconds", "Of the account whose hooks are the slowest.", delay)
 
     def _age(self, at: datetime | None) -> float:
         return (self._now - at).total_seconds() if at is not None else 0.0

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from analytics.models import Sale
-from integrations.models import AmoCRMConnection, LeadPush, SaleNotification, SyncRun, WebhookLog
+from integrations.models import AmoCRMConnection, HookDay, LeadPush, SaleNotification, SyncRun, WebhookLog
 from leads.models import Lead
 from leads.tests.cast import Cast, client, make_cast
 
@@ -113,6 +113,18 @@ def test_it_counts_connections_messages_pushes_and_syncs(cast: Cast) -> None:
     assert (read["hooks_inactive"], read["accounts_never_synced"]) == (1, 0)
     assert 17900 < read["token_expires_seconds"] <= 18000
     assert 10700 < read["last_sync_age_seconds"] < 10900
+
+
+def test_it_tells_how_many_changes_no_hook_told_of(cast: Cast) -> None:
+    AmoCRMConnection.objects.create(user_account=cast.alpha, state="connected")
+    today = timezone.now().date()
+    for days_ago, untold in ((0, 2), (1, 1), (2, 50)):
+        HookDay.objects.create(
+            user_account=cast.alpha, day=today - timedelta(days=days_ago), told=10, untold=untold, delay_p95=4.5
+        )
+    read = values()
+    assert (read["hook_changes{told}"], read["hook_changes{untold}"], read["hook_changes{late}"]) == (20, 3, 0)
+    assert read["hook_delay_p95_seconds"] == 4.5
 
 
 def test_an_empty_installation_answers_too(cast: Cast) -> None:
