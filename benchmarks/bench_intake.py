@@ -13,6 +13,7 @@ from django.db import connection
 from benchmarks import floor, load, servers
 from benchmarks.load import Figures
 from benchmarks.options import Options
+from benchmarks.servers import Server
 from benchmarks.tables import Table, times, whole
 from benchmarks.world import delivery_body, new_account
 from integrations.intake.signature import hook_url
@@ -20,7 +21,7 @@ from integrations.models import Hook, WebhookLog
 
 CONNECTIONS = (16, 64)
 WARM_UP_SECONDS = 1.0
-HEADS = ("stored before the answer", "conn.", "req/s", "p50 ms", "p99 ms", "to bare Django", "to raw INSERT")
+HEADS = ("stored before the answer", "conn.", "req/s", "p50 ms", "p99 ms", "CPU ms", "to bare Django", "to raw INSERT")
 
 
 @dataclass(slots=True)
@@ -30,7 +31,15 @@ class Subject:
     name: str
     measure: Callable[[int, float], Figures]
     figures: dict[int, list[Figures]] = field(default_factory=dict)
+    server: Server | None = None
+    cpu_seconds: float = 0.0
     lost: int = 0
+
+    @property
+    def cpu_milliseconds(self) -> str:
+        """The server's, per request, over all measurements."""
+        requests = sum(one.acknowledged for runs in self.figures.values() for one in runs)
+        return f"{self.cpu_seconds * 1000 / requests:.2f}" if self.server else "–"
 
     def median(self, connections: int, name: str) -> float:
         return float(statistics.median(getattr(one, name) for one in self.figures[connections]))
@@ -41,8 +50,8 @@ def run(options: Options) -> list[Table]:
     hook = urlsplit(hook_url(account, Hook.AMOCRM))
     with servers.serving("config.wsgi") as product, servers.serving("benchmarks.bare") as bare:
         subjects = [
-            _posting("the hook", f"{product}{hook.path}?{hook.query}", body),
-            _posting("a bare Django view, ORM create", f"{bare}/bare?user_id={account.pk}", body),
+            _posting("the hook", product, f"{hook.path}?{hook.query}", body),
+            _posting("a bare Django view, ORM create", bare, f"/bare?user_id={account.pk}", body),
             Subject(
                 "raw INSERT … COMMIT, no HTTP",
                 lambda connections, seconds: floor.insert(account.pk, body, connections=connections, seconds=seconds),
@@ -58,14 +67,19 @@ def run(options: Options) -> list[Table]:
     return [_table(subjects, len(body), options)]
 
 
-def _posting(name: str, url: str, body: bytes) -> Subject:
-    return Subject(name, lambda connections, seconds: load.post(url, body, connections=connections, seconds=seconds))
+def _posting(name: str, server: Server, path: str, body: bytes) -> Subject:
+    def measure(connections: int, seconds: float) -> Figures:
+        return load.post(f"{server.url}{path}", body, connections=connections, seconds=seconds)
+
+    return Subject(name, measure, server=server)
 
 
 def _measure(subject: Subject, connections: int, seconds: float) -> None:
     """One measurement on an empty table, and a count of the rows that it left."""
     _empty()
+    used = subject.server.cpu_seconds() if subject.server else 0.0
     figures = subject.measure(connections, seconds)
+    subject.cpu_seconds += subject.server.cpu_seconds() - used if subject.server else 0.0
     if figures.refused:
         raise RuntimeError(f"{subject.name}: {figures.refused} requests were refused, so the figures mean nothing")
     subject.figures.setdefault(connections, []).append(figures)
@@ -83,22 +97,17 @@ def _table(subjects: list[Subject], body_bytes: int, options: Options) -> Table:
     for connections in CONNECTIONS:
         for subject in subjects:
             rate = subject.median(connections, "per_second")
+            latencies = (f"{subject.median(connections, name):.1f}" for name in ("p50", "p99"))
+            ratios = (times(rate / other.median(connections, "per_second")) for other in (bare, raw))
             table.rows.append(
-                (
-                    subject.name,
-                    str(connections),
-                    whole(rate),
-                    f"{subject.median(connections, 'p50'):.1f}",
-                    f"{subject.median(connections, 'p99'):.1f}",
-                    times(rate / bare.median(connections, "per_second")),
-                    times(rate / raw.median(connections, "per_second")),
-                )
+                (subject.name, str(connections), whole(rate), *latencies, subject.cpu_milliseconds, *ratios)
             )
     lost = {subject.name: subject.lost for subject in subjects if subject.lost}
-    table.notes.append(
-        f"A body of {body_bytes:,} bytes; medians of {options.rounds} runs of {options.seconds:g} s each. "
-        + (f"ACKNOWLEDGED AND NOT STORED: {lost}." if lost else "Every acknowledged delivery is a row: counted.")
-    )
+    table.notes += [
+        f"A body of {body_bytes:,} bytes; medians of {options.rounds} runs of {options.seconds:g} s each.",
+        "CPU: the server's own, per request.",
+        f"ACKNOWLEDGED AND NOT STORED: {lost}." if lost else "Every acknowledged delivery is a row: counted.",
+    ]
     if not load.has_wrk():
         table.notes.append(load.ADVICE)
     return table

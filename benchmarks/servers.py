@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,16 +22,30 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running gunicorn: where it listens, and its master's process id."""
+
+    url: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """What its workers have used of the CPU so far. Says more than the clock on a machine that others use too."""
+        workers = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in workers]
+        return sum(int(ticks) for stat in stats for ticks in stat[11:13]) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def serving(application: str) -> Iterator[str]:
-    """`http://127.0.0.1:port` of a gunicorn that serves the WSGI `application` (`module` or `module:name`)."""
+def serving(application: str) -> Iterator[Server]:
+    """A gunicorn that serves the WSGI `application` (`module` or `module:name`)."""
     port = free_port()
     env = os.environ | {"PORT": str(port), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "gunicorn", application]
     process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
     try:
         _wait_for(process, port)
-        yield f"http://127.0.0.1:{port}"
+        yield Server(f"http://127.0.0.1:{port}", process.pid)
     finally:
         process.terminate()
         process.wait()
