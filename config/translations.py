@@ -1,0 +1,228 @@
+"""The translations, without gettext's own programs: `python -m config.translations update | compile | check`.
+
+`update` gathers the texts of the code and templates into `locale/…/django.po`, where a person translates them, `compile`
+makes the `.mo` that Django reads (committed, so that a running product needs no tool), and `check` says what is left to do.
+There are two catalogues: ours, and what the libraries whose pages we show have not translated themselves.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract
+from babel.messages.mofile import read_mo, write_mo
+from babel.messages.pofile import read_po, write_po
+from django.utils.translation.template import templatize
+
+from config.environment import BASE_DIR
+
+LANGUAGE = "ru"
+OUR_PLACES = ("config", "leads", "analytics", "integrations", "templates")
+# Those whose texts a visitor meets, in the admin or in an answer of the API.
+LIBRARIES = ("unfold", "django_celery_beat", "axes", "django_filters", "rest_framework")
+SKIPPED_FOLDERS = {"tests", "migrations", "locale", "static"}
+# Parts of the libraries that stand on none of our pages.
+UNUSED_PARTS = {"import_export", "constance", "guardian", "simple_history", "location_field", "unfold_crispy"}
+UNUSED_PARTS |= {"rest_framework/templates", "rest_framework/schemas"}
+DJANGO_PARTS = ("admin", "auth", "contenttypes", "humanize", "sessions")
+PLACEHOLDER = re.compile(r"%(?:\(\w+\))?\.?\d*[sdf]|\{\w*(?::\w+)?\}")
+KEYWORDS: dict[str, Any] = {
+    name + suffix: arguments
+    for name, arguments in {
+        "gettext": None,
+        "ngettext": (1, 2),
+        "pgettext": ((1, "c"), 2),
+        "npgettext": ((1, "c"), 2, 3),
+    }.items()
+    for suffix in ("", "_lazy", "_noop")
+} | {"_": None}
+
+Key = tuple[str, str | None]
+MessageId = str | list[str] | tuple[str, ...]
+Found = dict[Key, Message]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A catalogue of texts: the folder that `LOCALE_PATHS` names, and how its texts are found."""
+
+    folder: Path
+    gather: Callable[[], Found]
+
+    @property
+    def po(self) -> Path:
+        return self.folder / LANGUAGE / "LC_MESSAGES" / "django.po"
+
+    @property
+    def mo(self) -> Path:
+        return self.po.with_suffix(".mo")
+
+    def read(self) -> Catalog:
+        if not self.po.exists():
+            return Catalog(locale=LANGUAGE, project="Voronka", fuzzy=False)
+        with self.po.open("rb") as file:
+            return read_po(file, locale=LANGUAGE)
+
+
+def our_texts() -> Found:
+    return _gather([(BASE_DIR / place, place) for place in OUR_PLACES])
+
+
+def library_texts() -> Found:
+    """What the libraries say and have no Russian for, neither they themselves nor Django."""
+    homes = {name: _home_of(name) for name in ("django", *LIBRARIES)}
+    django = homes.pop("django")
+    catalogues = [django / "conf", *(django / "contrib" / part for part in DJANGO_PARTS), *homes.values()]
+    known = set().union(*map(_known_in, catalogues))
+    found = _gather([(home, name) for name, home in homes.items()])
+    return {key: message for key, message in found.items() if key not in known}
+
+
+OURS = Texts(BASE_DIR / "locale", our_texts)
+LIBRARIES_TEXTS = Texts(BASE_DIR / "locale" / "libraries", library_texts)
+CATALOGUES = (OURS, LIBRARIES_TEXTS)
+
+
+def update(texts: Texts) -> None:
+    """Brings the `.po` to the texts that there are: new ones stand there untranslated, those gone are dropped."""
+    catalogue = texts.read()
+    # Its own dates again, and files without line numbers: a changed file is one whose texts have changed.
+    template = Catalog(creation_date=catalogue.creation_date, project="Voronka", fuzzy=False)
+    for message in texts.gather().values():
+        template[message.id] = message
+    catalogue.update(template, no_fuzzy_matching=True)
+    catalogue.obsolete.clear()
+    texts.po.parent.mkdir(parents=True, exist_ok=True)
+    with texts.po.open("wb") as file:
+        write_po(file, catalogue, width=110, sort_output=True, include_lineno=False)
+
+
+def compiled(catalogue: Catalog) -> bytes:
+    """The `.mo` file of a catalogue. Texts without a translation are left out, and so are shown in English."""
+    file = BytesIO()
+    write_mo(file, catalogue)
+    return file.getvalue()
+
+
+def problems(texts: Texts) -> Iterator[str]:
+    """What keeps a catalogue from being whole, a line per problem. Nothing: all is well."""
+    catalogue = texts.read()
+    entries = {_key(message): message for message in catalogue if message.id}
+    found = texts.gather()
+    yield from (f"not in the catalogue: {key[0]!r}" for key in found.keys() - entries.keys())
+    yield from (f"no longer used: {key[0]!r}" for key in entries.keys() - found.keys())
+    for key, message in entries.items():
+        if message.fuzzy:
+            yield f"fuzzy: {key[0]!r}"
+        forms = _forms(message, catalogue)
+        if not all(forms):
+            yield f"not translated: {key[0]!r}"
+        elif any(_placeholders(form) != _placeholders(_last(message.id)) for form in forms):
+            yield f"other placeholders than in: {key[0]!r}"
+    if not texts.mo.exists() or texts.mo.read_bytes() != compiled(catalogue):
+        yield f"{texts.mo.relative_to(BASE_DIR)} is not what its .po says"
+
+
+def _forms(message: Message, catalogue: Catalog) -> list[str]:
+    if not message.pluralizable:
+        return [str(message.string or "")]
+    given = [message.string] if isinstance(message.string, str) else list(message.string)
+    return [*given, *[""] * (catalogue.num_plurals - len(given))]
+
+
+def _placeholders(text: str) -> list[str]:
+    return sorted(PLACEHOLDER.findall(text))
+
+
+def _last(text: MessageId) -> str:
+    """Of a text with a plural: that one."""
+    return text if isinstance(text, str) else text[-1]
+
+
+def _key(message: Message) -> Key:
+    return (message.id if isinstance(message.id, str) else message.id[0]), message.context
+
+
+def _home_of(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None and spec.origin is not None, f"{package} is not installed"
+    return Path(spec.origin).parent
+
+
+def _known_in(home: Path) -> set[Key]:
+    path = home / "locale" / LANGUAGE / "LC_MESSAGES" / "django.mo"
+    if not path.exists():
+        return set()
+    with path.open("rb") as file:
+        return {_key(message) for message in read_mo(file) if message.id and message.string}
+
+
+def _gather(places: list[tuple[Path, str]]) -> Found:
+    found: Found = {}
+    for home, name in places:
+        for path in _files(home):
+            where = f"{name}/{path.relative_to(home).as_posix()}"
+            if any(f"/{part}/" in f"/{where}" for part in UNUSED_PARTS):
+                continue
+            for line, text, comments, context in extract("python", _source(path), KEYWORDS, ["Translators:"]):
+                message = Message(text, locations=[(where, line)], auto_comments=comments, context=context)
+                if not message.id or (isinstance(message.id, str) and not message.id.strip()):
+                    continue
+                _add(found, message)
+    return found
+
+
+def _add(found: Found, message: Message) -> None:
+    before = found.setdefault(_key(message), message)
+    if before is not message:
+        before.locations = sorted({*before.locations, *message.locations})
+        if message.pluralizable and not before.pluralizable:
+            before.id = message.id  # one entry serves both: gettext looks up the first form
+    before.flags |= message.flags
+
+
+def _files(home: Path) -> Iterator[Path]:
+    for path in sorted(home.rglob("*")):
+        if path.suffix not in {".py", ".html", ".txt"} or SKIPPED_FOLDERS & {*path.relative_to(home).parts}:
+            continue
+        if path.suffix == ".py" or "templates" in path.parts:
+            yield path
+
+
+def _source(path: Path) -> BytesIO:
+    """Python that says what the file says: of a template, Django makes it."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        # What stands between the texts is blanked out but keeps its indentation, which no Python may have.
+        text = "\n".join(line.strip() for line in templatize(text).splitlines())
+    return BytesIO(text.encode())
+
+
+def main(arguments: list[str]) -> int:
+    match arguments:
+        case ["update"]:
+            for texts in CATALOGUES:
+                update(texts)
+        case ["compile"]:
+            for texts in CATALOGUES:
+                texts.mo.write_bytes(compiled(texts.read()))
+        case ["check"]:
+            found = [f"{texts.po.relative_to(BASE_DIR)}: {line}" for texts in CATALOGUES for line in problems(texts)]
+            print(*found, sep="\n", end="\n" if found else "")
+            return 1 if found else 0
+        case _:
+            print(__doc__)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
