@@ -127,7 +127,7 @@ def test_a_sender_killed_at_every_step_sends_at_most_one_message(agency: UserAcc
         return alive
 
     steps_until(killed_sender)
-    # Nothing else is possible: sent once; or uncertain, whether it left (killed before writing) or not (before sending).
+    # Nothing else is possible: sent once; or uncertain, and left (killed before writing) or not (before sending).
     assert set(ends) == {("sent", 1), ("uncertain", 1), ("uncertain", 0)}
     assert ends[-1] == ("sent", 1)
 

@@ -98,6 +98,10 @@ def earnings(account: UserAccount) -> dict[str, Decimal]:
     return {code: amount for code, amount in sums.order_by() if amount}
 
 
+def ledger(account: UserAccount) -> list[tuple[int, Decimal]]:
+    return list(ReferralEarning.objects.filter(user_account=account).order_by("pk").values_list("pk", "amount"))
+
+
 def agency(life: Life, server: Server) -> UserAccount:
     AmoCRMConnection.objects.all().delete()
     account = UserAccount.objects.create(name="Alfa")
@@ -153,7 +157,7 @@ def test_any_order_and_repetition_of_deliveries_gives_one_right_sale(
     assert_right(account, life)
 
     # And all of it again changes nothing, not a line of the ledger.
-    lines = list(ReferralEarning.objects.filter(user_account=account).order_by("pk").values_list("pk", "amount"))
+    lines = ledger(account)
     for body in chance.sample(life.told(), len(life.told())):
         deliver(account, body)
     drain_all(account)
