@@ -89,6 +89,16 @@ UNFOLD: dict[str, Any] = {
                     _item(_("Connections"), "cable", "integrations_amocrmconnection_changelist"),
                     _item(_("Pipeline stages"), "filter_alt", "leads_pipelinestage_changelist"),
                     _item(_("Syncs"), "sync", "integrations_syncrun_changelist"),
+                    _item(_("Leads sent to amoCRM"), "outbox", "integrations_leadpush_changelist"),
+                    _item(_("Settings of sending"), "tune", "integrations_pushsettings_changelist"),
+                ],
+            },
+            {
+                "title": "Telegram",
+                "separator": True,
+                "items": [
+                    _item(_("Notifications"), "send", "integrations_salenotification_changelist"),
+                    _item(_("Notification settings"), "tune", "integrations_notificationsettings_changelist"),
                 ],
             },
             {

@@ -19,6 +19,8 @@ from integrations.drain.lease import Lease
 from integrations.drain.reading import Readings
 from integrations.models import AmoCRMConnection, Hook
 from integrations.notify.outbox import enqueue_for
+from integrations.push.tagging import enqueue_tags
+from integrations.sync.late import note_late
 from leads.deals.apply import apply_news
 from leads.deals.changes import LeadChange
 from leads.models import Lead, UserAccount
@@ -40,6 +42,7 @@ def apply_batch(
                 told_by=_hooks_of(applicable),
                 now=now,
             )
+            note_late(account, applicable)
         _note_gone(applicable, readings)
         write_outcomes(account, deliveries, now)
 
@@ -61,6 +64,7 @@ def apply_and_settle(
     connected = AmoCRMConnection.objects.filter(user_account=account).values_list("currency", flat=True).first()
     settled = settle_deals(account, changes, told_by=told_by, currency=connected or "", now=now)
     enqueue_for(account, [sale.pk for sale in settled.first_paid], met_by_sync=not told_by, now=now)
+    enqueue_tags(account, changes)
     return changes
 
 

@@ -58,12 +58,12 @@ def apply_news(
     seeking = _lay(account, rows, told, contacts)
     placing = Placing(account, rows, before, now)
     placing.place(seeking)
-    _save_new(placing)
+    save_new(placing)
     placing.describe()
     remember_stages(account, deals, rows)
     steps = rewrite_history(account, rows)
-    _stand(account, rows, steps)
-    _save(placing)
+    stand(account, rows, steps)
+    save(placing)
     return [
         LeadChange(deal_id, lead.pk, before.get(deal_id), DealState.of(lead)) for deal_id, lead in sorted(rows.items())
     ]
@@ -114,7 +114,7 @@ def _lay(
     return seeking
 
 
-def _stand(account: UserAccount, rows: Mapping[int, Lead], steps: Mapping[int, Sequence[Step]]) -> None:
+def stand(account: UserAccount, rows: Mapping[int, Lead], steps: Mapping[int, Sequence[Step]]) -> None:
     """A lead stands where its history ends, and is qualified by where it has stood."""
     marked = qualified_stages(account)
     for deal_id, lead in rows.items():
@@ -125,7 +125,7 @@ def _stand(account: UserAccount, rows: Mapping[int, Lead], steps: Mapping[int, S
         lead.is_qualified = is_qualified([(step.pipeline_id, step.status_id) for step in steps[deal_id]], marked)
 
 
-def _save_new(placing: Placing) -> None:
+def save_new(placing: Placing) -> None:
     """Free the deal ids of rows that were left, then insert the new rows: others refer to them by their ids."""
     left = [*placing.emptied, *placing.discarded]
     left += [lead.pk for deal_id, lead in placing.rows.items() if deal_id in placing.moved and lead.pk]
@@ -140,7 +140,7 @@ def _save_new(placing: Placing) -> None:
     DealPhone.objects.bulk_create(phones, ignore_conflicts=True)
 
 
-def _save(placing: Placing) -> None:
+def save(placing: Placing) -> None:
     rows = [*placing.rows.values(), *placing.emptied.values()]
     # An upsert by primary key: several times faster than bulk_update's CASE for each column and row.
     if rows:

@@ -120,7 +120,7 @@ class Placing:
             if target is not lead:
                 parts[deal_id], targets[deal_id] = _deal_part(lead), target
         for deal_id in parts:
-            self._leave(self.rows[deal_id])
+            self.leave(self.rows[deal_id])
         for deal_id, target in targets.items():
             for column, value in parts[deal_id].items():
                 setattr(target, column, value)
@@ -133,7 +133,8 @@ class Placing:
             return lead
         return Lead(user_account=self.account, source=LeadSource.AMOCRM)
 
-    def _leave(self, lead: Lead) -> None:
+    def leave(self, lead: Lead) -> None:
+        """Take the deal out of this row."""
         if lead.source == LeadSource.AMOCRM:
             if lead.pk:
                 self.discarded[lead.pk] = lead

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from leads.deals.apply import _save, _save_new, _stand, lock_account
+from leads.deals.apply import lock_account, save, save_new, stand
 from leads.deals.changes import DealState, LeadChange
 from leads.deals.placing import DEAL_COLUMNS, TIED, Placing
 from leads.deals.record import rewrite_history
@@ -53,10 +53,10 @@ def tie_deal(
     target.amocrm_contact_id = target.amocrm_contact_id or contact_id
     target.match_method, target.match_detail, target.origin_lead = MatchMethod.DEAL_ID, detail, None
     placing.place(set(placing.rows))
-    _save_new(placing)
+    save_new(placing)
     placing.describe()
-    _stand(account, placing.rows, rewrite_history(account, placing.rows))
-    _save(placing)
+    stand(account, placing.rows, rewrite_history(account, placing.rows))
+    save(placing)
     return [
         LeadChange(known, row.pk, placing.before.get(known), DealState.of(row))
         for known, row in sorted(placing.rows.items())
@@ -73,7 +73,7 @@ def _move(account: UserAccount, holder: Lead, target: Lead, deal_id: int, now: d
     placing = Placing(account, rows, before, now)
     parts = {known: {column: getattr(row, column) for column in DEAL_COLUMNS} for known, row in rows.items()}
     for row in (holder, target):
-        placing._leave(row)
+        placing.leave(row)
     for known, part in parts.items():
         row = target if known == deal_id else Lead(user_account=account, source=LeadSource.AMOCRM)
         for column, value in part.items():
