@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -40,8 +39,8 @@ class NavigationItem:
 def render_page(
     request: HttpRequest, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200
 ) -> HttpResponse:
-    """A page of the request's account, its times in the account's zone, its words in the person's language."""
-    with _manner_of(request):
+    """A page of the request's account, its times in the account's zone."""
+    with timezone.override(account_of(request).zone):
         response = render(request, template, {**_frame(request), **(context or {})}, status=status)
     add_never_cache_headers(response)
     return response
@@ -50,19 +49,10 @@ def render_page(
 def render_part(request: HttpRequest, template: str, context: Mapping[str, Any]) -> HttpResponse:
     """A piece of a page, for a page that keeps itself fresh: without the frame."""
     role = role_of(request)
-    with _manner_of(request):
+    with timezone.override(account_of(request).zone):
         response = render(request, template, {"account": account_of(request), **_rights(role), **context})
     add_never_cache_headers(response)
     return response
-
-
-@contextmanager
-def _manner_of(request: HttpRequest) -> Iterator[None]:
-    """The account's time zone and the person's language, for the length of a rendering."""
-    user = request.user
-    language = user.language if isinstance(user, User) else ""
-    with timezone.override(account_of(request).zone), translation.override(language or translation.get_language()):
-        yield
 
 
 def _rights(role: Role) -> dict[str, bool]:
