@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
-
-from django.db.models import Min
 
 from integrations.amocrm.deal_events import DELETED, MERGED, RESTORED, DealEvent, deal_events_in, events_query
 from integrations.amocrm.entities import StageEvent, stage_events_in
@@ -20,6 +19,7 @@ from leads.news import DealSnapshot, Evidence
 
 # Events are indexed later than deals, by an unknown time.
 OVERLAP = timedelta(minutes=10)
+# How the evidence of a deal's beginning begins; after it stands the second of the event that it was taken from.
 INITIAL = "initial"
 # Of a first run's requests, so many may be for old history at once; the rest is read by a run of its own.
 _SHARE = 0.1
@@ -114,44 +114,56 @@ def _not_yet_in_history(session: Session, events: Sequence[StageEvent]) -> list[
 
 
 def _beginnings(session: Session, events: Sequence[StageEvent], leads: Mapping[int, Lead]) -> list[DealSnapshot]:
-    """The stage before a deal's earliest event is where it was created, unless something older is known of it.
+    """The stage before a deal's earliest event is where it was created, unless something else is known of it.
 
     Events come in no order: a beginning that was taken from a later event gives way to one from an earlier.
     """
     earliest: dict[int, StageEvent] = {}
     for event in sorted(events, key=lambda one: (one.changed_at, one.event_id), reverse=True):
         earliest[event.deal_id] = event
-    news = StageNews.objects.filter(user_account=session.account, amocrm_lead_id__in=earliest)
-    told = news.exclude(evidence__action=INITIAL).values("amocrm_lead_id").annotate(first=Min("at"))
-    oldest = {row["amocrm_lead_id"]: row["first"] for row in told}
-    first = [
-        beginning
-        for deal_id, event in earliest.items()
-        if (deal_id not in oldest or oldest[deal_id] >= event.changed_at)
-        and (beginning := _beginning(session, leads[deal_id], event)) is not None
-    ]
-    known = {
-        (one.amocrm_lead_id, one.at, one.pipeline_id, one.status_id): one.pk
-        for one in news.filter(amocrm_lead_id__in=[deal.deal_id for deal in first])
-        if one.evidence.get("action") == INITIAL or one.at == leads[one.amocrm_lead_id].amocrm_created_at
-    }
-    new = [deal for deal in first if (deal.deal_id, deal.updated_at, deal.pipeline_id, deal.status_id) not in known]
-    if new:
-        news.filter(amocrm_lead_id__in=[deal.deal_id for deal in new], evidence__action=INITIAL).delete()
-    return new
+    tellings: dict[int, list[StageNews]] = defaultdict(list)
+    for one in StageNews.objects.filter(user_account=session.account, amocrm_lead_id__in=earliest):
+        tellings[one.amocrm_lead_id].append(one)
+    found: list[DealSnapshot] = []
+    outdated: list[int] = []
+    for deal_id, event in earliest.items():
+        guesses = [one for one in tellings[deal_id] if _guessed_from(one) is not None]
+        told = [one for one in tellings[deal_id] if one not in guesses and one.at < event.changed_at]
+        is_better = all((_guessed_from(guess) or 0) > event.changed_at.timestamp() for guess in guesses)
+        born = leads[deal_id].amocrm_created_at
+        if born is not None and is_better and _is_first(event, told, born):
+            outdated += [guess.pk for guess in guesses]
+            found.append(_beginning(session, event, born))
+    if outdated:
+        StageNews.objects.filter(pk__in=outdated).delete()
+    return found
 
 
-def _beginning(session: Session, lead: Lead, event: StageEvent) -> DealSnapshot | None:
-    born = lead.amocrm_created_at
-    if born is None or born > event.changed_at or not event.from_status_id:
-        return None
+def _is_first(event: StageEvent, told: Sequence[StageNews], born: datetime) -> bool:
+    """Whether the deal stood in the event's first stage since it was born, for all that was told of the time before."""
+    if not event.from_status_id or born > event.changed_at:
+        return False
+    if not told:
+        return True
+    stages = {(one.pipeline_id, one.status_id) for one in told}
+    return stages == {(event.from_pipeline_id, event.from_status_id)} and min(one.at for one in told) > born
+
+
+def _beginning(session: Session, event: StageEvent, born: datetime) -> DealSnapshot:
+    action = f"{INITIAL} {int(event.changed_at.timestamp())}"
     return DealSnapshot(
         event.deal_id,
         updated_at=born,
         pipeline_id=event.from_pipeline_id,
         status_id=event.from_status_id,
-        evidence=Evidence(sync_run_id=session.run.pk, event_id=event.event_id, action=INITIAL),
+        evidence=Evidence(sync_run_id=session.run.pk, event_id=event.event_id, action=action),
     )
+
+
+def _guessed_from(one: StageNews) -> int | None:
+    """Of a beginning that was taken from an event: when that event was."""
+    action = str(one.evidence.get("action", ""))
+    return int(action.removeprefix(f"{INITIAL} ")) if action.startswith(f"{INITIAL} ") else None
 
 
 def _counts(session: Session, event: DealEvent) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from django.utils import timezone
@@ -167,16 +167,13 @@ def _set_marks(session: Session) -> None:
     cursor = session.cursor
     if session.run.kind == SyncRun.Kind.HISTORY or not cursor["is_whole"] or "high_leads" in cursor:
         return
-    marks: dict[str, datetime | None] = {
-        "high_leads": newest(session, "leads"),
-        "high_contacts": newest(session, "contacts"),
-    }
+    marks = {path: newest(session, path) for path in ("leads", "contacts")}
+    # Of an empty list our own clock has to do.
+    known = [mark for mark in marks.values() if mark is not None] or [session.run.started_at.replace(microsecond=0)]
     with session.page():
-        session.remember(**marks)
+        session.remember(**{f"high_{path}": mark or max(known) for path, mark in marks.items()})
         if cursor["is_first"]:
-            known = [mark for mark in marks.values() if mark is not None]
-            session.remember(floor=max(known, default=session.run.started_at.replace(microsecond=0)))
-            session.remember(high_events=cursor["floor"])
+            session.remember(floor=max(known), high_events=max(known))
 
 
 def _end(run: SyncRun, state: SyncRun.State, detail: str) -> None:
