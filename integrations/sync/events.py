@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from integrations.amocrm.deal_events import DELETED, MERGED, RESTORED, DealEvent, deal_events_in, events_query
 from integrations.amocrm.entities import StageEvent, stage_events_in
-from integrations.sync.merging import Merge, settle_merges
+from integrations.sync.merging import MERGED_INTO, Merge, settle_merges
 from integrations.sync.pages import leads_of
 from integrations.sync.runs import start_history
 from integrations.sync.session import Session
@@ -86,7 +86,11 @@ def read_old_events(session: Session) -> None:
 
 def apply_stages(session: Session, events: Sequence[StageEvent]) -> None:
     """Put stages into the history of the deals that we know, and where each began. Inside a page's transaction."""
-    known = leads_of(session, {event.deal_id for event in events})
+    known = {
+        deal_id: lead
+        for deal_id, lead in leads_of(session, {event.deal_id for event in events}).items()
+        if not lead.match_detail.startswith(MERGED_INTO)  # its history went with it into another deal
+    }
     events = [event for event in events if event.deal_id in known]
     session.ledger.note_stages(events, known)
     told = [_passed(session, event) for event in _not_yet_in_history(session, events)]

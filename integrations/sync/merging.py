@@ -25,7 +25,7 @@ from leads.deals.placing import DEAL_COLUMNS
 from leads.models import DealPhone, Lead, LeadSource, MatchMethod, StageNews
 from leads.news import DealSnapshot
 
-_MERGED = "Merged into deal "
+MERGED_INTO = "Merged into deal "
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _candidates(session: Session, related: Q, *, but: int = 0) -> list[int]:
     # One that a hook called deleted of late may have been merged: hooks do not tell the two apart.
     alive = Q(is_deleted=False) | Q(is_deleted=True, updated_at__gte=since)
     leads = Lead.objects.filter(alive, related, user_account=session.account, amocrm_lead_id__isnull=False)
-    leads = leads.exclude(amocrm_lead_id=but).exclude(match_detail__startswith=_MERGED)
+    leads = leads.exclude(amocrm_lead_id=but).exclude(match_detail__startswith=MERGED_INTO)
     return [deal_id for deal_id in leads.values_list("amocrm_lead_id", flat=True) if deal_id is not None]
 
 
@@ -100,7 +100,7 @@ def _settle_by_sweep(session: Session, unresolved: Sequence[tuple[Merge, DealSna
 def _vanished(session: Session) -> list[int]:
     """Our living deals that amoCRM's list leaves out, found page by page."""
     alive = Lead.objects.filter(user_account=session.account, is_deleted=False, amocrm_lead_id__isnull=False)
-    alive = alive.exclude(match_detail__startswith=_MERGED)
+    alive = alive.exclude(match_detail__startswith=MERGED_INTO)
     above, missing = 0, list[int]()
 
     def parse(answer: Any, asked_at: datetime) -> list[int]:
@@ -164,7 +164,7 @@ def _change_places(response: Lead, own: Lead) -> None:
 
 
 def _mark(session: Session, gone_id: int, survivor: str) -> None:
-    detail = f"{_MERGED}{survivor}." if survivor else f"{_MERGED}another, which amoCRM does not name."
+    detail = f"{MERGED_INTO}{survivor}." if survivor else f"{MERGED_INTO}another, which amoCRM does not name."
     Lead.objects.filter(user_account=session.account, amocrm_lead_id=gone_id).update(
         match_method=MatchMethod.MANUAL, match_detail=detail
     )

@@ -1,0 +1,165 @@
+"""Syncs in bad weather, side by side, cancelled, merged deals, and over the API."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from analytics.models import Sale
+from integrations.api import sync as api
+from integrations.models import AmoCRMConnection, SyncDue, SyncGap, SyncRun
+from integrations.sync import runs
+from integrations.sync.figures import hook_loss
+from integrations.sync.runner import work
+from integrations.sync.schedule import place_of, plan_syncs, take_due
+from integrations.tests.sync_world import finish, gaps, known_deals, sync
+from integrations.tests.test_drain import NOWHERE
+from integrations.tests.test_laws import EVENTS
+from integrations.tests.world import bodies, deliver, drain_all, make_due
+from leads.models import Lead, Membership, Role, User, UserAccount
+from leads.tests.world import response
+from sandbox import Server, seed_bulk
+
+
+@pytest.fixture
+def crm(amocrm: Server) -> Server:
+    amocrm.crm.hook_faults.lose_all = True
+    amocrm.crm.demo.subscribe(NOWHERE, EVENTS)
+    return amocrm
+
+
+@pytest.fixture
+def staff(connected: UserAccount) -> APIClient:
+    user = User.objects.create_user("s@example.com", "pw")
+    Membership.objects.create(user=user, user_account=connected, role=Role.STAFF)
+    client = APIClient()
+    client.force_authenticate(user)
+    return client
+
+
+def test_an_outage_in_the_middle_is_waited_for(connected: UserAccount, amocrm: Server) -> None:
+    seed_bulk(amocrm.crm.demo, 300)
+    run = runs.start(connected)
+    amocrm.crm.faults.outage()
+    pauses: list[float] = []
+    work(run.pk, ring_again=pauses.append)
+    run.refresh_from_db()
+    connection = AmoCRMConnection.objects.get()
+    assert (run.state, connection.problem_code) == ("running", "outage")
+    assert pauses
+    assert runs.in_need() == []
+    amocrm.crm.faults.clear()
+    make_due(connected)
+    assert runs.in_need() == [run.pk]
+    finish(run)
+    connection.refresh_from_db()
+    assert (run.state, run.total, connection.problem_code) == ("done", 300, "")
+
+
+def test_a_run_is_joined_and_cancelled(connected: UserAccount, amocrm: Server) -> None:
+    first = runs.start(connected)
+    assert runs.start(connected, full=True).pk == first.pk
+    runs.cancel(first)
+    first.refresh_from_db()
+    assert (first.state, first.detail) == ("failed", "cancelled")
+    assert runs.start(connected).pk != first.pk
+
+
+def test_a_merged_deal_is_followed_by_response_history_and_sale(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    ad = response(connected, "+77011111111", name="Aida")
+    old = demo.deals.create("old", price=700, phone="+77011111111")
+    survivor = demo.deals.create("new", price=0, contact_ids=[old.contact_ids[0]])
+    crm.crm.clock.advance(10)
+    demo.deals.win(old.id)
+    sync(connected)
+    ad.refresh_from_db()
+    assert ad.amocrm_lead_id == old.id
+    sale = Sale.objects.get(amocrm_deal_id=old.id)
+    crm.crm.clock.advance(30)
+    demo.deals.win(survivor.id, silent=True)
+    crm.crm.clock.advance(30)
+    demo.deals.merge(survivor.id, old.id, silent=True)
+    Sale.objects.filter(amocrm_deal_id=survivor.id).delete()
+    run = sync(connected)
+    assert run.state == "done", run.detail
+    ad.refresh_from_db()
+    assert (ad.amocrm_lead_id, ad.is_deleted) == (survivor.id, False)
+    gone = known_deals(connected)[old.id]
+    assert gone.is_deleted
+    assert str(survivor.id) in gone.match_detail
+    assert (old.id, "merged") in gaps(connected)
+    paid = Sale.objects.filter(status="paid")
+    assert [one.amocrm_deal_id for one in paid] == [survivor.id]
+    assert Sale.objects.filter(pk=sale.pk).exists()
+    assert sync(connected).updated == 0
+
+
+def test_a_merge_of_strangers_is_found_by_looking_through_all(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    one, other, third = (demo.deals.create(name, phone=f"+7701222333{n}") for n, name in enumerate("abc"))
+    sync(connected)
+    crm.crm.clock.advance(30)
+    demo.deals.merge(one.id, other.id, silent=True)
+    assert sync(connected).state == "done"
+    assert SyncGap.objects.get(what="merged").after == f"deal {one.id}"
+    assert Lead.objects.get(amocrm_lead_id=other.id).is_deleted
+    assert not Lead.objects.get(amocrm_lead_id=third.id).is_deleted
+
+
+def test_a_hook_that_comes_after_all_marks_its_gap(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    deal = demo.deals.create("deal", price=1, phone="+77011111111")
+    sync(connected)
+    crm.crm.courier.clear()
+    crm.crm.clock.advance(30)
+    demo.deals.move(deal.id, demo.pipelines.main.stages[3].id)
+    assert sync(connected).drift_count == 1
+    assert hook_loss(connected).untold == 1
+    for body in bodies(crm):
+        deliver(connected, body)
+    gap = SyncGap.objects.get()
+    SyncGap.objects.update(learnt_at=timezone.now() - timedelta(minutes=5))
+    drain_all(connected)
+    gap.refresh_from_db()
+    assert gap.told_at is not None
+    sync(connected)
+    assert (hook_loss(connected).untold, hook_loss(connected).late) == (0, 1)
+
+
+def test_the_api_starts_joins_shows_and_cancels(
+    staff: APIClient, connected: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "WAIT_SECONDS", 0.0)
+    answer = staff.post("/amocrm/sync-leads", {"full": False}, format="json")
+    assert answer.status_code == 202
+    body = answer.json()
+    assert {"success", "run_id", "total", "updated", "errors", "status_url"} <= body.keys()
+    assert staff.post("/amocrm/sync-leads/").json()["run_id"] == body["run_id"]
+    amocrm.crm.demo.deals.create("deal", phone="+77011111111")
+    finish(SyncRun.objects.get())
+    shown = staff.get(body["status_url"]).json()
+    assert (shown["state"], shown["success"], shown["total"], shown["drift"]) == ("done", True, 1, [])
+    assert staff.post(f"{body['status_url']}/cancel").status_code == 409
+    assert staff.get("/api/amocrm/sync-runs/").json()["count"] == 1
+    AmoCRMConnection.objects.update(state="disconnected")
+    assert staff.post("/amocrm/sync-leads").status_code == 409
+
+
+def test_another_accounts_run_is_not_there(staff: APIClient, db: None) -> None:
+    foreign = SyncRun.objects.create(user_account=UserAccount.objects.create(name="Beta"))
+    assert staff.get(f"/amocrm/sync-runs/{foreign.pk}").status_code == 404
+
+
+def test_syncs_by_the_clock_are_spread_by_account(connected: UserAccount) -> None:
+    now = timezone.now()
+    plan_syncs(now)
+    due = SyncDue.objects.get().due_at
+    assert now <= due <= now + timedelta(hours=1)
+    assert 0 <= place_of(connected.pk) < 1
+    assert take_due(due - timedelta(seconds=1)) == []
+    assert take_due(due) == [connected]
+    assert take_due(due) == []
