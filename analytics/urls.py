@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from analytics.api.referrals import Conversions, Earnings, OneReferrer, Referrers
 from analytics.api.reports import FunnelReport, QualificationStats, RoiReport
 from analytics.api.sales import OneSale, Sales, TargetologistSales
 from analytics.api.spend import ExchangeRates, Spend
 from analytics.api.targetologists import OneTargetologist, Targetologists
-from analytics.pages.referrer import referrer_page
-from analytics.pages.targetologist import targetologist_page
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("analytics.pages.urls")),
     path("targetologists", Targetologists.as_view()),
     path("targetologists/<int:pk>", OneTargetologist.as_view()),
     path("targetologists/<int:pk>/sales", TargetologistSales.as_view()),
@@ -25,6 +24,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("analytics/roi", RoiReport.as_view()),
     path("analytics/funnel", FunnelReport.as_view()),
     path("amocrm/qualification-stats", QualificationStats.as_view()),
-    path("app/targetologists/<int:pk>", targetologist_page, name="page-targetologist"),
-    path("r/<str:token>", referrer_page, name="referrer-page"),
 ]

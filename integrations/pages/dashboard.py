@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
+from analytics.pages.dashboard_money import money_of
 from integrations.models import ProcessingStatus, WebhookLog
 from integrations.pages.chart import bars
 from integrations.pages.condition import condition_of
@@ -46,9 +47,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "period": days,
         "figures": figures(account, days),
         "bars": bars(by_day(account, days)),
+        "money": money_of(account, days),
         **_now(request, account),
     }
-    context["currency"] = _currency(account, context)
     return render_page(request, "pages/dashboard.html", context)
 
 
@@ -71,9 +72,3 @@ def _now(request: HttpRequest, account: UserAccount) -> dict[str, Any]:
 def _period(request: HttpRequest) -> int:
     asked = request.GET.get("days", "")
     return int(asked) if asked in map(str, PERIODS) else DEFAULT_PERIOD
-
-
-def _currency(account: UserAccount, context: dict[str, Any]) -> str:
-    """Prices are in the amoCRM account's currency, which it tells when it is connected."""
-    connection = context["condition"].connection
-    return (connection and connection.currency) or account.currency

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncDate
 
 from leads.models import Lead, UserAccount
@@ -16,12 +16,11 @@ from leads.pages.days import begin_of, last_days
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Leads that came in the span, and what became of them. `revenue`: the prices of the won ones."""
+    """Leads that came in the span, and what became of them."""
 
     leads: int
     qualified: int
     won: int
-    revenue: Decimal
 
     @property
     def qualification_rate(self) -> Decimal:
@@ -31,10 +30,6 @@ class Figures:
     def conversion_rate(self) -> Decimal:
         """Won of qualified; whoever won is qualified."""
         return percent(self.won, self.qualified)
-
-    @property
-    def average(self) -> Decimal | None:
-        return self.revenue / self.won if self.won else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +50,8 @@ def figures(account: UserAccount, days: int) -> Figures:
         leads=Count("id"),
         qualified=Count("id", filter=Q(is_qualified=True)),
         won=Count("id", filter=Q(current_status_id=WON_STATUS_ID)),
-        revenue=Sum("price", filter=Q(current_status_id=WON_STATUS_ID)),
     )
-    return Figures(row["leads"], row["qualified"], row["won"], row["revenue"] or Decimal(0))
+    return Figures(row["leads"], row["qualified"], row["won"])
 
 
 def by_day(account: UserAccount, days: int) -> list[Day]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +23,19 @@ MAX_ACCOUNTS_IN_MENU = 50
 NAVIGATION: tuple[tuple[str, str | Promise], ...] = (
     ("page-dashboard", _("Dashboard")),
     ("page-leads", _("Leads")),
+    ("page-roi", "ROI"),
+    ("page-funnel", _("Funnel")),
+    ("page-sales", _("Sales")),
+    ("page-spend", _("Ad spend")),
+)
+# What is looked at seldom stands in a menu of its own: a phone's header is narrow.
+CRM_NAVIGATION: tuple[tuple[str, str | Promise], ...] = (
     ("page-stages", _("Stages")),
     ("page-connection", _("Connection")),
     ("admin:integrations_webhooklog_changelist", _("Deliveries")),
 )
+# Pages below those of the header. Each is about rows of one account.
+ABOVE = {"page-lead": "page-leads", "page-targetologist": "page-roi", "page-spend-upload": "page-spend"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +72,24 @@ def _frame(request: HttpRequest) -> dict[str, Any]:
     role = role_of(request)
     assert isinstance(request.user, User)  # page() lets nobody else through
     accounts = list(accounts_of(request.user)[: MAX_ACCOUNTS_IN_MENU + 1])
-    current = request.resolver_match.url_name if request.resolver_match else None
+    current = (request.resolver_match.url_name if request.resolver_match else None) or ""
     return {
         "account": account_of(request),
         "accounts": accounts[:MAX_ACCOUNTS_IN_MENU],
         "has_more_accounts": len(accounts) > MAX_ACCOUNTS_IN_MENU,
         # A single lead belongs to one account: from its card the switch leads to the other account's list.
-        "switch_url": reverse("page-leads") if current == "page-lead" else request.path,
+        "switch_url": reverse(ABOVE[current]) if current in ABOVE else request.path,
         "role_name": role.label,
-        "navigation": _navigation(current),
+        "navigation": _navigation(NAVIGATION, current),
+        "crm_navigation": _navigation(CRM_NAVIGATION, current),
         **_rights(role),
     }
 
 
-def _navigation(current: str | None) -> list[NavigationItem]:
-    section = "page-leads" if current == "page-lead" else current
+def _navigation(pages: Iterable[tuple[str, str | Promise]], current: str) -> list[NavigationItem]:
+    section = ABOVE.get(current, current)
     items: list[NavigationItem] = []
-    for name, label in NAVIGATION:
+    for name, label in pages:
         try:
             items.append(NavigationItem(reverse(name), label, name == section))
         except NoReverseMatch:

@@ -1,0 +1,36 @@
+"""`/app/sales`: what was sold, to whom, who is credited with it and why."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from analytics.models import Sale, SaleStatus
+from analytics.pages.sale_search import QUEUE, SaleSearch, paid_of
+from leads.access import account_of, account_rows, page
+from leads.pages.rendering import render_page
+
+PAGE_SIZE = 50
+FIELDS = ("status", "credit", "targetologist", "referrer", "since", "until")
+KINDS = {SaleStatus.PAID: "good", SaleStatus.PENDING: "warn", SaleStatus.CANCELLED: "bad"}
+
+
+@require_safe
+@page()
+def sales_page(request: HttpRequest) -> HttpResponse:
+    search = SaleSearch(request.GET, account_of(request))
+    found = search.sales()
+    shown = Paginator(found.select_related("targetologist", "conversion__referrer"), PAGE_SIZE)
+    current = shown.get_page(request.GET.get("page"))
+    context = {
+        "search": search,
+        "filters": [search[name] for name in FIELDS],
+        "narrowings": search.narrowings(),
+        "page": current,
+        "rows": [(sale, KINDS[SaleStatus(sale.status)]) for sale in current],
+        "paid": paid_of(found),
+        "is_queue": search.given("credit") == QUEUE,
+        "has_sales": bool(shown.count) or account_rows(Sale, request).exists(),
+    }
+    return render_page(request, "pages/sales.html", context)

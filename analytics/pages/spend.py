@@ -1,0 +1,92 @@
+"""`/app/spend`: what advertising cost, day by day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.paginator import Paginator
+from django.db.models import QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from analytics.csv_cells import csv_response
+from analytics.models import AdSpend
+from analytics.pages.definitions import ONE_OF, Text
+from analytics.pages.periods import LAST_DAYS, period_of
+from analytics.reports.spans import GroupBy
+from leads.access import account_of, account_rows, page
+from leads.pages.rendering import render_page
+
+PAGE_SIZE = 100
+TEMPLATE = (
+    *("day", "creative_id", "direction_id", "targetologist", "campaign"),
+    *("amount", "currency", "impressions", "clicks", "source"),
+)
+KINDS: dict[str, Text] = {str(by.value): ONE_OF[by] for by in GroupBy if by is not GroupBy.REFERRER}
+
+
+class KindForm(forms.Form):
+    kind = forms.ChoiceField(label=_("Spent on"), required=False, choices=[("", _("any")), *KINDS.items()])
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A row as it is shown. `name` empty: what the money was spent on is gone."""
+
+    row: AdSpend
+    kind: Text
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpendSum:
+    currency: str
+    amount: Decimal
+
+
+@require_safe
+@page()
+def spend_page(request: HttpRequest) -> HttpResponse:
+    account = account_of(request)
+    period = period_of(request.GET, account)
+    form = KindForm(request.GET)
+    kind = form.cleaned_data["kind"] if form.is_valid() else ""
+    rows = period.span(account).spend()
+    if kind:
+        rows = rows.filter(what__startswith=f"{kind}:")
+    listed = rows.select_related("creative", "direction", "targetologist").order_by("-day", "-id")
+    current = Paginator(listed, PAGE_SIZE).get_page(request.GET.get("page"))
+    context: dict[str, Any] = {
+        "period": period,
+        "periods": LAST_DAYS,
+        "kept": [("kind", kind)] if kind else [],
+        "kind_field": form["kind"],
+        "is_narrowed": bool(kind),
+        "page": current,
+        "rows": [shown(row) for row in current],
+        "sums": _sums(rows),
+        "has_spend": bool(current.paginator.count) or account_rows(AdSpend, request).exists(),
+    }
+    return render_page(request, "pages/spend.html", context)
+
+
+@require_safe
+@page()
+def spend_template(request: HttpRequest) -> HttpResponse:
+    """An empty file with the columns that an upload may have."""
+    return csv_response("ad-spend", TEMPLATE, [])
+
+
+def shown(row: AdSpend) -> Spent:
+    kind = row.what.partition(":")[0]
+    thing = row.campaign if kind == "campaign" else getattr(row, kind, None)
+    return Spent(row, KINDS.get(kind, ""), str(thing or ""))
+
+
+def _sums(rows: QuerySet[AdSpend]) -> list[SpendSum]:
+    sums = rows.order_by().values("currency").annotate(amount=Sum("amount")).order_by("currency")
+    return [SpendSum(**row) for row in sums]

@@ -1,0 +1,89 @@
+"""What uploaded rows of spend would do, before they do it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from analytics.models import AdSpend, Targetologist
+from analytics.pages.definitions import Text
+from analytics.pages.spend import KINDS, SpendSum
+from analytics.spend.checking import SpendRow
+from analytics.spend.uploads import BadRow, Checked
+from leads.models import Creative, Direction, UserAccount
+
+SHOWN_ROWS = 20
+SHOWN_BAD = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRow:
+    row: SpendRow
+    kind: Text
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`replaced`: of the good rows those that are stored already. `token`: what confirms exactly these rows, empty when
+    one is bad and so none can be stored."""
+
+    count: int
+    first: date | None
+    last: date | None
+    sums: list[SpendSum]
+    replaced: int
+    rows: list[ShownRow]
+    bad: list[BadRow]
+    bad_count: int
+    token: str
+
+    @property
+    def is_cut(self) -> bool:
+        return self.count > len(self.rows)
+
+
+def preview_of(account: UserAccount, checked: Checked[SpendRow], token: str) -> Preview:
+    days = [row.day for row in checked.rows]
+    return Preview(
+        count=len(checked.rows),
+        first=min(days, default=None),
+        last=max(days, default=None),
+        sums=_sums(checked.rows),
+        replaced=_replaced(account, checked.rows),
+        rows=_shown(account, checked.rows[:SHOWN_ROWS]),
+        bad=checked.bad[:SHOWN_BAD],
+        bad_count=len(checked.bad),
+        token=token,
+    )
+
+
+def _sums(rows: Sequence[SpendRow]) -> list[SpendSum]:
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        sums[row.currency] += row.amount
+    return [SpendSum(currency, amount) for currency, amount in sorted(sums.items())]
+
+
+def _replaced(account: UserAccount, rows: Sequence[SpendRow]) -> int:
+    if not rows:
+        return 0
+    days = [row.day for row in rows]
+    known = AdSpend.objects.filter(user_account=account, day__range=(min(days), max(days))).order_by()
+    stored = set(known.values_list("day", "what", "source"))
+    return sum(row.identity in stored for row in rows)
+
+
+def _shown(account: UserAccount, rows: Sequence[SpendRow]) -> list[ShownRow]:
+    """With the names of what they name: a wrong id is best seen by its name."""
+    names: dict[str, str] = {}
+    for kind, model in (("creative", Creative), ("direction", Direction), ("targetologist", Targetologist)):
+        ids = {getattr(row, f"{kind}_id") for row in rows} - {None}
+        found = model._default_manager.filter(user_account=account, pk__in=ids) if ids else ()
+        names |= {f"{kind}:{thing.pk}": str(thing) for thing in found}
+    return [
+        ShownRow(row, KINDS[row.what.partition(":")[0]], row.campaign or names.get(row.what, row.what)) for row in rows
+    ]

@@ -1,0 +1,24 @@
+"""Addresses of the pages about money."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from analytics.pages.funnel import funnel_page
+from analytics.pages.referrer import referrer_page
+from analytics.pages.roi import roi_page
+from analytics.pages.sales import sales_page
+from analytics.pages.spend import spend_page, spend_template
+from analytics.pages.spend_upload import spend_upload
+from analytics.pages.targetologist import targetologist_page
+
+urlpatterns = [
+    path("app/roi", roi_page, name="page-roi"),
+    path("app/funnel", funnel_page, name="page-funnel"),
+    path("app/sales", sales_page, name="page-sales"),
+    path("app/spend", spend_page, name="page-spend"),
+    path("app/spend/template", spend_template, name="page-spend-template"),
+    path("app/spend/upload", spend_upload, name="page-spend-upload"),
+    path("app/targetologists/<int:pk>", targetologist_page, name="page-targetologist"),
+    path("r/<str:token>", referrer_page, name="referrer-page"),
+]
