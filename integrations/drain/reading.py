@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.payloads import DealNews
 from integrations.drain.deliveries import Delivery
+from leads.deals.facts import UTM_KEYS
 from leads.models import Lead, UserAccount
 from leads.news import WON_STATUS_ID, ContactSnapshot, DealAction, DealSnapshot
 from leads.phones import normalise_phone
+
+_NO_UTM = ("",) * len(UTM_KEYS)
 
 
 @dataclass(slots=True)
@@ -68,18 +71,23 @@ def _says_too_little(item: DealNews) -> bool:
 
 
 def _contradicts(news: Sequence[DealNews], lead: Lead) -> bool:
-    """Within one second of amoCRM's clock two different states were told: only the CRM knows which is the present."""
+    """Within one second of amoCRM's clock two different states were told: only the CRM knows which is the present.
+
+    What was read in that second counts as told: the deal may have changed after the reading and before the second
+    was over.
+    """
     newest = max((item.snapshot.updated_at for item in news if item.snapshot.updated_at), default=None)
     if lead.amocrm_updated_at and newest and newest < lead.amocrm_updated_at:
         return False
-    states = {
-        (item.snapshot.pipeline_id, item.snapshot.status_id, item.snapshot.price)
-        for item in news
-        if item.snapshot.updated_at == newest
-    }
-    if lead.amocrm_updated_at == newest and not lead.is_stage_confirmed:
-        states.add((lead.current_pipeline_id, lead.current_status_id, lead.price))
-    return len({state[:2] for state in states}) > 1 or len({state[2] for state in states} - {None}) > 1
+    told = [item.snapshot for item in news if item.snapshot.updated_at == newest]
+    stages = {(snapshot.pipeline_id, snapshot.status_id) for snapshot in told}
+    prices = {snapshot.price for snapshot in told}
+    utms = {tuple(getattr(snapshot.utm, key) for key in UTM_KEYS) for snapshot in told if snapshot.utm}
+    if lead.amocrm_updated_at == newest:
+        stages.add((lead.current_pipeline_id, lead.current_status_id))
+        prices.add(lead.price)
+        utms.add(tuple(str(lead.deal_utm.get(key) or "") for key in UTM_KEYS))
+    return len(stages) > 1 or len(prices - {None}) > 1 or len(utms - {_NO_UTM}) > 1
 
 
 def _deals_without_contact(account: UserAccount, deliveries: Sequence[Delivery], already: set[int]) -> list[int]:

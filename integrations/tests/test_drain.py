@@ -16,6 +16,7 @@ from integrations.tests.world import bodies, connect, deliver, drain_all, form, 
 from leads.models import Lead, LeadStatusHistory, UserAccount
 from leads.tests.world import response
 from sandbox import Server, seed_bulk
+from sandbox.crm.deals import DealChanges
 from sandbox.crm.models import Deal
 
 ALL_EVENTS = ["add_lead", "update_lead", "status_lead", "delete_lead", "restore_lead", "add_contact", "update_contact"]
@@ -269,3 +270,26 @@ def test_the_sweep_leaves_alone_who_cannot_be_worked_for(connected: UserAccount)
     assert accounts_in_need() == []
     AmoCRMConnection.objects.update(next_attempt_at=None, state=ConnectionState.RECONNECT_NEEDED)
     assert accounts_in_need() == []
+
+
+def test_what_changes_within_the_second_of_a_reading_is_read_again(connected: UserAccount, amocrm: Server) -> None:
+    amocrm.crm.hook_faults.lose_all = True
+    demo = amocrm.crm.demo
+    demo.subscribe("http://127.0.0.1:9/", ["add_lead", "update_lead", "status_lead"])
+    now = demo.clock.now()
+    deals, as_fields = demo.deals, demo.deals.fields.plain
+    deal_id = deals.create("deal", price=10, phone="+77011111111", created_at=now).id
+    changes: list[DealChanges] = [
+        {"status_id": 142},
+        {"price": 20},
+        {"values": as_fields({"UTM_SOURCE": "ig"})},
+        {"values": as_fields({"UTM_SOURCE": "fb"})},
+        {"status_id": 143},
+    ]
+    for change in changes:
+        deals.change(deal_id, at=now, **change)
+        take_over(connected, amocrm)
+        drain_all(connected)
+        lead = Lead.objects.get(amocrm_lead_id=deal_id)
+        assert (lead.current_status_id, lead.price) == (deals[deal_id].status_id, Decimal(deals[deal_id].price))
+    assert lead.utm_source == "fb"
