@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from integrations.pages import connection, dashboard
+from integrations.pages import connection, dashboard, syncs
 
 urlpatterns = [
     path("", dashboard.home, name="page-home"),
@@ -13,6 +13,9 @@ urlpatterns = [
     path("connection", connection.show, name="page-connection"),
     path("connection/state", connection.state, name="page-connection-state"),
     path("connection/hook", connection.hook, name="page-connection-hook"),
+    path("connection/syncs", syncs.show, name="page-connection-syncs"),
+    path("connection/syncs/start", syncs.start, name="page-connection-sync"),
+    path("connection/syncs/cancel", syncs.cancel, name="page-connection-sync-cancel"),
     path("connection/connect", connection.connect, name="page-connection-connect"),
     path("connection/pipelines", connection.read_pipelines, name="page-connection-pipelines"),
     path("connection/register", connection.register_hook, name="page-connection-register"),

@@ -97,3 +97,11 @@ def _percentile(ordered: Sequence[float], share: float) -> float | None:
     if not ordered:
         return None
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def last_delays(account: UserAccount) -> tuple[float, float] | None:
+    """(median, 95th percentile) in seconds, of the newest day that has any."""
+    day = HookDay.objects.filter(user_account=account, delay_p50__isnull=False).order_by("-day").first()
+    if day is None or day.delay_p50 is None or day.delay_p95 is None:
+        return None
+    return day.delay_p50, day.delay_p95

@@ -29,11 +29,13 @@ from analytics.models import (
 from integrations.models import (
     AmoCRMConnection,
     ConnectionState,
+    HookDay,
     LeadPush,
     NotificationSettings,
     ProcessingStatus,
     PushSettings,
     SaleNotification,
+    SyncGap,
     SyncRun,
     WebhookLog,
 )
@@ -133,7 +135,10 @@ def rows_of(account: UserAccount) -> dict[type[Model], Any]:
     buyer = Targetologist.objects.create(user_account=account, name="ALFA buyer", patterns=["tripwire"])
     push = LeadPush.objects.create(user_account=account, lead=lead, state="failed", detail="ALFA refused")
     made = (direction, creative, stage, lead, delivery, change, connection, run, buyer)
-    return {type(row): row for row in (*made, push, *messages_of(account), *money_of(account), *spend_of(account))}
+    return {
+        type(row): row
+        for row in (*made, push, *gaps_of(account, run), *messages_of(account), *money_of(account), *spend_of(account))
+    }
 
 
 def messages_of(account: UserAccount) -> list[Model]:
@@ -175,3 +180,11 @@ def spend_of(account: UserAccount) -> list[Model]:
 def address(model: type[Model], page: str, *args: Any) -> str:
     """The admin's page of a model: `changelist`, `add`, `change`, `delete`, `history`."""
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def gaps_of(account: UserAccount, run: SyncRun) -> list[Any]:
+    now = datetime.now(UTC)
+    gap = SyncGap.objects.create(
+        user_account=account, run=run, amocrm_lead_id=77, what="name", after="ALFA gap", changed_at=now, learnt_at=now
+    )
+    return [gap, HookDay.objects.create(user_account=account, day=now.date(), told=3, untold=1)]

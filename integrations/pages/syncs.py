@@ -1,0 +1,78 @@
+"""The connection page's part about syncs: the run under way, past runs, how well the hooks do, starting, cancelling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from integrations.connecting.waking import wake
+from integrations.models import SyncRun
+from integrations.sync import runs
+from integrations.sync.figures import Loss, hook_loss, last_delays
+from integrations.sync.tasks import work_on_sync
+from leads.access import account_of, page, role_of
+from leads.models import Role, UserAccount
+from leads.pages.rendering import render_part
+
+_PAST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SyncsNow:
+    """`percent` and `minutes_left` None: not known (yet)."""
+
+    running: SyncRun | None
+    percent: float | None
+    minutes_left: int | None
+    past: list[SyncRun]
+    loss: Loss
+    delays: tuple[float, float] | None
+
+
+def syncs_of(account: UserAccount) -> SyncsNow:
+    rows = SyncRun.objects.filter(user_account=account, kind__in=runs.WORKED)
+    running = rows.filter(state=SyncRun.State.RUNNING).order_by("pk").first()
+    progress = running.progress if running else {}
+    expected, left = progress.get("expected"), progress.get("eta_seconds")
+    return SyncsNow(
+        running=running,
+        percent=min(100.0, 100 * progress.get("done", 0) / expected) if expected else None,
+        minutes_left=None if left is None else max(1, round(left / 60)),
+        past=list(rows.exclude(state=SyncRun.State.RUNNING).order_by("-pk")[:_PAST]),
+        loss=hook_loss(account),
+        delays=last_delays(account),
+    )
+
+
+@require_safe
+@page()
+def show(request: HttpRequest) -> HttpResponse:
+    account = account_of(request)
+    context = {"syncs": syncs_of(account), "may_sync": role_of(request).covers(Role.STAFF)}
+    return render_part(request, "pages/_syncs.html", context)
+
+
+@page(Role.STAFF)
+def start(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST":
+        try:
+            run = runs.start(account_of(request), full="full" in request.POST)
+        except runs.NotConnected as reason:
+            messages.error(request, str(reason))
+        else:
+            wake(work_on_sync, run.pk)
+    return redirect("page-connection")
+
+
+@page(Role.STAFF)
+def cancel(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST":
+        for run in SyncRun.objects.filter(user_account=account_of(request), state=SyncRun.State.RUNNING):
+            runs.cancel(run)
+            messages.success(request, _("The sync stops before its next page. What it has read stays."))
+    return redirect("page-connection")
