@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from celery import shared_task
+from celery.signals import worker_ready
 
 import integrations.connecting.tasks  # noqa: F401 - registers the connecting tasks
 from integrations.drain.drain import drain
@@ -20,6 +21,12 @@ def drain_account(account_id: str) -> None:
         drain_account.apply_async(args=(account_id,), countdown=seconds, retry=False)
 
     drain(uuid.UUID(account_id), ring_again=ring_again)
+
+
+@worker_ready.connect
+def sweep_at_start(**_signal: object) -> None:
+    """What a killed worker left behind need not wait for the next sweep."""
+    sweep.apply_async(retry=False)
 
 
 @shared_task(name="integrations.sweep", ignore_result=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from integrations.models import Hook
 from leads.models import UserAccount
@@ -40,7 +40,7 @@ def store(arrival: Arrival) -> int | None:
     """
     try:
         return _insert(arrival)
-    except (OperationalError, InterfaceError):
+    except (DatabaseError, InterfaceError):
         # A kept connection may have died with a restarted database. One try on a fresh one; should the first have been
         # committed after all, the delivery is there twice, which is one of the things that deliveries are.
         connection.close()

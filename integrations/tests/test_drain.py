@@ -86,6 +86,19 @@ def test_a_burst_of_1000_unknown_deals_costs_few_requests(
     assert len(told.crm.requests) <= at_most
 
 
+def test_a_deal_that_moves_in_the_second_in_which_it_was_read_is_read_again(
+    connected: UserAccount, told: Server
+) -> None:
+    deal = told.crm.demo.deals.create("Имплант", phone="+77011234567")
+    take_over(connected, told)
+    drain_all(connected)
+    stage = told.crm.demo.pipelines.main.stages[2].id
+    told.crm.demo.deals.move(deal.id, stage, at=deal.updated_at)
+    take_over(connected, told)
+    drain_all(connected)
+    assert Lead.objects.get().current_status_id == stage
+
+
 def test_a_foreign_account_is_stored_and_never_applied(connected: UserAccount, told: Server) -> None:
     deliver(connected, form(**{"account[id]": 77, "leads[add][0][id]": 5, "leads[add][0][status_id]": 1}))
     deliver(connected, form(**{"account[subdomain]": "other", "leads[add][0][id]": 5}))
