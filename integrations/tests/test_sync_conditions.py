@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -163,3 +164,20 @@ def test_syncs_by_the_clock_are_spread_by_account(connected: UserAccount) -> Non
     assert take_due(due - timedelta(seconds=1)) == []
     assert take_due(due) == [connected]
     assert take_due(due) == []
+
+
+def test_the_connection_page_shows_and_cancels_it(connected: UserAccount, amocrm: Server, client: Client) -> None:
+    user = User.objects.create_user("p@example.com", "pw")
+    Membership.objects.create(user=user, user_account=connected, role=Role.STAFF)
+    client.force_login(user)
+    client.post("/connection/syncs/start/")
+    run = SyncRun.objects.get()
+    SyncRun.objects.update(progress={"phase": "leads", "done": 500, "expected": 1000, "rate": 6.2, "eta_seconds": 130})
+    shown = client.get("/connection/syncs/").content.decode()
+    assert "6.2 of 7 requests a second" in shown
+    assert "2 min left" in shown
+    assert 'class="meter"' in shown
+    client.post("/connection/syncs/cancel/")
+    run.refresh_from_db()
+    assert (run.state, run.detail) == ("failed", "cancelled")
+    assert "cancelled" in client.get("/connection/syncs/").content.decode()

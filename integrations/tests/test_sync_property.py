@@ -12,9 +12,10 @@ import pytest
 from integrations.models import SyncGap, SyncRun, WebhookLog
 from integrations.sync import runs
 from integrations.sync.runner import work
+from integrations.tests.killing import Killed, killed_at
 from integrations.tests.sync_world import gaps, known_deals, our_history, sync, their_history
 from integrations.tests.test_drain import NOWHERE
-from integrations.tests.test_laws import EVENTS, PHONES, Killed, killed_at, ours, truth
+from integrations.tests.test_laws import EVENTS, PHONES, ours, truth
 from integrations.tests.world import bodies, deliver, drain_all, make_due
 from leads.models import UserAccount
 from leads.tests.world import whole_state
@@ -57,7 +58,7 @@ class Life:
         elif kind == "restore" and binned:
             deals.restore(self.chance.choice(binned), silent=silent)
         elif kind == "utm":
-            values = {"UTM_SOURCE": self.chance.choice(["ig", "fb", "ref_a"])}
+            values: dict[str | int, str] = {"UTM_SOURCE": self.chance.choice(["ig", "fb", "ref_a"])}
             deals.set_fields(self.chance.choice(alive), values, silent=silent)
 
 
