@@ -1,4 +1,4 @@
-"""`/app/roi`, `/app/sales` and the dashboard's money: their figures are the reports', and lead to the rows behind them."""
+"""`/app/roi`, `/app/sales` and the dashboard's money: the reports' figures, leading to the rows behind them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -223,12 +224,8 @@ def test_the_dashboard_ranks_creatives_on_which_money_was_spent(cast: Cast) -> N
 
 
 def test_the_dashboard_makes_as_many_queries_however_much_there_is(cast: Cast, march: March) -> None:
-    from django.db import connection
-
     def queries() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as captured:
+        with CaptureQueriesContext(connection) as captured:
             text_of(cast, "/app/", days="90")
         return len(captured)
 

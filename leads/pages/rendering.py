@@ -26,7 +26,7 @@ NAVIGATION: tuple[tuple[str, str | Promise], ...] = (
     ("page-roi", "ROI"),
     ("page-funnel", _("Funnel")),
     ("page-sales", _("Sales")),
-    ("page-spend", _("Ad spend")),
+    ("page-spend", _("Spend")),
 )
 # What is looked at seldom stands in a menu of its own: a phone's header is narrow.
 CRM_NAVIGATION: tuple[tuple[str, str | Promise], ...] = (
