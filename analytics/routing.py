@@ -9,6 +9,7 @@ from analytics.models import Targetologist
 from analytics.models.referrals import REFERRAL_PREFIX as REFERRAL_PREFIX
 from leads.models import UserAccount
 from leads.news import Utm
+from leads.told import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,12 @@ def route(utm: Utm, buyers: Sequence[Buyer], *, takes_referral: bool = True, tak
     found = _by_pattern(utm, buyers, search_source=not is_referral) if takes_traffic else None
     reasons = []
     if referral:
-        reasons.append(f"referral: utm_source {referral}")
+        reasons.append(told("referral: utm_source %(code)s") % {"code": referral})
     if found:
         buyer, pattern, key = found
-        reasons.append(f"traffic: '{pattern}' in {key} → {buyer.label}")
+        reasons.append(
+            told("traffic: '%(pattern)s' in %(key)s → %(who)s") % {"pattern": pattern, "key": key, "who": buyer.label}
+        )
     decision = {(True, True): "both", (True, False): "referral", (False, True): "traffic"}.get(
         (bool(referral), found is not None), "unknown"
     )
@@ -71,5 +74,8 @@ def _by_pattern(utm: Utm, buyers: Sequence[Buyer], *, search_source: bool) -> tu
 
 def _why_unknown(utm: Utm) -> str:
     if not utm:
-        return "unknown: the deal has no UTM"
-    return f"unknown: no pattern in utm_campaign '{utm.campaign}' or utm_source '{utm.source}'"
+        return told("unknown: the deal has no UTM")
+    return told("unknown: no pattern in utm_campaign '%(campaign)s' or utm_source '%(source)s'") % {
+        "campaign": utm.campaign,
+        "source": utm.source,
+    }

@@ -1,12 +1,13 @@
 """The translations, without gettext's own programs: `python -m config.translations update | compile | check`.
 
-`update` gathers the texts of the code and templates into `locale/…/django.po`, where a person translates them, `compile`
-makes the `.mo` that Django reads (committed, so that a running product needs no tool), and `check` says what is left to do.
-There are two catalogues: ours, and what the libraries whose pages we show have not translated themselves.
+`update` gathers the texts of the code and templates into `locale/…/django.po`, where a person translates them,
+`compile` makes the `.mo` that Django reads (committed, so that a running product needs no tool), and `check` says what
+is left to do. There are two catalogues: ours, and what the libraries whose pages we show have left untranslated.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import sys
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
@@ -33,17 +34,33 @@ SKIPPED_FOLDERS = {"tests", "migrations", "locale", "static"}
 UNUSED_PARTS = {"import_export", "constance", "guardian", "simple_history", "location_field", "unfold_crispy"}
 UNUSED_PARTS |= {"rest_framework/templates", "rest_framework/schemas"}
 DJANGO_PARTS = ("admin", "auth", "contenttypes", "humanize", "sessions")
+# `%(name)s`, `%d`, `{name}`.
 PLACEHOLDER = re.compile(r"%(?:\(\w+\))?\.?\d*[sdf]|\{\w*(?::\w+)?\}")
-KEYWORDS: dict[str, Any] = {
-    name + suffix: arguments
-    for name, arguments in {
-        "gettext": None,
-        "ngettext": (1, 2),
-        "pgettext": ((1, "c"), 2),
-        "npgettext": ((1, "c"), 2, 3),
-    }.items()
-    for suffix in ("", "_lazy", "_noop")
-} | {"_": None}
+
+
+class Kind(NamedTuple):
+    """How many texts a function takes, and whether a context comes before them."""
+
+    texts: int
+    has_context: bool = False
+
+
+# What `leads.told` marks: the context by which it finds its sentences again.
+TOLD = "told"
+FUNCTIONS = {
+    **dict.fromkeys(("_", "gettext", TOLD), Kind(1)),
+    "ngettext": Kind(2),
+    "pgettext": Kind(1, has_context=True),
+    "npgettext": Kind(2, has_context=True),
+}
+# What Django makes of a template.
+BABEL_KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "pgettext": ((1, "c"), 2),
+    "npgettext": ((1, "c"), 2, 3),
+}
 
 Key = tuple[str, str | None]
 MessageId = str | list[str] | tuple[str, ...]
@@ -134,7 +151,7 @@ def problems(texts: Texts) -> Iterator[str]:
 def _forms(message: Message, catalogue: Catalog) -> list[str]:
     if not message.pluralizable:
         return [str(message.string or "")]
-    given = [message.string] if isinstance(message.string, str) else list(message.string)
+    given = [message.string] if isinstance(message.string, str) else list(message.string or ())
     return [*given, *[""] * (catalogue.num_plurals - len(given))]
 
 
@@ -153,7 +170,8 @@ def _key(message: Message) -> Key:
 
 def _home_of(package: str) -> Path:
     spec = importlib.util.find_spec(package)
-    assert spec is not None and spec.origin is not None, f"{package} is not installed"
+    assert spec is not None, f"{package} is not installed"
+    assert spec.origin is not None
     return Path(spec.origin).parent
 
 
@@ -168,13 +186,12 @@ def _known_in(home: Path) -> set[Key]:
 def _gather(places: list[tuple[Path, str]]) -> Found:
     found: Found = {}
     for home, name in places:
-        for path in _files(home):
+        for path in files_of(home):
             where = f"{name}/{path.relative_to(home).as_posix()}"
             if any(f"/{part}/" in f"/{where}" for part in UNUSED_PARTS):
                 continue
-            for line, text, comments, context in extract("python", _source(path), KEYWORDS, ["Translators:"]):
-                message = Message(text, locations=[(where, line)], auto_comments=comments, context=context)
-                if not message.id or (isinstance(message.id, str) and not message.id.strip()):
+            for text, context in _texts_in(path):
+                if not (message := Message(text, locations=[(where, 0)], context=context)).id:
                     continue
                 _add(found, message)
     return found
@@ -189,7 +206,7 @@ def _add(found: Found, message: Message) -> None:
     before.flags |= message.flags
 
 
-def _files(home: Path) -> Iterator[Path]:
+def files_of(home: Path) -> Iterator[Path]:
     for path in sorted(home.rglob("*")):
         if path.suffix not in {".py", ".html", ".txt"} or SKIPPED_FOLDERS & {*path.relative_to(home).parts}:
             continue
@@ -197,13 +214,31 @@ def _files(home: Path) -> Iterator[Path]:
             yield path
 
 
-def _source(path: Path) -> BytesIO:
-    """Python that says what the file says: of a template, Django makes it."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix != ".py":
-        # What stands between the texts is blanked out but keeps its indentation, which no Python may have.
-        text = "\n".join(line.strip() for line in templatize(text).splitlines())
-    return BytesIO(text.encode())
+def _texts_in(path: Path) -> Iterator[tuple[MessageId, str | None]]:
+    """Texts with their contexts. Of a template Django makes calls, between which it leaves no Python."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+        yield from filter(None, map(_text_of, calls))
+        return
+    # Blanked out words keep their indentation, which no tokenizer may see.
+    flat = "\n".join(line.strip() for line in templatize(source).splitlines())
+    for _line, text, _comments, context in extract("python", BytesIO(flat.encode()), BABEL_KEYWORDS):
+        yield text, context
+
+
+def _text_of(call: ast.Call) -> tuple[MessageId, str | None] | None:
+    """Also of a call within an f-string, which Babel overlooks before Python 3.12."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    kind = FUNCTIONS.get(name.removesuffix("_lazy").removesuffix("_noop"))
+    if kind is None:
+        return None
+    given = [argument.value if isinstance(argument, ast.Constant) else None for argument in call.args]
+    texts = [text for text in given[: kind.texts + kind.has_context] if isinstance(text, str)]
+    if len(texts) < kind.texts + kind.has_context:
+        return None
+    context = texts.pop(0) if kind.has_context else (TOLD if name == TOLD else None)
+    return (texts[0] if len(texts) == 1 else tuple(texts)), context
 
 
 def main(arguments: list[str]) -> int:

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from analytics.models import ConversionStatus, Routing, Sale, SaleStatus
 from leads.admin.looks import EMPTY, badge, link
 from leads.templatetags.voronka import money
+from leads.told import retold
 
 STATUS_BADGES = {SaleStatus.PAID: "success", SaleStatus.PENDING: "warning", SaleStatus.CANCELLED: "danger"}
 ROUTING_BADGES = {
@@ -42,7 +43,7 @@ def routing_badge(sale: Sale) -> SafeString:
     if not sale.routing_decision:
         return SafeString(EMPTY)
     decision = Routing(sale.routing_decision)
-    return badge(decision.label, ROUTING_BADGES[decision], sale.routing_reason[:300])
+    return badge(decision.label, ROUTING_BADGES[decision], retold(sale.routing_reason)[:300])
 
 
 def row_link(row: Any, text: Any = None) -> SafeString:

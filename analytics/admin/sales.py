@@ -26,6 +26,7 @@ from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, lines, link, moment, pairs
 from leads.models import Role, UserAccount
 from leads.phones import normalise_phone
+from leads.told import retold
 
 MAX_SELECTED = 500
 _PURCHASE = (
@@ -186,7 +187,7 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
 
     @display(description=_("why"))
     def why(self, sale: Sale) -> SafeString:
-        return format_html('<span class="v-wrap">{}</span>', sale.routing_reason or EMPTY)
+        return format_html('<span class="v-wrap">{}</span>', retold(sale.routing_reason) or EMPTY)
 
     @display(description=_("comes from"))
     def told_by(self, sale: Sale) -> SafeString:

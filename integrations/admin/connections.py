@@ -21,6 +21,7 @@ from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, duration, lines, link
 from leads.admin.paging import capped_count
 from leads.models import Role
+from leads.told import retold
 
 STATE_BADGES = {
     ConnectionState.CONNECTED: "success",
@@ -85,9 +86,9 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
         return format_html(
             '<span class="v-lines"><span>{} <span class="v-second">{}</span></span>'
             '<span class="v-second v-problem-text">{}</span><span class="v-second v-problem-text">{}</span></span>',
-            badge(problem.label, "danger", connection.problem_detail[:500]),
+            badge(problem.label, "danger", retold(connection.problem_detail[:500])),
             duration(since),
-            connection.problem_detail[:500],
+            retold(connection.problem_detail[:500]),
             _HINTS[problem],
         )
 
@@ -160,7 +161,7 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
         try:
             counts = pipelines_sync(connection)
         except AmoCRMError as error:
-            self.message_user(request, f"{connection}: {error}", messages.ERROR)
+            self.message_user(request, f"{connection}: {retold(str(error))}", messages.ERROR)
             return
         text = _("%(where)s: %(pipelines)d pipelines, %(stages)d stages.")
         values = {"where": connection, "pipelines": counts.pipelines, "stages": counts.stages}

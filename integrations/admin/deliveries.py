@@ -26,6 +26,7 @@ from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, cut, duration, lines, moment, pairs
 from leads.admin.stage_names import StageNames
 from leads.models import Role
+from leads.told import retold
 
 STATUS_BADGES = {
     ProcessingStatus.RECEIVED: "info",
@@ -127,11 +128,11 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
         if not delivery.routing_decision:
             return SafeString(EMPTY)
         decision = RoutingDecision(delivery.routing_decision)
-        return badge(decision.label, ROUTING_BADGES[decision], delivery.routing_reason[:300])
+        return badge(decision.label, ROUTING_BADGES[decision], retold(delivery.routing_reason)[:300])
 
     @display(description=_("routing"))
     def routed(self, delivery: WebhookLog) -> SafeString:
-        return format_html("{} {}", self.routing(delivery), delivery.routing_reason)
+        return format_html("{} {}", self.routing(delivery), retold(delivery.routing_reason))
 
     @display(description=_("deal"))
     def deal(self, delivery: WebhookLog) -> SafeString:
@@ -149,7 +150,7 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
 
     @display(description=_("message"))
     def message(self, delivery: WebhookLog) -> SafeString:
-        return format_html('<span class="v-message">{}</span>', cut(delivery.error_message or EMPTY, 90))
+        return format_html('<span class="v-message">{}</span>', cut(retold(delivery.error_message) or EMPTY, 90))
 
     @display(description=_("took"))
     def latency(self, delivery: WebhookLog) -> str:
@@ -175,7 +176,7 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
 
     @display(description=_("message"))
     def error(self, delivery: WebhookLog) -> SafeString:
-        text = delivery.error_message or EMPTY
+        text = retold(delivery.error_message) or EMPTY
         return format_html('<p class="v-wrap">{}</p><p class="v-second">{}</p>', text, mend_hint(delivery))
 
     @display(description=_("what it did"))

@@ -29,6 +29,7 @@ from leads.admin.base import AccountScopedAdmin, ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, cut, lines
 from leads.models import Role
+from leads.told import retold
 
 STATE_BADGES = {
     NotificationState.PENDING: "info",
@@ -89,7 +90,8 @@ class SaleNotificationAdmin(ReadOnlyAdmin[SaleNotification]):
     def about(self, row: SaleNotification) -> SafeString:
         if row.kind == NotificationKind.SUMMARY:
             return lines(NotificationKind.SUMMARY.label, row.day)
-        return lines(row.sale or EMPTY, f"{_('deal')} {row.sale.amocrm_deal_id}" if row.sale else "")
+        deal_id = row.sale.amocrm_deal_id if row.sale else None
+        return lines(row.sale or EMPTY, f"{_('deal')} {deal_id}" if deal_id else "")
 
     @display(description=_("chat"))
     def chat(self, row: SaleNotification) -> str:
@@ -101,7 +103,7 @@ class SaleNotificationAdmin(ReadOnlyAdmin[SaleNotification]):
 
     @display(description=_("in words"))
     def short_detail(self, row: SaleNotification) -> SafeString:
-        return cut(row.detail, 60)
+        return cut(retold(row.detail), 60)
 
     @display(description=_("text"))
     def shown_text(self, row: SaleNotification) -> SafeString:
@@ -132,7 +134,7 @@ class SaleNotificationAdmin(ReadOnlyAdmin[SaleNotification]):
         try:
             send_test(chat_id, get_language() or "ru")
         except TelegramError as error:
-            self.message_user(request, f"{name}: {error}", messages.ERROR)
+            self.message_user(request, f"{name}: {retold(str(error))}", messages.ERROR)
         else:
             self.message_user(request, _("Sent to: %s.") % name, messages.SUCCESS)
         return HttpResponse(headers={"HX-Redirect": reverse("admin:integrations_salenotification_changelist")})

@@ -21,6 +21,7 @@ from leads.admin.base import AccountScopedAdmin, ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, cut, lines, link
 from leads.models import PushState, Role
+from leads.told import retold
 
 STATE_BADGES = {PushState.PENDING: "info", PushState.PUSHED: "success", PushState.FAILED: "danger"}
 
@@ -61,7 +62,7 @@ class LeadPushAdmin(ReadOnlyAdmin[LeadPush]):
 
     @display(description=_("in words"))
     def short_detail(self, row: LeadPush) -> SafeString:
-        return cut(row.detail, 80)
+        return cut(retold(row.detail), 80)
 
     def has_push_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.may(request, Role.STAFF, obj)

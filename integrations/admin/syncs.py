@@ -16,6 +16,7 @@ from integrations.models import SyncRun
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import badge, duration, lines
+from leads.told import retold
 
 STATE_BADGES = {SyncRun.State.RUNNING: "info", SyncRun.State.DONE: "success", SyncRun.State.FAILED: "danger"}
 
@@ -49,7 +50,7 @@ class SyncRunAdmin(ReadOnlyAdmin[SyncRun]):
     @display(description=_("state"))
     def shown_state(self, run: SyncRun) -> SafeString:
         state = SyncRun.State(run.state)
-        return badge(state.label, STATE_BADGES[state], run.detail[:300])
+        return badge(state.label, STATE_BADGES[state], retold(run.detail)[:300])
 
     @display(description=_("took"))
     def took(self, run: SyncRun) -> str:

@@ -22,6 +22,7 @@ from integrations.amocrm.utm import utm_key_of
 from integrations.models import AmoCRMConnection, ConnectionState
 from leads.admin.accounts import UTM_KEYS
 from leads.models import UserAccount
+from leads.told import retold
 
 TEMPLATE = "admin/integrations/utm_fields.html"
 
@@ -112,7 +113,7 @@ def _reported(account: UserAccount) -> tuple[list[FieldFacts], str]:
     try:
         return AmoCRMClient(connection).lead_fields(), ""
     except AmoCRMError as error:
-        return [], _("amoCRM could not be asked for its fields just now: %s") % error.detail
+        return [], _("amoCRM could not be asked for its fields just now: %s") % retold(error.detail)
 
 
 def _save(model_admin: Any, request: HttpRequest, account: UserAccount, mapping: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ import requests
 
 from integrations.amocrm.errors import AmoCRMError, Outage, RateLimited, RequestError, Unpaid
 from integrations.amocrm.values import text_of
+from leads.told import told
 
 _LONGEST_RETRY_AFTER = 3600.0
 
@@ -29,7 +30,9 @@ def payload_of(response: requests.Response, method: str, path: str) -> Any:
     try:
         return json.loads(response.content)
     except (ValueError, RecursionError):
-        raise Outage("amoCRM answered with something that is no JSON.", **_about(response, method, path)) from None
+        raise Outage(
+            told("amoCRM answered with something that is no JSON."), **_about(response, method, path)
+        ) from None
 
 
 def error_of(response: requests.Response, method: str, path: str) -> AmoCRMError:
@@ -37,15 +40,17 @@ def error_of(response: requests.Response, method: str, path: str) -> AmoCRMError
     status = response.status_code
     about = _about(response, method, path)
     if status == 402:
-        return Unpaid(f"The amoCRM account is not paid. {words_of(response)}".strip(), **about)
+        return Unpaid(f"{told('The amoCRM account is not paid.')} {words_of(response)}".strip(), **about)
     if status == 429:
         seconds = retry_after_of(response)
-        return RateLimited("amoCRM asks for fewer requests.", retry_after=seconds, **about)
+        return RateLimited(told("amoCRM asks for fewer requests."), retry_after=seconds, **about)
     if status >= 500 or status in (408, 425):
-        return Outage(f"amoCRM is in trouble. {words_of(response)}".strip(), **about)
+        return Outage(f"{told('amoCRM is in trouble.')} {words_of(response)}".strip(), **about)
     if status < 400:
-        return Outage("amoCRM sends elsewhere instead of answering.", **about)
-    return RequestError(words_of(response) or f"amoCRM refused the request ({status}).", **about)
+        return Outage(told("amoCRM sends elsewhere instead of answering."), **about)
+    return RequestError(
+        words_of(response) or told("amoCRM refused the request (%(status)s).") % {"status": status}, **about
+    )
 
 
 def words_of(response: requests.Response) -> str:

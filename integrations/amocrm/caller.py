@@ -14,6 +14,7 @@ from integrations.amocrm.errors import AmoCRMError, Blocked, Outage, RateLimited
 from integrations.amocrm.http import NETWORK_ERRORS, outage, thread_session
 from integrations.amocrm.rate import PATIENCE, Bucket, Priority, ProbeDue, Slot
 from integrations.amocrm.tokens import Tokens
+from leads.told import told
 
 logger = structlog.get_logger(__name__)
 
@@ -113,7 +114,7 @@ class Caller:
             return self._bucket.take()
         except ProbeDue:
             if not self.answers():
-                raise Blocked("amoCRM blocks our requests.", status=403, method="GET", path=ACCOUNT) from None
+                raise Blocked(told("amoCRM blocks our requests."), status=403, method="GET", path=ACCOUNT) from None
             return self._bucket.take()
 
     def _send(self, method: str, path: str, params: dict[str, Any] | None, body: Any, token: str) -> requests.Response:
@@ -146,9 +147,9 @@ class Caller:
         if path == ACCOUNT:
             self._bucket.block()
         if path == ACCOUNT or not self.answers():
-            raise Blocked("amoCRM blocks our requests.", status=403, method=method, path=path)
+            raise Blocked(told("amoCRM blocks our requests."), status=403, method=method, path=path)
         raise _with_detail(
-            error_of(response, method, path), "The amoCRM user who connected us has no right to do this. "
+            error_of(response, method, path), told("The amoCRM user who connected us has no right to do this.") + " "
         )
 
     def _back_off(self, response: requests.Response, method: str, path: str) -> AmoCRMError:

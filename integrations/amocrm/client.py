@@ -35,6 +35,7 @@ from integrations.amocrm.rate import Priority
 from integrations.amocrm.tokens import ConnectionTokens, Tokens
 from integrations.models import AmoCRMConnection
 from leads.news import ContactSnapshot, DealSnapshot
+from leads.told import told
 
 API = "/api/v4/"
 T = TypeVar("T")
@@ -126,7 +127,7 @@ class AmoCRMClient:
         try:
             return account_from_api(data if isinstance(data, dict) else {})
         except ValueError:
-            raise Outage("amoCRM did not say which account this is.", method="GET", path=ACCOUNT) from None
+            raise Outage(told("amoCRM did not say which account this is."), method="GET", path=ACCOUNT) from None
 
     def pipelines(self) -> Pipelines:
         """All pipelines with their stages."""

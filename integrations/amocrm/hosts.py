@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from integrations.amocrm.values import text_of
+from leads.told import told
 
 DOMAINS = ("amocrm.ru", "amocrm.com", "kommo.com")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -29,7 +30,7 @@ def account_host(address: str) -> str:
     match = _ADDRESS.fullmatch(address.lower()) if address.isascii() else None
     host = match["host"] if match else ""
     if _label(host) in (None, "www"):
-        raise ForeignHost("This is not the address of an amoCRM account.")
+        raise ForeignHost(told("This is not the address of an amoCRM account."))
     return host
 
 

@@ -21,6 +21,7 @@ from urllib3.exceptions import HTTPError
 
 from integrations.amocrm.errors import Outage
 from integrations.amocrm.hosts import account_host
+from leads.told import told
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
@@ -129,11 +130,11 @@ NETWORK_ERRORS = (requests.RequestException, HTTPError, HTTPException, OSError)
 def outage(error: Exception, method: str, path: str) -> Outage:
     """A network error in words. The original is not kept: it holds the request, and that the token."""
     if isinstance(error, requests.ConnectTimeout):
-        reason = "amoCRM cannot be reached: connecting takes too long."
+        reason = told("amoCRM cannot be reached: connecting takes too long.")
     elif isinstance(error, requests.Timeout):
-        reason = "amoCRM does not answer in time."
+        reason = told("amoCRM does not answer in time.")
     elif isinstance(error, requests.exceptions.SSLError):
-        reason = "amoCRM cannot be reached safely: its certificate is refused."
+        reason = told("amoCRM cannot be reached safely: its certificate is refused.")
     else:
-        reason = "The connection to amoCRM failed or broke off."
+        reason = told("The connection to amoCRM failed or broke off.")
     return Outage(reason, method=method, path=path)

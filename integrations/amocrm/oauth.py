@@ -19,6 +19,7 @@ from integrations.amocrm.answers import error_of, retry_after_of, words_of
 from integrations.amocrm.errors import Blocked, Outage, RateLimited, RequestError
 from integrations.amocrm.http import NETWORK_ERRORS, AmoSession, outage
 from integrations.amocrm.rate import Bucket
+from leads.told import told
 
 PATH = "/oauth2/access_token"
 _JSON = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -113,7 +114,7 @@ def _request(host: str, fetch: Any) -> TokenPair:
         except NETWORK_ERRORS as error:
             raise outage(error, "POST", PATH) from None
         except OAuth2Error:
-            raise Outage("amoCRM's token endpoint answered without tokens.", method="POST", path=PATH) from None
+            raise Outage(told("amoCRM's token endpoint answered without tokens."), method="POST", path=PATH) from None
     bucket.unblock()
     expires_at = timezone.now() + timedelta(seconds=float(token["expires_in"]))
     return TokenPair(token["access_token"], token["refresh_token"], expires_at)
@@ -124,13 +125,15 @@ def _checked(response: requests.Response, bucket: Bucket) -> requests.Response:
     if response.status_code == 429:
         seconds = retry_after_of(response)
         bucket.pause(_PAUSE_SECONDS if seconds is None else seconds)
-        raise RateLimited("amoCRM asks for fewer requests.", method="POST", path=PATH, status=429, retry_after=seconds)
+        raise RateLimited(
+            told("amoCRM asks for fewer requests."), method="POST", path=PATH, status=429, retry_after=seconds
+        )
     if response.status_code == 403:
         bucket.block()
-        raise Blocked("amoCRM blocks our requests.", method="POST", path=PATH, status=403)
+        raise Blocked(told("amoCRM blocks our requests."), method="POST", path=PATH, status=403)
     if response.status_code in (400, 401, 404):
         request_id = response.headers.get("X-Request-Id", "")[:100]
-        reason = words_of(response) or "amoCRM refuses the authorisation."
+        reason = words_of(response) or told("amoCRM refuses the authorisation.")
         raise TokenRefused(reason, method="POST", path=PATH, status=response.status_code, request_id=request_id)
     if response.status_code != 200:
         raise error_of(response, "POST", PATH)
@@ -141,5 +144,5 @@ def _checked(response: requests.Response, bucket: Bucket) -> requests.Response:
     except (ValueError, KeyError, TypeError, RecursionError):
         complete = False
     if not complete:
-        raise Outage("amoCRM's token endpoint answered without tokens.", method="POST", path=PATH, status=200)
+        raise Outage(told("amoCRM's token endpoint answered without tokens."), method="POST", path=PATH, status=200)
     return response

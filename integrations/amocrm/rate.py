@@ -22,6 +22,7 @@ from django.db.transaction import TransactionManagementError
 
 from integrations.amocrm.errors import Blocked, RateLimited
 from integrations.models import RateSlot
+from leads.told import told
 
 # Eight requests at this spacing span 1.12 s: one of them may be 0.12 s late on its way and still no second sees eight.
 SPREAD = 1.12
@@ -150,13 +151,13 @@ class Bucket:
     def _probe_slot(self, state: _State, *, is_probe: bool) -> tuple[float, float] | None:
         """For a closed bucket: the slot of this probe, if one is due; None when the bucket is open after all."""
         if state.blocked_until > state.now:
-            raise Blocked("amoCRM blocks our requests.", retry_after=state.blocked_until - state.now)
+            raise Blocked(told("amoCRM blocks our requests."), retry_after=state.blocked_until - state.now)
         if state.blocked_until > 0:
             if not is_probe:
                 raise ProbeDue
             return self._claim_probe()
         if state.paused_until > state.now + PATIENCE:
-            raise RateLimited("amoCRM asks for fewer requests.", retry_after=state.paused_until - state.now)
+            raise RateLimited(told("amoCRM asks for fewer requests."), retry_after=state.paused_until - state.now)
         return None
 
     def _claim_probe(self) -> tuple[float, float] | None:

@@ -19,6 +19,7 @@ from integrations.amocrm import oauth
 from integrations.amocrm.errors import AmoCRMError, Outage, ReconnectNeeded
 from integrations.amocrm.oauth import TokenPair, TokenRefused
 from integrations.models import AmoCRMConnection, ConnectionState, Problem
+from leads.told import told
 
 logger = structlog.get_logger(__name__)
 
@@ -51,10 +52,10 @@ class FixedToken:
         return self._pair.access_token
 
     def renewed(self, refused: str | None = None) -> str:
-        raise ReconnectNeeded("amoCRM does not accept the token.", status=401)
+        raise ReconnectNeeded(told("amoCRM does not accept the token."), status=401)
 
     def dead(self, refused: str) -> ReconnectNeeded:
-        return ReconnectNeeded("amoCRM does not accept the token.", status=401)
+        return ReconnectNeeded(told("amoCRM does not accept the token."), status=401)
 
 
 class ConnectionTokens:
@@ -73,7 +74,7 @@ class ConnectionTokens:
             if row.access_token != refused and not _is_running_out(row):
                 return row.access_token  # somebody else was faster
             if not row.refresh_token:
-                raise _die(row, "amoCRM no longer accepts the long-lived token. Enter a new one.")
+                raise _die(row, told("amoCRM no longer accepts the long-lived token. Enter a new one."))
             if self._take_lease(row):
                 return self._refresh(row)
             time.sleep(_POLL_SECONDS)
@@ -81,13 +82,13 @@ class ConnectionTokens:
     def dead(self, refused: str) -> ReconnectNeeded:
         row = self._row()
         if row.access_token != refused:
-            return ReconnectNeeded("The connection to amoCRM was renewed meanwhile.", retry_after=0.0)
-        return _die(row, "amoCRM refuses the token that it has just given. Connect again.")
+            return ReconnectNeeded(told("The connection to amoCRM was renewed meanwhile."), retry_after=0.0)
+        return _die(row, told("amoCRM refuses the token that it has just given. Connect again."))
 
     def _row(self) -> AmoCRMConnection:
         row = AmoCRMConnection.objects.get(pk=self._pk)
         if row.state != ConnectionState.CONNECTED or not row.access_token:
-            error = ReconnectNeeded("The connection to amoCRM has to be renewed: connect again.")
+            error = ReconnectNeeded(told("The connection to amoCRM has to be renewed: connect again."))
             error.token_version = row.token_refreshed_at
             raise error
         return row
@@ -120,8 +121,10 @@ class ConnectionTokens:
         """A refused refresh token is dead, unless a person has meanwhile connected anew."""
         current = AmoCRMConnection.objects.get(pk=self._pk)
         if current.token_refreshed_at != row.token_refreshed_at:
-            return Outage("The connection was renewed meanwhile.", retry_after=0.0)
-        return _die(row, f"amoCRM no longer accepts our token ({error.detail}) Connect again.", error)
+            return Outage(told("The connection was renewed meanwhile."), retry_after=0.0)
+        return _die(
+            row, told("amoCRM no longer accepts our token (%(why)s) Connect again.") % {"why": error.detail}, error
+        )
 
 
 def mark_reconnect_needed(connection_pk: int, version: datetime | None, detail: str) -> None:

@@ -24,6 +24,7 @@ from integrations.models import AmoCRMConnection, ConnectionState
 from leads.access import Access, SessionOnly, account_of
 from leads.api.errors import Conflict
 from leads.models import Role, User
+from leads.told import retold
 
 CONNECTION_PAGE = "/connection/"
 _ACCOUNT = OpenApiParameter("userAccountId", OpenApiTypes.UUID, description="One of the caller's accounts.")
@@ -124,11 +125,11 @@ class CallbackView(APIView):
         try:
             account = states.use(request.session, user, query.get("state", ""))
         except states.ForeignState as error:
-            raise exceptions.PermissionDenied(str(error)) from error
+            raise exceptions.PermissionDenied(retold(str(error))) from error
         except states.StateRefused as error:
             if user is None:
                 raise exceptions.NotAuthenticated(_("Sign in first.")) from error
-            raise exceptions.ValidationError(str(error)) from error
+            raise exceptions.ValidationError(retold(str(error))) from error
         if query.get("error"):
             messages.warning(request._request, _denial(query["error"]))
             return
@@ -136,16 +137,16 @@ class CallbackView(APIView):
         try:
             connection = connect.connect_by_code(account, host, code)
         except connect.AlreadyConnected as error:
-            messages.error(request._request, str(error))
-            raise Conflict(str(error)) from error
+            messages.error(request._request, retold(str(error)))
+            raise Conflict(retold(str(error))) from error
         except TokenRefused as error:
-            detail = _("amoCRM refused the connection: %s Begin again.") % error.detail
+            detail = _("amoCRM refused the connection: %s Begin again.") % retold(error.detail)
             # 400 is about the code, which the browser brought; anything else is about us.
             raise (exceptions.ValidationError(detail) if error.status == 400 else Refused(detail)) from error
         except connect.TokenNotAccepted as error:
-            raise Refused(str(error)) from error
+            raise Refused(retold(str(error))) from error
         except AmoCRMError as error:
-            raise CannotReach(_("amoCRM could not be asked: %s Begin again.") % error.detail) from error
+            raise CannotReach(_("amoCRM could not be asked: %s Begin again.") % retold(error.detail)) from error
         messages.success(request._request, _("Connected to %s.") % connection.host)
 
 
@@ -263,8 +264,8 @@ def _live(work: Any, request: Request) -> Any:
     try:
         return work(connection)
     except ReconnectNeeded as error:
-        raise Conflict(error.detail) from error
+        raise Conflict(retold(error.detail)) from error
     except ConditionError as error:
-        raise CannotReach(error.detail) from error
+        raise CannotReach(retold(error.detail)) from error
     except AmoCRMError as error:
-        raise Refused(error.detail) from error
+        raise Refused(retold(error.detail)) from error

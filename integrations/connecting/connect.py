@@ -21,6 +21,7 @@ from integrations.connecting.tasks import set_up_connection
 from integrations.connecting.waking import wake
 from integrations.models import AmoCRMConnection, ConnectionState
 from leads.models import UserAccount
+from leads.told import told
 
 logger = structlog.get_logger(__name__)
 
@@ -52,7 +53,7 @@ def connect(account: UserAccount, host: str, pair: TokenPair) -> AmoCRMConnectio
     try:
         facts = AmoCRMClient(trial, tokens=FixedToken(pair)).account()
     except ReconnectNeeded as error:
-        raise TokenNotAccepted("amoCRM does not accept this token for this account.") from error
+        raise TokenNotAccepted(told("amoCRM does not accept this token for this account.")) from error
     connection = _keep(account, host, pair, facts)
     logger.info("amocrm_connected", account=str(account.pk), host=host, amocrm_account_id=facts.account_id)
     wake(set_up_connection, str(account.pk))
@@ -71,8 +72,10 @@ def _keep(account: UserAccount, host: str, pair: TokenPair, facts: AccountFacts)
         if not _is_taken(account, facts.account_id):
             raise
         raise AlreadyConnected(
-            f"The amoCRM account “{facts.name or facts.subdomain}” is connected to another account here already. "
-            "Disconnect it there first."
+            told(
+                "The amoCRM account “%(name)s” is connected to another account here already. Disconnect it there first."
+            )
+            % {"name": facts.name or facts.subdomain}
         ) from None
     return connection
 

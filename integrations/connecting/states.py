@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from integrations.models import OAuthState
 from leads.models import User, UserAccount
+from leads.told import told
 
 LIFETIME = timedelta(minutes=20)
 _SESSION_KEY = "amocrm_oauth_states"
@@ -42,10 +43,12 @@ def use(session: SessionBase, user: User | None, key: str) -> UserAccount:
     """
     state = OAuthState.objects.filter(key=key).select_related("user_account").first() if key else None
     if state is None:
-        raise StateRefused("This sign-in to amoCRM is unknown. Begin again from the connection page.")
+        raise StateRefused(told("This sign-in to amoCRM is unknown. Begin again from the connection page."))
     if user is None or state.user_id != user.pk or key not in session.get(_SESSION_KEY, []):
-        raise ForeignState("This sign-in to amoCRM was begun in another session. Begin again from the connection page.")
+        raise ForeignState(
+            told("This sign-in to amoCRM was begun in another session. Begin again from the connection page.")
+        )
     fresh = OAuthState.objects.filter(key=key, used_at__isnull=True, created_at__gt=timezone.now() - LIFETIME)
     if not fresh.update(used_at=timezone.now()):
-        raise StateRefused("This sign-in to amoCRM is used up or older than 20 minutes. Begin again.")
+        raise StateRefused(told("This sign-in to amoCRM is used up or older than 20 minutes. Begin again."))
     return state.user_account

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from integrations.models import AmoCRMConnection, ConnectionState, ProcessingStatus, SyncRun, WebhookLog
 from leads.models import UserAccount
+from leads.told import retold
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def _problem(connection: AmoCRMConnection) -> ProblemStatus | None:
     if not connection.problem_code:
         return None
     return ProblemStatus(
-        connection.problem_code, connection.problem_detail, connection.problem_since, connection.next_attempt_at
+        connection.problem_code, retold(connection.problem_detail), connection.problem_since, connection.next_attempt_at
     )
 
 

@@ -17,6 +17,7 @@ from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import deals_to_read, read
 from integrations.models import ProcessingStatus, WebhookLog
 from leads.models import UserAccount
+from leads.told import told
 
 TRIES_ALONE = 3
 PAUSES = (timedelta(seconds=1), timedelta(seconds=5))
@@ -59,7 +60,7 @@ def _deal_by_deal(client: AmoCRMClient, lease: Lease, delivery: Delivery, deal_i
         except (ConditionError, LeaseLost, OperationalError, InterfaceError):
             raise
         except Exception as error:  # noqa: BLE001 - the other deals of the delivery are not to blame
-            failures.append(f"Deal {deal_id}: {in_words(error)}")
+            failures.append(told("Deal %(id)s: %(why)s") % {"id": deal_id, "why": in_words(error)})
     return failures
 
 

@@ -25,6 +25,7 @@ from leads.deals.apply import apply_news
 from leads.deals.changes import LeadChange
 from leads.models import Lead, UserAccount
 from leads.news import ContactSnapshot, DealAction, DealSnapshot, Evidence, Utm
+from leads.told import told
 
 
 def apply_batch(
@@ -119,7 +120,9 @@ def _note_gone(deliveries: Sequence[Delivery], readings: Readings) -> None:
         deal_ids = dict.fromkeys(news.snapshot.deal_id for news in delivery.parsed.deals)
         for deal_id in deal_ids:
             if readings.is_gone(deal_id):
-                delivery.notes.append(f"Deal {deal_id} reads as 204: merged into another deal, or gone.")
+                delivery.notes.append(
+                    told("Deal %(id)s reads as 204: merged into another deal, or gone.") % {"id": deal_id}
+                )
 
 
 _WRITE_OUTCOME = """

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from integrations.amocrm.payloads import DealNews, ParsedDelivery, parse_delivery
 from integrations.models import AmoCRMConnection, ProcessingStatus, WebhookLog
 from leads.news import Evidence
+from leads.told import told
 
 BATCH_ROWS = 250
 # A few bodies of 10 MB each must not fill the memory of a worker.
@@ -65,10 +66,10 @@ def understand(log: WebhookLog, connection: AmoCRMConnection) -> Delivery:
         delivery.notes.insert(0, stranger)
     elif not parsed.deals and not parsed.contacts and parsed.problems:
         delivery.status = ProcessingStatus.ERROR
-        delivery.notes.append("Nothing in the body could be used. The raw body is kept.")
+        delivery.notes.append(told("Nothing in the body could be used. The raw body is kept."))
     elif not parsed.deals and not parsed.contacts:
         delivery.status = ProcessingStatus.IGNORED
-        delivery.notes.insert(0, "Nothing about deals or their contacts.")
+        delivery.notes.insert(0, told("Nothing about deals or their contacts."))
     return delivery
 
 

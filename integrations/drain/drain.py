@@ -20,6 +20,7 @@ from integrations.drain.deliveries import BATCH_ROWS, Delivery, next_batch, wait
 from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import Readings, deals_to_read, read
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
+from leads.told import told
 
 logger = structlog.get_logger(__name__)
 
@@ -86,7 +87,9 @@ def _ignore_backlog(account_id: uuid.UUID) -> None:
     waiting(account_id, now + timedelta(days=365)).update(
         processing_status=ProcessingStatus.IGNORED,
         processed_at=now,
-        error_message="Arrived after the account was disconnected from amoCRM. Connect it and replay to apply it.",
+        error_message=told(
+            "Arrived after the account was disconnected from amoCRM. Connect it and replay to apply it."
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from django.utils import timezone
 from analytics.models import SaleStatus
 from integrations.models import NotificationState, SaleNotification
 from integrations.notify.telegram import Refused, TelegramError, TryLater, send_message
+from leads.told import told
 
 logger = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ SENDERS_AT_ONCE = 4
 TURN_SECONDS = 20.0
 LONGEST_BACKOFF = 60.0
 GIVE_UP_AFTER = timedelta(hours=24)
-UNCERTAIN_TEXT = (
+UNCERTAIN_TEXT = told(
     "The sender stopped after the message had left and before it was written down. It may have been delivered: look "
     "into the chat, and send it again if it is not there."
 )
@@ -137,7 +138,7 @@ def _send(row: SaleNotification) -> None:
 def _put_back(row: SaleNotification, error: TryLater) -> None:
     now = timezone.now()
     if now - row.queued_at > GIVE_UP_AFTER:
-        _end(row, NotificationState.FAILED, f"Given up after 24 hours: {error}")
+        _end(row, NotificationState.FAILED, told("Given up after 24 hours: %(why)s") % {"why": error})
         return
     next_attempt_at = now + timedelta(seconds=_pause(row, error))
     _mine(row, NotificationState.SENDING).update(

@@ -9,6 +9,8 @@ import structlog
 from django.conf import settings
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ProxyError, SSLError
 
+from leads.told import told
+
 logger = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 5.0
@@ -44,9 +46,9 @@ def send_message(chat_id: str, text: str) -> int | None:
     """
     token = settings.TELEGRAM_BOT_TOKEN
     if not token:
-        raise Refused("There is no bot to send with: TELEGRAM_BOT_TOKEN is not set.")
+        raise Refused(told("There is no bot to send with: TELEGRAM_BOT_TOKEN is not set."))
     if not chat_id:
-        raise Refused("There is no chat to send to: the targetologist has none, and TELEGRAM_CHAT_ID is not set.")
+        raise Refused(told("There is no chat to send to: the targetologist has none, and TELEGRAM_CHAT_ID is not set."))
     response = _post(f"{settings.TELEGRAM_API_URL.rstrip('/')}/bot{token}/sendMessage", chat_id, text)
     body = _body(response)
     if response.status_code == 200 and body.get("ok") is not False:
@@ -69,8 +71,8 @@ def _post(address: str, chat_id: str, text: str) -> requests.Response:
     except requests.RequestException as error:
         logger.warning("telegram_no_answer", error=type(error).__name__)
         if _never_left(error):
-            raise TryLater("Telegram cannot be reached.") from None  # the original shows the address
-        raise Unanswered("The message was sent, but Telegram's answer did not come.") from None
+            raise TryLater(told("Telegram cannot be reached.")) from None  # the original shows the address
+        raise Unanswered(told("The message was sent, but Telegram's answer did not come.")) from None
 
 
 def _never_left(error: requests.RequestException) -> bool:
@@ -81,12 +83,12 @@ def _never_left(error: requests.RequestException) -> bool:
 
 
 def _error(status: int, body: dict[str, Any], token: str) -> TelegramError:
-    told = str(body.get("description") or "").replace(token, "…")[:500] or f"HTTP {status}"
+    said = str(body.get("description") or "").replace(token, "…")[:500] or f"HTTP {status}"
     if status == 429:
-        return TryLater(told, retry_after=_retry_after(body))
+        return TryLater(said, retry_after=_retry_after(body))
     if status >= 500 or status == 408:
-        return TryLater(f"Telegram is in trouble: {told}")
-    return Refused(told)
+        return TryLater(told("Telegram is in trouble: %(why)s") % {"why": said})
+    return Refused(said)
 
 
 def _retry_after(body: dict[str, Any]) -> float | None:

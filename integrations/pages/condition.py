@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, SyncRun, WebhookLog
 from leads.models import PipelineStage, UserAccount
+from leads.told import retold
 
 Text = str | Promise
 
@@ -107,7 +108,7 @@ def _problem(connection: AmoCRMConnection) -> ProblemNow | None:
         return None
     return ProblemNow(
         title=TITLES[code],
-        detail=connection.problem_detail,
+        detail=retold(connection.problem_detail),
         remedy=REMEDIES[code],
         since=connection.problem_since,
         next_attempt=connection.next_attempt_at,

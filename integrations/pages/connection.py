@@ -26,6 +26,7 @@ from integrations.pages.subdomains import subdomain_typed
 from leads.access import ACCOUNT_PARAMETER, account_of, page, role_of
 from leads.models import Role
 from leads.pages.rendering import render_page, render_part
+from leads.told import retold
 
 R = TypeVar("R", bound=HttpResponseBase)
 
@@ -136,7 +137,7 @@ def _connected(request: HttpRequest) -> AmoCRMConnection | None:
 
 
 def _cannot(error: AmoCRMError) -> str:
-    return _("amoCRM could not be asked: %(why)s") % {"why": error.detail}
+    return _("amoCRM could not be asked: %(why)s") % {"why": retold(error.detail)}
 
 
 def _to_amocrm(response: R) -> R:

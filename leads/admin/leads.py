@@ -25,6 +25,7 @@ from leads.admin.timeline import timeline
 from leads.deals.apply import lock_account
 from leads.models import Lead, MatchMethod
 from leads.phones import display_phone, normalise_phone
+from leads.told import retold
 
 MATCH_BADGES = {
     MatchMethod.DEAL_ID: "success",
@@ -38,7 +39,7 @@ _RESPONSE = (
     *(("phone", "phone_e164"), ("source", "chat_id"), ("external_id", "push_state")),
     *("shown_own_utm", "created_at"),
 )
-_MATCH = (("match_badge", "matched_at"), "match_detail", "origin_lead")
+_MATCH = (("match_badge", "matched_at"), "how_matched", "origin_lead")
 _DEAL = (
     *(("deal", "deal_name"), ("pipeline", "stage"), ("money", "is_qualified"), "utm"),
     *(("amocrm_contact_id", "phones"), ("amocrm_created_at", "amocrm_closed_at"), ("amocrm_updated_at", "is_deleted")),
@@ -136,7 +137,13 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
     @display(description=_("matched"), ordering="match_method")
     def match_badge(self, lead: Lead) -> SafeString:
         kind = MATCH_BADGES.get(MatchMethod(lead.match_method), "") if lead.match_method else ""
-        return badge(lead.get_match_method_display() if lead.match_method else "", kind, lead.match_detail[:300])
+        return badge(
+            lead.get_match_method_display() if lead.match_method else "", kind, retold(lead.match_detail)[:300]
+        )
+
+    @display(description=_("how it was matched"))
+    def how_matched(self, lead: Lead) -> str:
+        return retold(lead.match_detail) or EMPTY
 
     @display(description=_("amoCRM deal"), ordering="amocrm_lead_id")
     def deal(self, lead: Lead) -> SafeString:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
@@ -29,11 +30,11 @@ ERRORS = {
 Error = inline_serializer(
     "Error",
     {
-        "detail": serializers.CharField(help_text="What went wrong, for a person."),
+        "detail": serializers.CharField(help_text=_("What went wrong, for a person.")),
         "fields": serializers.DictField(
             child=serializers.ListField(child=serializers.CharField()),
             required=False,
-            help_text="By field, when values were refused.",
+            help_text=_("By field, when values were refused."),
         ),
     },
 )

@@ -17,6 +17,7 @@ from leads.deals.facts import settle
 from leads.deals.matching import DealToMatch, Match, Response, match_deals
 from leads.models import Creative, DealPhone, Lead, LeadSource, MatchMethod, UserAccount
 from leads.phones import display_phone
+from leads.told import told
 
 # The columns that belong to the deal and move with it, with what an empty row has in them.
 DEAL_COLUMNS: dict[str, Any] = {
@@ -186,19 +187,26 @@ def _inherit(lead: Lead, origin: Lead) -> None:
 
 
 def _in_words(match: Match, lead: Lead) -> str:
-    phone = f"phone {display_phone(match.phone)} of contact {lead.amocrm_contact_id}" if match.phone else ""
+    values = {
+        "phone": display_phone(match.phone) if match.phone else "",
+        "contact": lead.amocrm_contact_id,
+        "leads": match.candidates,
+        "deal": match.origin_deal_id,
+    }
     if match.method == MatchMethod.PHONE:
         if match.candidates == 1:
-            return f"{phone}, one lead had it"
-        return f"{phone}, {match.candidates} leads had it, the newest taken"
+            return told("phone %(phone)s of contact %(contact)s, one lead had it") % values
+        return told("phone %(phone)s of contact %(contact)s, %(leads)s leads had it, the newest taken") % values
     if match.method == MatchMethod.REPEAT:
-        return f"{phone} already bought as deal {match.origin_deal_id}: a repeat purchase"
+        return (
+            told("phone %(phone)s of contact %(contact)s already bought as deal %(deal)s: a repeat purchase") % values
+        )
     if lead.contact_phones:
-        phones = ", ".join(display_phone(known) for known in lead.contact_phones)
-        return f"no lead has the phone {phones} of contact {lead.amocrm_contact_id}"
+        values["phone"] = ", ".join(display_phone(known) for known in lead.contact_phones)
+        return told("no lead has the phone %(phone)s of contact %(contact)s") % values
     if lead.amocrm_contact_id:
-        return f"contact {lead.amocrm_contact_id} has no phone"
-    return "the deal has no contact"
+        return told("contact %(contact)s has no phone") % values
+    return told("the deal has no contact")
 
 
 class _CreativeOfContent:

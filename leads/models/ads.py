@@ -11,7 +11,7 @@ from leads.models.accounts import UserAccount
 
 
 class Direction(models.Model):
-    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="directions")
+    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="directions", verbose_name=_("account"))
     name = models.CharField(_("name"), max_length=200)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -26,7 +26,7 @@ class Direction(models.Model):
 
 
 class Creative(models.Model):
-    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="creatives")
+    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="creatives", verbose_name=_("account"))
     direction = models.ForeignKey(
         Direction, models.SET_NULL, related_name="creatives", null=True, blank=True, verbose_name=_("direction")
     )

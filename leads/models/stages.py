@@ -104,4 +104,4 @@ class LeadStatusHistory(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amocrm_lead_id}: {self.from_status_id} → {self.to_status_id}"
+        return f"{self.amocrm_lead_id}: {self.from_status_id or '—'} → {self.to_status_id}"

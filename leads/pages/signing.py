@@ -76,7 +76,7 @@ sign_out = open_to_all(LogoutView.as_view())
 @open_to_all
 @require_POST
 def choose_language(request: HttpRequest) -> HttpResponse:
-    """Stores `language` (ru, en) with the person and in the cookie, and goes back to `next`, or to where it was chosen."""
+    """Stores `language` (ru, en) with the person and in the cookie; goes back to `next`, or to where it was chosen."""
     after = request.POST.get("next") or request.headers.get("Referer", "")
     if not url_has_allowed_host_and_scheme(after, {request.get_host()}, require_https=request.is_secure()):
         after = settings.LOGIN_REDIRECT_URL

@@ -8,8 +8,10 @@ from django import template
 from django.utils.formats import number_format
 
 from leads.phones import display_phone
+from leads.told import retold
 
 register = template.Library()
+register.filter("retold", retold)
 
 SYMBOLS = {"KZT": "₸", "RUB": "₽", "USD": "$", "EUR": "€", "UAH": "₴", "UZS": "soʻm", "KGS": "сом", "BYN": "Br"}
 NO_BREAK = "\N{NO-BREAK SPACE}"
