@@ -9,9 +9,12 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
+from analytics.earning.credit import credited_conversion
+from analytics.earning.ledger import earned
 from analytics.models import ConversionStatus, Routing, Sale, SaleStatus
-from leads.admin.looks import EMPTY, badge, link
+from leads.admin.looks import EMPTY, badge, link, pairs
 from leads.templatetags.voronka import money
 from leads.told import retold
 
@@ -44,6 +47,25 @@ def routing_badge(sale: Sale) -> SafeString:
         return SafeString(EMPTY)
     decision = Routing(sale.routing_decision)
     return badge(decision.label, ROUTING_BADGES[decision], retold(sale.routing_reason)[:300])
+
+
+def referrer_text(sale: Sale) -> str:
+    """The referrer who is credited, or the code that nobody has; empty where the sale came by none."""
+    conversion = credited_conversion(sale)
+    return str(conversion.referrer or conversion.code) if conversion else ""
+
+
+def earners_cell(sale: Sale) -> SafeString:
+    """What each of those who are credited earns: a targetologist the amount, a referrer a commission of it."""
+    shown: list[tuple[str, Any]] = []
+    if sale.targetologist:
+        shown.append((gettext("targetologist"), f"{sale.targetologist} · {money(sale.amount, sale.currency)}"))
+    if conversion := credited_conversion(sale):
+        commission = sum(earned(conversion, sale).values(), Decimal(0))
+        is_active = conversion.status == ConversionStatus.ACTIVE
+        what = money(commission, sale.currency) if is_active else conversion.get_status_display()
+        shown.append((gettext("referrer"), f"{conversion.referrer or conversion.code} · {what}"))
+    return pairs(shown)
 
 
 def row_link(row: Any, text: Any = None) -> SafeString:

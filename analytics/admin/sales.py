@@ -84,7 +84,7 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
     readonly_fields: Any = (
         "money",
         "status_badge",
-        "credited",
+        "earners",
         "routing",
         "why",
         "told_by",
@@ -94,7 +94,7 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
     )
     fieldsets: Any = (
         (None, {"fields": ("user_account", "client", "money", "status_badge", "sold", "shown_product", "told_by")}),
-        (_("Credit"), {"fields": ("credited", "routing", "why", "utm")}),
+        (_("Credit"), {"fields": ("earners", "routing", "why", "utm")}),
     )
     purchase_fieldsets: Any = (
         (None, {"fields": _PURCHASE}),
@@ -167,8 +167,7 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
 
     @display(description=_("credited to"))
     def credited(self, sale: Sale) -> SafeString:
-        conversion = getattr(sale, "conversion", None)
-        return lines(sale.targetologist or EMPTY, (conversion.referrer or conversion.code) if conversion else "")
+        return lines(sale.targetologist or EMPTY, cells.referrer_text(sale))
 
     @display(description=_("routing"))
     def routing(self, sale: Sale) -> SafeString:
@@ -195,6 +194,10 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
         if sale.amocrm_deal_id is None:
             return lead
         return format_html("{} · {}", lead, cells.deliveries_link(sale.amocrm_deal_id, _("deliveries of the deal")))
+
+    @display(description=_("what each earns"))
+    def earners(self, sale: Sale) -> SafeString:
+        return cells.earners_cell(sale)
 
     @display(description="UTM")
     def utm(self, sale: Sale) -> SafeString:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from analytics.earning.credit import credited_conversion
+from analytics.earning.ledger import earned
 from analytics.earning.purchases import purchase_save
-from analytics.models import UTM_COLUMNS, Routing, Sale, SaleStatus, Targetologist
+from analytics.models import UTM_COLUMNS, Sale, SaleStatus, Targetologist
 from leads.access import account_of
 from leads.api.rows import AccountRowId, conflict
 from leads.models import Lead
@@ -17,7 +20,8 @@ from leads.models.accounts import validate_currency
 
 
 class SaleSerializer(serializers.ModelSerializer[Sale]):
-    """`referrer`: the code of the referrer who is credited. `is_manual`: entered by hand, without a deal."""
+    """`referrer`: the code of the referrer who is credited. `commission`: what the referrer earns by it, null where
+    none does. `is_manual`: entered by hand, without a deal."""
 
     user_account_id = serializers.UUIDField(read_only=True)
     lead_id = serializers.IntegerField(read_only=True, allow_null=True)
@@ -25,6 +29,7 @@ class SaleSerializer(serializers.ModelSerializer[Sale]):
     targetologist = serializers.CharField(source="targetologist.name", read_only=True, allow_null=True, default=None)
     referrer = serializers.SerializerMethodField()
     referrer_id = serializers.SerializerMethodField()
+    commission = serializers.SerializerMethodField()
     is_manual = serializers.BooleanField(read_only=True)
 
     class Meta:
@@ -33,23 +38,23 @@ class SaleSerializer(serializers.ModelSerializer[Sale]):
             *("id", "user_account_id", "lead_id", "amocrm_deal_id", "amocrm_pipeline_id", "amocrm_status_id"),
             *("external_id", "client_name", "client_phone", "product", "amount", "currency", "status", "sold_at"),
             *(*UTM_COLUMNS, "utm_place", "targetologist", "targetologist_id", "is_assigned", "referrer", "referrer_id"),
-            *("routing_decision", "routing_reason", "is_manual", "created_at", "updated_at"),
+            *("commission", "routing_decision", "routing_reason", "is_manual", "created_at", "updated_at"),
         )
         read_only_fields = fields
 
     def get_referrer(self, sale: Sale) -> str | None:
-        conversion = _credited(sale)
+        conversion = credited_conversion(sale)
         return conversion.referrer.code if conversion and conversion.referrer else None
 
     def get_referrer_id(self, sale: Sale) -> int | None:
-        conversion = _credited(sale)
+        conversion = credited_conversion(sale)
         return conversion.referrer_id if conversion else None
 
-
-def _credited(sale: Sale) -> Any:
-    """The sale's conversion, unless the sale has come to be nobody's or another's since."""
-    is_referral = sale.routing_decision in (Routing.REFERRAL, Routing.BOTH)
-    return getattr(sale, "conversion", None) if is_referral else None
+    def get_commission(self, sale: Sale) -> str | None:
+        conversion = credited_conversion(sale)
+        if conversion is None or conversion.referrer_id is None:
+            return None
+        return str(sum(earned(conversion, sale).values(), Decimal("0.00")))
 
 
 def _text(longest: int) -> Any:

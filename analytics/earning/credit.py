@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from analytics.models import Routing, Sale
+from analytics.models import ReferralConversion, Routing, Sale
 from analytics.routing import Buyer, Route, route
 
 CREDIT_COLUMNS = ("targetologist_id", "routing_decision", "routing_reason")
@@ -42,3 +42,9 @@ def _with_assigned(referral: Route, sale: Sale, buyers: Sequence[Buyer]) -> Rout
 def referral_code(sale: Sale) -> str:
     """The referrer's code by which the sale came, as it was sent; empty when it came by none."""
     return route(sale.utm, (), takes_referral=sale.takes_referral, takes_traffic=False).referral_code
+
+
+def credited_conversion(sale: Sale) -> ReferralConversion | None:
+    """The sale's conversion, unless the sale has come to be nobody's or only a targetologist's since."""
+    is_referral = sale.routing_decision in (Routing.REFERRAL, Routing.BOTH)
+    return getattr(sale, "conversion", None) if is_referral else None

@@ -266,3 +266,14 @@ def test_lists_cost_the_same_whatever_their_length(
     settle(alfa, *(won(deal_id, 10, 100, utm=Utm(source="x")) for deal_id in range(101, 125)))
     with django_assert_max_num_queries(16):
         body(sam, f"/admin/analytics/{page}/")
+
+
+def test_a_deal_that_two_claim_shows_what_each_earns(alfa: UserAccount, kenesary: Targetologist, sam: Client) -> None:
+    referrer(alfa, commission_rate=Decimal("0.1"))
+    settle(alfa, won(5, 1, 100_000, utm=by_code(campaign="tripwire")))
+    sale = sale_of(5)
+    page = body(sam, reverse("admin:analytics_sale_change", args=[sale.pk]))
+    assert "Kenesary 👑 · 100,000 ₸" in page
+    assert "ref_TEST123 · 10,000 ₸" in page
+    shown = sam.get(f"/sales/{sale.pk}").json()
+    assert (shown["routing_decision"], shown["referrer"], shown["commission"]) == ("both", "ref_TEST123", "10000.00")
