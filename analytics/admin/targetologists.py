@@ -9,17 +9,18 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from analytics.earning.patterns import overlaps
+from analytics.earning.patterns import Overlap, overlaps
 from analytics.models import Targetologist
 from analytics.routing import buyers_of
 from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.filters import AccountFilter
-from leads.admin.looks import link
+from leads.admin.looks import badge, link
 
 MAX_PATTERNS = 200
 MAX_PATTERN_LENGTH = 200
@@ -72,14 +73,13 @@ class TargetologistAdmin(AccountScopedAdmin[Targetologist]):
     def save_row(self, request: HttpRequest, obj: Targetologist, form: Any, change: bool) -> None:
         super().save_row(request, obj, form, change)
         for overlap in overlaps(buyers_of(obj.user_account)):
-            text = _("“%(pattern)s” of %(later)s is never reached: “%(part)s” of %(earlier)s is found first.")
-            values = {
-                "pattern": overlap.pattern,
-                "later": overlap.later,
-                "part": overlap.earlier_pattern,
-                "earlier": overlap.earlier,
-            }
-            self.message_user(request, text % values, messages.WARNING)
+            self.message_user(request, _in_words(overlap), messages.WARNING)
+
+    def prepare_page(self, request: HttpRequest, rows: list[Targetologist]) -> None:
+        accounts = {row.user_account_id: row.user_account for row in rows}
+        found = {key: overlaps(buyers_of(account)) for key, account in accounts.items()}
+        for row in rows:
+            row.overlaps = [one for one in found[row.user_account_id] if one.later == str(row)]  # type: ignore[attr-defined]
 
     @display(description=_("sales"))
     def page(self, targetologist: Targetologist) -> SafeString:
@@ -87,6 +87,22 @@ class TargetologistAdmin(AccountScopedAdmin[Targetologist]):
         return link(f"{address}?userAccountId={targetologist.user_account_id}", _("their page"))
 
     @display(description=_("UTM patterns"))
-    def shown_patterns(self, targetologist: Targetologist) -> str:
+    def shown_patterns(self, targetologist: Targetologist) -> SafeString:
         patterns = [str(pattern) for pattern in targetologist.patterns]
-        return ", ".join(patterns[:8]) + (" …" if len(patterns) > 8 else "")
+        shown = ", ".join(patterns[:8]) + (" …" if len(patterns) > 8 else "")
+        hidden: list[Overlap] = getattr(targetologist, "overlaps", [])
+        if not hidden:
+            return format_html("{}", shown)
+        names = ", ".join(overlap.pattern for overlap in hidden[:8])
+        warning = badge(_("never reached: %s") % names, "warning", "\n".join(map(_in_words, hidden[:8])))
+        return format_html("{} {}", shown, warning)
+
+
+def _in_words(overlap: Overlap) -> str:
+    text = _("“%(pattern)s” of %(later)s is never reached: “%(part)s” of %(earlier)s is found first.")
+    return text % {
+        "pattern": overlap.pattern,
+        "later": overlap.later,
+        "part": overlap.earlier_pattern,
+        "earlier": overlap.earlier,
+    }

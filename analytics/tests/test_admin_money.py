@@ -254,6 +254,8 @@ def test_a_pattern_that_can_never_win_is_warned_about(alfa: UserAccount, kenesar
     form = {"name": "Muha", "patterns": "tripwire_spring", "position": "2"}
     answer = sam.post(f"/admin/analytics/targetologist/{muha.pk}/change/", form, follow=True)
     assert "is never reached" in answer.content.decode()
+    assert "never reached: tripwire_spring" in body(sam, "/admin/analytics/targetologist/")
+    assert "never reached: tripwire " not in body(sam, "/admin/analytics/targetologist/")
 
 
 @pytest.mark.parametrize("page", ["sale", "unknownsale", "referrer", "referralconversion", "referralearning"])
