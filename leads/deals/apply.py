@@ -15,18 +15,11 @@ from django.db.models import Q
 
 from leads.deals.changes import DealState, LeadChange
 from leads.deals.facts import lay_contact, lay_deal
-from leads.deals.history import Step
 from leads.deals.placing import Placing
-from leads.deals.record import remember_stages, rewrite_history
-from leads.models import DealPhone, Lead, LeadSource, MatchMethod, UserAccount
+from leads.deals.record import remember_stages
+from leads.deals.saving import save_placed
+from leads.models import Lead, LeadSource, MatchMethod, UserAccount
 from leads.news import ContactSnapshot, DealSnapshot
-from leads.qualification import is_qualified, qualified_stages
-
-SAVED_COLUMNS = [
-    field.attname
-    for field in Lead._meta.concrete_fields
-    if not field.primary_key and not field.generated and field.name not in ("user_account", "created_at")
-]
 
 
 def lock_account(account: UserAccount) -> None:
@@ -53,17 +46,11 @@ def apply_news(
         told[snapshot.deal_id].append(snapshot)
     rows = _known_rows(account, told, contacts)
     before = {deal_id: DealState.of(lead) for deal_id, lead in rows.items()}
+    placing = Placing(account, rows, before, now)  # sees the rows as they are stored
     rows |= _new_rows(account, told, rows)
-
-    seeking = _lay(account, rows, told, contacts)
-    placing = Placing(account, rows, before, now)
-    placing.place(seeking)
-    save_new(placing)
-    placing.describe()
+    placing.place(_lay(account, rows, told, contacts))
     remember_stages(account, deals, rows)
-    steps = rewrite_history(account, rows)
-    stand(account, rows, steps)
-    save(placing)
+    save_placed(account, placing)
     return [
         LeadChange(deal_id, lead.pk, before.get(deal_id), DealState.of(lead)) for deal_id, lead in sorted(rows.items())
     ]
@@ -112,45 +99,3 @@ def _lay(
         if lead.pk is None or (phones_came and lead.match_method == MatchMethod.CREATED):
             seeking.append(deal_id)
     return seeking
-
-
-def stand(account: UserAccount, rows: Mapping[int, Lead], steps: Mapping[int, Sequence[Step]]) -> None:
-    """A lead stands where its history ends, and is qualified by where it has stood."""
-    marked = qualified_stages(account)
-    for deal_id, lead in rows.items():
-        if steps[deal_id]:
-            last = steps[deal_id][-1]
-            lead.current_pipeline_id, lead.current_status_id = last.pipeline_id, last.status_id
-            lead.is_stage_confirmed = last.is_confirmed
-        lead.is_qualified = is_qualified([(step.pipeline_id, step.status_id) for step in steps[deal_id]], marked)
-
-
-def save_new(placing: Placing) -> None:
-    """Free the deal ids of rows that were left, then insert the new rows: others refer to them by their ids."""
-    left = [*placing.emptied, *placing.discarded]
-    left += [lead.pk for deal_id, lead in placing.rows.items() if deal_id in placing.moved and lead.pk]
-    if left:
-        Lead.objects.filter(pk__in=left).update(amocrm_lead_id=None)
-    Lead.objects.bulk_create([lead for lead in placing.rows.values() if lead.pk is None])
-    phones = [
-        DealPhone(user_account=placing.account, phone_e164=phone, amocrm_lead_id=deal_id)
-        for deal_id in placing.matches
-        for phone in placing.rows[deal_id].contact_phones
-    ]
-    DealPhone.objects.bulk_create(phones, ignore_conflicts=True)
-
-
-def save(placing: Placing) -> None:
-    rows = [*placing.rows.values(), *placing.emptied.values()]
-    # An upsert by primary key: several times faster than bulk_update's CASE for each column and row.
-    if rows:
-        Lead.objects.bulk_create(rows, update_conflicts=True, unique_fields=["id"], update_fields=SAVED_COLUMNS)
-    if placing.discarded:
-        heirs = {
-            lead.pk: placing.rows[deal_id]
-            for lead in placing.discarded.values()
-            if (deal_id := lead.amocrm_lead_id) is not None
-        }
-        for old, heir in heirs.items():
-            Lead.objects.filter(origin_lead=old).exclude(pk=heir.pk).update(origin_lead=heir)
-        Lead.objects.filter(pk__in=list(heirs)).delete()

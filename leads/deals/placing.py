@@ -47,6 +47,9 @@ MAX_ROUNDS = 6
 TIED = (MatchMethod.DEAL_ID, MatchMethod.MANUAL)
 
 
+COMPARED = [field for field in Lead._meta.concrete_fields if not field.generated and field.name != "updated_at"]
+
+
 class Placing:
     """Matches a batch of deals and moves them between rows, in memory; the caller saves.
 
@@ -65,6 +68,8 @@ class Placing:
         self.discarded: dict[int, Lead] = {}
         self.moved: set[int] = set()
         self.matches: dict[int, Match] = {}
+        self._loaded = {lead.pk: _values_of(lead) for lead in rows.values() if lead.pk}
+        self._late_origins: list[tuple[Lead, Lead]] = []
 
     def place(self, deal_ids: Iterable[int]) -> None:
         """Match these deals of `rows` (new ones in unsaved rows of their own) and their neighbours by phone."""
@@ -104,7 +109,10 @@ class Placing:
         competing = DealPhone.objects.filter(user_account=self.account, phone_e164__in=phones)
         related = Q(phone_e164__in=phones) | Q(amocrm_lead_id__in=competing.values("amocrm_lead_id"))
         by_pk = {lead.pk: lead for lead in self.rows.values() if lead.pk}
-        found = [by_pk.get(lead.pk, lead) for lead in Lead.objects.filter(related, user_account=self.account)]
+        stored = list(Lead.objects.filter(related, user_account=self.account))
+        for lead in stored:
+            self._loaded.setdefault(lead.pk, _values_of(lead))
+        found = [by_pk.get(lead.pk, lead) for lead in stored]
         for lead in found:
             deal_id = lead.amocrm_lead_id
             if deal_id is not None and deal_id not in self.rows:
@@ -145,8 +153,28 @@ class Placing:
         lead.match_method, lead.match_detail, lead.origin_lead = None, "", None
         self.emptied[lead.pk] = lead
 
+    def has_changed(self, lead: Lead) -> bool:
+        """Whether the row differs from what the database holds, as far as that is known."""
+        return self._loaded.get(lead.pk) != _values_of(lead)
+
+    def _inherit(self, lead: Lead, origin: Lead) -> None:
+        if not origin.pk:
+            self._late_origins.append((lead, origin))
+        else:
+            lead.origin_lead = origin
+        lead.creative_id, lead.direction_id = origin.creative_id, origin.direction_id
+        lead.own_utm = {
+            key: getattr(origin, f"utm_{key}") for key in ("source", "medium", "campaign", "content", "term")
+        }
+
+    def name_late_origins(self) -> list[Lead]:
+        """Origins that were new themselves have their ids now. The leads that refer to them."""
+        for lead, origin in self._late_origins:
+            lead.origin_lead = origin
+        return [lead for lead, _origin in self._late_origins]
+
     def describe(self) -> None:
-        """Write how each deal was matched, and let repeats inherit. Origins must be saved by now."""
+        """Write how each deal was matched, and let repeats inherit."""
         creatives = _CreativeOfContent(self.account, self.rows.values())
         for deal_id, match in self.matches.items():
             lead = self.rows[deal_id]
@@ -154,11 +182,15 @@ class Placing:
             lead.match_detail = _in_words(match, lead)
             lead.origin_lead = None
             if match.origin_deal_id is not None:
-                _inherit(lead, self.rows[match.origin_deal_id])
+                self._inherit(lead, self.rows[match.origin_deal_id])
         for lead in self.rows.values():
             settle(lead)
             if lead.source == LeadSource.AMOCRM and lead.creative_id is None:
                 creatives.credit(lead)
+
+
+def _values_of(lead: Lead) -> tuple[Any, ...]:
+    return tuple(getattr(lead, field.attname) for field in COMPARED)
 
 
 def _as_deal(deal_id: int, lead: Lead) -> DealToMatch:
@@ -178,12 +210,6 @@ def _phones_of(lead: Lead) -> tuple[str, ...]:
 
 def _deal_part(lead: Lead) -> dict[str, Any]:
     return {column: getattr(lead, column) for column in DEAL_COLUMNS}
-
-
-def _inherit(lead: Lead, origin: Lead) -> None:
-    lead.origin_lead = origin
-    lead.creative_id, lead.direction_id = origin.creative_id, origin.direction_id
-    lead.own_utm = {key: getattr(origin, f"utm_{key}") for key in ("source", "medium", "campaign", "content", "term")}
 
 
 def _in_words(match: Match, lead: Lead) -> str:

@@ -71,18 +71,22 @@ class _PipelineOfStage:
         return self._known[status_id] or lead.current_pipeline_id
 
 
-def rewrite_history(account: UserAccount, rows: Mapping[int, Lead]) -> dict[int, list[Step]]:
-    """Make the stored history of these deals what their tellings say, and return it by deal.
+def steps_told(account: UserAccount, deal_ids: Collection[int]) -> dict[int, list[Step]]:
+    """The stages that each of these deals went through, by all that was told of it."""
+    tellings: dict[int, list[Telling]] = defaultdict(list)
+    news = StageNews.objects.filter(user_account=account, amocrm_lead_id__in=list(deal_ids)).values_list(
+        "amocrm_lead_id", "at", "pipeline_id", "status_id", "read_at", "evidence"
+    )
+    for deal_id, *told in news.iterator(chunk_size=2000):
+        tellings[deal_id].append(Telling(*told))
+    return {deal_id: steps_of(tellings[deal_id]) for deal_id in deal_ids}
+
+
+def write_history(account: UserAccount, rows: Mapping[int, Lead], wanted: Mapping[int, Sequence[Step]]) -> None:
+    """Make the stored history of these deals what their steps are.
 
     :param rows: amoCRM deal id → the saved lead in which the deal stands.
     """
-    tellings: dict[int, list[Telling]] = defaultdict(list)
-    news = StageNews.objects.filter(user_account=account, amocrm_lead_id__in=list(rows))
-    for item in news.iterator(chunk_size=2000):
-        tellings[item.amocrm_lead_id].append(
-            Telling(item.at, item.pipeline_id, item.status_id, item.read_at, item.evidence)
-        )
-    wanted = {deal_id: steps_of(tellings[deal_id]) for deal_id in rows}
     stored: dict[int, dict[tuple[Any, ...], LeadStatusHistory]] = defaultdict(dict)
     for change in LeadStatusHistory.objects.filter(user_account=account, amocrm_lead_id__in=list(rows)):
         stored[change.amocrm_lead_id][(change.changed_at, change.to_pipeline_id, change.to_status_id)] = change
@@ -98,7 +102,6 @@ def rewrite_history(account: UserAccount, rows: Mapping[int, Lead]) -> dict[int,
                 mended.append(change)
         gone.extend(change.pk for change in stored[deal_id].values())
     _write(fresh, mended, gone)
-    return wanted
 
 
 def _with_ties(steps: Sequence[Step]) -> Iterator[tuple[int, Step]]:

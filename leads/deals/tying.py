@@ -6,10 +6,10 @@ from datetime import datetime
 
 from django.db import connection
 
-from leads.deals.apply import lock_account, save, save_new, stand
+from leads.deals.apply import lock_account
 from leads.deals.changes import DealState, LeadChange
 from leads.deals.placing import DEAL_COLUMNS, TIED, Placing
-from leads.deals.record import rewrite_history
+from leads.deals.saving import save_placed
 from leads.models import Lead, LeadSource, MatchMethod, UserAccount
 
 
@@ -53,10 +53,7 @@ def tie_deal(
     target.amocrm_contact_id = target.amocrm_contact_id or contact_id
     target.match_method, target.match_detail, target.origin_lead = MatchMethod.DEAL_ID, detail, None
     placing.place(set(placing.rows))
-    save_new(placing)
-    placing.describe()
-    stand(account, placing.rows, rewrite_history(account, placing.rows))
-    save(placing)
+    save_placed(account, placing)
     return [
         LeadChange(known, row.pk, placing.before.get(known), DealState.of(row))
         for known, row in sorted(placing.rows.items())

@@ -1,0 +1,82 @@
+"""Writing rows back: a new row is inserted once, a changed one upserted, and what nothing changed is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from leads.deals.history import Step
+from leads.deals.placing import Placing
+from leads.deals.record import steps_told, write_history
+from leads.models import DealPhone, Lead, UserAccount
+from leads.qualification import is_qualified, qualified_stages
+
+SAVED_COLUMNS = [
+    field.attname
+    for field in Lead._meta.concrete_fields
+    if not field.primary_key and not field.generated and field.name not in ("user_account", "created_at")
+]
+
+
+def save_placed(account: UserAccount, placing: Placing) -> None:
+    """Bring the rows of a finished placing, and the history of their deals, into the database."""
+    rows = placing.rows
+    _free_deal_ids(placing)
+    placing.describe()
+    steps = steps_told(account, rows)
+    _stand(account, rows, steps)
+    fresh = [lead for lead in rows.values() if lead.pk is None]
+    Lead.objects.bulk_create(fresh)
+    _remember_phones(placing)
+    _upsert(placing, fresh)
+    write_history(account, rows, steps)
+    _discard(placing)
+
+
+def _free_deal_ids(placing: Placing) -> None:
+    """A deal id stands in one row: it has to leave the old one before it can enter the new."""
+    left = [*placing.emptied, *placing.discarded]
+    left += [lead.pk for deal_id, lead in placing.rows.items() if deal_id in placing.moved and lead.pk]
+    if left:
+        Lead.objects.filter(pk__in=left).update(amocrm_lead_id=None)
+
+
+def _stand(account: UserAccount, rows: Mapping[int, Lead], steps: Mapping[int, Sequence[Step]]) -> None:
+    """A lead stands where its history ends, and is qualified by where it has stood."""
+    marked = qualified_stages(account)
+    for deal_id, lead in rows.items():
+        if steps[deal_id]:
+            last = steps[deal_id][-1]
+            lead.current_pipeline_id, lead.current_status_id = last.pipeline_id, last.status_id
+            lead.is_stage_confirmed = last.is_confirmed
+        lead.is_qualified = is_qualified([(step.pipeline_id, step.status_id) for step in steps[deal_id]], marked)
+
+
+def _remember_phones(placing: Placing) -> None:
+    phones = [
+        DealPhone(user_account=placing.account, phone_e164=phone, amocrm_lead_id=deal_id)
+        for deal_id in placing.matches
+        for phone in placing.rows[deal_id].contact_phones
+    ]
+    DealPhone.objects.bulk_create(phones, ignore_conflicts=True)
+
+
+def _upsert(placing: Placing, fresh: Sequence[Lead]) -> None:
+    """An upsert by primary key: several times faster than bulk_update's CASE for each column and row."""
+    late = placing.name_late_origins()
+    inserted = {lead.pk for lead in fresh} - {lead.pk for lead in late}
+    rows = [
+        lead
+        for lead in (*placing.rows.values(), *placing.emptied.values())
+        if lead.pk not in inserted and placing.has_changed(lead)
+    ]
+    if rows:
+        Lead.objects.bulk_create(rows, update_conflicts=True, unique_fields=["id"], update_fields=SAVED_COLUMNS)
+
+
+def _discard(placing: Placing) -> None:
+    """Rows that were made for a deal which has found its response: whatever referred to them refers to that now."""
+    for old, lead in placing.discarded.items():
+        if lead.amocrm_lead_id is not None:
+            heir = placing.rows[lead.amocrm_lead_id]
+            Lead.objects.filter(origin_lead=old).exclude(pk=heir.pk).update(origin_lead=heir)
+    Lead.objects.filter(pk__in=list(placing.discarded)).delete()
