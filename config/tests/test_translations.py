@@ -200,7 +200,10 @@ def english_in(html: str) -> dict[str, str]:
     return {word: text for text in texts for word in LATIN.findall(text) if word in words}
 
 
-OWN_PAGES = ("page-dashboard", "page-leads", "page-stages", "page-connection")
+OWN_PAGES = (
+    *("page-dashboard", "page-leads", "page-stages", "page-connection", "page-connection-syncs", "page-roi"),
+    *("page-funnel", "page-sales", "page-spend", "page-spend-upload"),
+)
 
 
 @pytest.mark.parametrize("name", OWN_PAGES)
