@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ def entered(cast: Cast, address: str = ADD, **values: Any) -> Any:
 def test_spend_is_entered_and_mended_by_hand(cast: Cast) -> None:
     assert entered(cast, campaign="Spring").status_code == 302
     row = AdSpend.objects.get()
-    assert (row.what, row.amount) == ("campaign:spring", 10)
+    assert (row.what, row.amount) == ("campaign:spring", Decimal(10))
     assert entered(cast, f"/admin/analytics/adspend/{row.pk}/change/", campaign="Summer").status_code == 302
     row.refresh_from_db()
     assert row.what == "campaign:summer"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from django import template
 from django.utils.formats import number_format
@@ -42,7 +42,8 @@ def number(value: int | None) -> str:
 @register.filter
 def rate(value: Decimal) -> str:
     """`12.5%`: a percentage with one digit."""
-    return f"{number_format(value, 1, use_l10n=True)}%"
+    # number_format cuts digits; 56.79 is 56.8.
+    return f"{number_format(Decimal(value).quantize(Decimal('0.1'), ROUND_HALF_UP), 1, use_l10n=True)}%"
 
 
 @register.filter
