@@ -57,7 +57,8 @@ def route(utm: Utm, buyers: Sequence[Buyer], *, takes_referral: bool = True, tak
     decision = {(True, True): "both", (True, False): "referral", (False, True): "traffic"}.get(
         (bool(referral), found is not None), "unknown"
     )
-    return Route(decision, "; ".join(reasons) or _why_unknown(utm), found[0].id if found else None, referral)
+    reason = "; ".join(reasons) or _why_unknown(utm, takes_referral=takes_referral, takes_traffic=takes_traffic)
+    return Route(decision, reason, found[0].id if found else None, referral)
 
 
 def _by_pattern(utm: Utm, buyers: Sequence[Buyer], *, search_source: bool) -> tuple[Buyer, str, str] | None:
@@ -72,10 +73,15 @@ def _by_pattern(utm: Utm, buyers: Sequence[Buyer], *, search_source: bool) -> tu
     return None
 
 
-def _why_unknown(utm: Utm) -> str:
+def _why_unknown(utm: Utm, *, takes_referral: bool, takes_traffic: bool) -> str:
     if not utm:
         return told("unknown: the deal has no UTM")
-    return told("unknown: no pattern in utm_campaign '%(campaign)s' or utm_source '%(source)s'") % {
-        "campaign": utm.campaign,
-        "source": utm.source,
-    }
+    values = {"campaign": utm.campaign, "source": utm.source}
+    if not takes_traffic:
+        return told("unknown: only the referral hook tells of the deal, and '%(source)s' is no referral code") % values
+    if not takes_referral and utm.source.lower().startswith(REFERRAL_PREFIX):
+        return (
+            told("unknown: no pattern in utm_campaign '%(campaign)s', and only the traffic hook tells of the deal")
+            % values
+        )
+    return told("unknown: no pattern in utm_campaign '%(campaign)s' or utm_source '%(source)s'") % values

@@ -8,26 +8,23 @@ from dataclasses import replace
 from analytics.models import ReferralConversion, Routing, Sale
 from analytics.routing import Buyer, Route, route
 
-CREDIT_COLUMNS = ("targetologist_id", "routing_decision", "routing_reason")
-
 
 def credit(sale: Sale, buyers: Sequence[Buyer]) -> None:
     """Write the routing of the sale's UTM onto it. A targetologist who was assigned by hand stays."""
+    sale.is_assigned = sale.is_assigned and sale.targetologist_id is not None  # who was assigned may be deleted since
     found = route_sale(sale, buyers)
     sale.routing_decision, sale.routing_reason = found.decision, found.reason
     sale.targetologist_id = found.targetologist_id
 
 
 def route_sale(sale: Sale, buyers: Sequence[Buyer]) -> Route:
-    if not sale.is_assigned:
+    if not sale.is_assigned or sale.targetologist_id is None:
         return route(sale.utm, buyers, takes_referral=sale.takes_referral, takes_traffic=sale.takes_traffic)
     referral = route(sale.utm, (), takes_referral=sale.takes_referral, takes_traffic=False)
     return _with_assigned(referral, sale, buyers)
 
 
 def _with_assigned(referral: Route, sale: Sale, buyers: Sequence[Buyer]) -> Route:
-    if sale.targetologist_id is None:
-        return referral
     label = next((buyer.label for buyer in buyers if buyer.id == sale.targetologist_id), "")
     by_hand = f"traffic: assigned by hand → {label}"
     is_both = referral.decision == Routing.REFERRAL

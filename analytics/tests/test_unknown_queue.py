@@ -9,7 +9,19 @@ import pytest
 from analytics.earning.patterns import PreviewStale, overlaps, pattern_add, sales_assign, sales_moved_by
 from analytics.models import Targetologist
 from analytics.routing import buyers_of
-from analytics.tests.world import CODE, buyer, by_code, earned, referrer, sale_of, settle, won
+from analytics.tests.world import (
+    CODE,
+    REFERRAL,
+    TRAFFIC,
+    UNIFIED,
+    buyer,
+    by_code,
+    earned,
+    referrer,
+    sale_of,
+    settle,
+    won,
+)
 from leads.models import UserAccount
 from leads.news import Utm
 from leads.tests.world import account
@@ -129,3 +141,33 @@ def test_a_pattern_that_can_never_win_is_warned_about(alfa: UserAccount, kenesar
     buyer(alfa, "Muha", "tripwire_spring", "own", position=2)
     [overlap] = overlaps(buyers_of(alfa))
     assert (overlap.earlier_pattern, overlap.later, overlap.pattern) == ("tripwire", "Muha", "tripwire_spring")
+
+
+@pytest.mark.parametrize(
+    ("hooks", "utm", "why"),
+    [
+        (
+            (REFERRAL,),
+            Utm(source="fb", campaign="tripwire"),
+            "only the referral hook tells of the deal, and 'fb' is no",
+        ),
+        ((TRAFFIC,), Utm(source="ref_A", campaign="x"), "'x', and only the traffic hook tells of the deal"),
+        ((UNIFIED,), Utm(source="fb", campaign="x"), "no pattern in utm_campaign 'x' or utm_source 'fb'"),
+        ((REFERRAL,), Utm(), "the deal has no UTM"),
+    ],
+)
+def test_the_reason_says_what_a_dedicated_hook_did_not_take(
+    alfa: UserAccount, kenesary: Targetologist, hooks: tuple[str, ...], utm: Utm, why: str
+) -> None:
+    settle(alfa, won(5, 1, utm=utm), hooks=hooks)
+    assert sale_of(5).routing_decision == "unknown"
+    assert why in sale_of(5).routing_reason
+
+
+def test_a_sale_of_a_targetologist_who_was_deleted_is_routed_anew(alfa: UserAccount, kenesary: Targetologist) -> None:
+    settle(alfa, won(5, 1, utm=Utm(source="google")))
+    muha = buyer(alfa, "Muha")
+    sales_assign(alfa, [sale_of(5).pk], muha)
+    muha.delete()
+    settle(alfa, won(5, 2, utm=Utm(source="fb", campaign="tripwire")))
+    assert sale_of(5).targetologist == kenesary
