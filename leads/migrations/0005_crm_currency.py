@@ -4,15 +4,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('leads', '0004_history_ties'),
+        ("leads", "0004_history_ties"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='useraccount',
-            name='crm_currency',
-            field=models.CharField(blank=True, default='', editable=False, help_text="The amoCRM account's currency, learnt when connecting: prices of deals are in it.", max_length=3),
+            model_name="useraccount",
+            name="crm_currency",
+            field=models.CharField(
+                blank=True,
+                default="",
+                editable=False,
+                help_text="The amoCRM account's currency, learnt when connecting: prices of deals are in it.",
+                max_length=3,
+            ),
         ),
     ]
