@@ -49,6 +49,7 @@ def settle_deals(
     *,
     told_by: Mapping[int, frozenset[str]],
     currency: str,
+    is_sync: bool,
     now: datetime,
 ) -> Settled:
     """Make sales, conversions and the ledger what the leads of these deals say. To be called inside the transaction
@@ -57,6 +58,8 @@ def settle_deals(
     :param told_by: deal id → the hooks (`amocrm`, `amocrm_traffic`, `amocrm_referral`) whose deliveries told of it;
         empty for a sync.
     :param currency: the amoCRM account's, ISO 4217; empty: ours.
+    :param is_sync: no delivery is behind the news. A deal may be read for the sake of its contact's hook, so that this
+        does not follow from `told_by`.
     """
     assert connection.in_atomic_block, "leads and the money that follows from them are one transaction"
     known = remember_tellings(account, [change.deal_id for change in changes], told_by)
@@ -64,7 +67,7 @@ def settle_deals(
     if not deal_ids:
         return Settled()
     batch = _Batch(account, deal_ids, known, currency or account.currency, now)
-    fresh, changed = batch.settle(told_by)
+    fresh, changed = batch.settle(is_sync)
     _save(fresh, changed)
     settle_referrals(account, batch.sales.values())
     return Settled(tuple(fresh), tuple(changed))
@@ -87,7 +90,7 @@ class _Batch:
         self.buyers: list[Buyer] = buyers_of(account)
         self.pipelines = _pipeline_names(account, self.leads.values())
 
-    def settle(self, told_by: Mapping[int, frozenset[str]]) -> tuple[list[Sale], list[Sale]]:
+    def settle(self, is_sync: bool) -> tuple[list[Sale], list[Sale]]:
         """Bring the sales up to date in memory. Returns the new ones, and those that changed."""
         fresh: list[Sale] = []
         changed: list[Sale] = []
@@ -96,7 +99,7 @@ class _Batch:
             if sale is None:
                 if not is_sold(lead):
                     continue  # a win that was undone before it could be read leaves none
-                sale = Sale(user_account=self.account, amocrm_deal_id=deal_id, is_met_by_sync=deal_id not in told_by)
+                sale = Sale(user_account=self.account, amocrm_deal_id=deal_id, is_met_by_sync=is_sync)
                 self._lay(sale, lead, deal_id)
                 self.sales[deal_id] = sale
                 fresh.append(sale)

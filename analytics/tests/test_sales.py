@@ -159,10 +159,10 @@ def test_deals_without_money_cost_one_cheap_statement(django_assert_num_queries)
     alfa = account()
     hooks = {deal_id: frozenset({"amocrm"}) for deal_id in range(1, 101)}
     changes = apply(alfa, *(read(deal_id, OPEN, 10) for deal_id in hooks))
-    settle_deals(alfa, changes, told_by=hooks, currency="KZT", now=timezone.now())
+    settle_deals(alfa, changes, told_by=hooks, currency="KZT", is_sync=False, now=timezone.now())
     assert DealTelling.objects.count() == 100
     with django_assert_num_queries(1):
-        settle_deals(alfa, changes, told_by=hooks, currency="KZT", now=timezone.now())
+        settle_deals(alfa, changes, told_by=hooks, currency="KZT", is_sync=False, now=timezone.now())
 
 
 @pytest.mark.parametrize("view", ["all_sales_tracking", "purchases"])

@@ -34,7 +34,7 @@ def settle(
     now = timezone.now()
     with transaction.atomic():
         changes = apply_news(owner, deals=deals, contacts=contacts, now=now)
-        return settle_deals(owner, changes, told_by=told_by, currency=currency, now=now)
+        return settle_deals(owner, changes, told_by=told_by, currency=currency, is_sync=not hooks, now=now)
 
 
 def won(deal_id: int, seconds: int, price: object = 100_000, **values: Any) -> DealSnapshot:

@@ -41,6 +41,7 @@ def apply_batch(
                 deals=[*_told(applicable, readings, now), *_read(applicable, readings)],
                 contacts=[*_told_contacts(applicable), *readings.contacts.values()],
                 told_by=_hooks_of(applicable),
+                is_sync=False,
                 now=now,
             )
             note_late(account, applicable)
@@ -54,17 +55,19 @@ def apply_and_settle(
     deals: Sequence[DealSnapshot],
     contacts: Sequence[ContactSnapshot],
     told_by: Mapping[int, frozenset[str]],
+    is_sync: bool,
     now: datetime,
 ) -> list[LeadChange]:
     """Leads first, then the money that follows from them, then the message of it. For hooks and syncs alike; inside a
     transaction.
 
     :param told_by: deal id → the hooks that told of it; empty for a sync.
+    :param is_sync: nobody told: sales that are met here for the first time are no news to anybody.
     """
     changes = apply_news(account, deals=deals, contacts=contacts, now=now)
     connected = AmoCRMConnection.objects.filter(user_account=account).values_list("currency", flat=True).first()
-    settled = settle_deals(account, changes, told_by=told_by, currency=connected or "", now=now)
-    enqueue_for(account, [sale.pk for sale in settled.first_paid], met_by_sync=not told_by, now=now)
+    settled = settle_deals(account, changes, told_by=told_by, currency=connected or "", is_sync=is_sync, now=now)
+    enqueue_for(account, [sale.pk for sale in settled.first_paid], met_by_sync=is_sync, now=now)
     enqueue_tags(account, changes)
     return changes
 

@@ -45,7 +45,7 @@ def mark_pushed(row: LeadPush, deal: MadeDeal, how: str, currency: str) -> None:
             # A deal that was there before us may well be somebody else's answer.
             may_take_from_response=not deal.is_merged,
         )
-        settle_deals(account, changes, told_by={}, currency=currency, now=now)
+        settle_deals(account, changes, told_by={}, is_sync=True, currency=currency, now=now)
         Lead.objects.filter(pk=row.lead_id).update(push_state=PushState.PUSHED)
         Lead.objects.filter(pk=row.lead_id, amocrm_contact_id=None).update(amocrm_contact_id=deal.contact_id)
         LeadPush.objects.filter(pk=row.pk).update(
@@ -89,4 +89,4 @@ def read_back(client: AmoCRMClient, account: UserAccount, deal_ids: Collection[i
         return
     told = [replace(deal, evidence=Evidence(action="push")) for deal in deals.values()]
     with transaction.atomic():
-        apply_and_settle(account, deals=told, contacts=[], told_by={}, now=timezone.now())
+        apply_and_settle(account, deals=told, contacts=[], told_by={}, is_sync=True, now=timezone.now())

@@ -82,7 +82,9 @@ class Session:
         self, deals: list[DealSnapshot], contacts: list[ContactSnapshot] | None = None, *, counts: bool = True
     ) -> list[LeadChange]:
         """Hand news to the leads, and count what it changed. Inside a page's transaction."""
-        changes = apply_and_settle(self.account, deals=deals, contacts=contacts or [], told_by={}, now=timezone.now())
+        changes = apply_and_settle(
+            self.account, deals=deals, contacts=contacts or [], told_by={}, is_sync=True, now=timezone.now()
+        )
         if counts:
             self._changed |= {change.deal_id for change in changes if change.is_news}
         return changes

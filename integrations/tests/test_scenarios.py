@@ -84,3 +84,23 @@ def test_one_message_whatever_is_repeated(agency: UserAccount, amocrm: Server) -
     sale = Sale.objects.get()
     assert (sale.status, sale.amount) == ("paid", Decimal(120_000))
     assert len(amocrm.crm.telegram.messages) == 1
+
+
+def test_a_win_learnt_from_the_contacts_hook_is_told_as_well(agency: UserAccount, amocrm: Server) -> None:
+    demo = amocrm.crm.demo
+    demo.subscribe("http://127.0.0.1:9/", ["add_lead", "update_contact"])
+    deal = demo.deals.create("Имплантация", price=1000)
+    for body in bodies(amocrm):
+        deliver(agency, body)
+    drain_all(agency)
+    amocrm.crm.courier.clear()
+    contact = demo.contacts.create("Aida", silent=True)
+    demo.deals.link(deal.id, contact.id, main=True, silent=True)
+    demo.deals.win(deal.id, silent=True)  # its own hook was lost
+    demo.contacts.add_phone(contact.id, "+77011234567")
+    [body] = bodies(amocrm)
+    deliver(agency, body)
+    drain_all(agency)
+    send_due(ring_again=lambda seconds: None)
+    assert Sale.objects.get().status == "paid"
+    assert len(amocrm.crm.telegram.messages) == 1
