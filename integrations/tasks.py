@@ -10,17 +10,20 @@ from celery.signals import worker_ready
 import integrations.connecting.tasks  # noqa: F401 - registers the connecting tasks
 from integrations.drain.drain import drain
 from integrations.drain.sweep import accounts_in_need
+from integrations.intake.alarms import Alarms
 from integrations.intake.doorbell import DRAIN
+
+_alarms = Alarms()
 
 
 @shared_task(name=DRAIN, ignore_result=True)
 def drain_account(account_id: str) -> None:
     """Work off an account's deliveries. Ringing twice does no harm: the second finds the lease taken."""
 
-    def ring_again(seconds: float) -> None:
+    def send(seconds: float) -> None:
         drain_account.apply_async(args=(account_id,), countdown=seconds, retry=False)
 
-    drain(uuid.UUID(account_id), ring_again=ring_again)
+    drain(uuid.UUID(account_id), ring_again=lambda seconds: _alarms.set(account_id, seconds, send))
 
 
 @worker_ready.connect

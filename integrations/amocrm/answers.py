@@ -69,7 +69,7 @@ def retry_after_of(response: requests.Response) -> float | None:
             seconds = float(value) if isinstance(value, str | int | float) else -1.0
         except ValueError:  # a date, or nonsense
             continue
-        if seconds >= 0:
+        if seconds > 0:  # "at once" is what a full bucket cannot mean
             return min(seconds, _LONGEST_RETRY_AFTER)
     return None
 

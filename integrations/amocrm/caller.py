@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -39,8 +40,16 @@ class Caller:
     """Speaks to one account's host. `requests_made` counts what left for the API, retries and probes included;
     `answered_in` is how many seconds the last answer took, the wait for its slot not included."""
 
-    def __init__(self, host: str, tokens: Tokens, *, priority: Priority = Priority.LIVE) -> None:
+    def __init__(
+        self,
+        host: str,
+        tokens: Tokens,
+        *,
+        priority: Priority = Priority.LIVE,
+        before_request: Callable[[], None] = lambda: None,
+    ) -> None:
         self.host = host
+        self._before_request = before_request
         self.requests_made = 0
         self.answered_in = 0.0
         self._tokens = tokens
@@ -118,6 +127,7 @@ class Caller:
             return self._bucket.take()
 
     def _send(self, method: str, path: str, params: dict[str, Any] | None, body: Any, token: str) -> requests.Response:
+        self._before_request()
         self.requests_made += 1
         began = time.monotonic()
         try:

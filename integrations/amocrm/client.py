@@ -6,7 +6,7 @@ All methods raise `ConditionError` for the connection's trouble (the same call w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -63,13 +63,21 @@ class Pipelines:
 
 
 class AmoCRMClient:
-    """`connection` names the host; its tokens are read from the database each time. `tokens`: others, on trial."""
+    """`connection` names the host; its tokens are read from the database each time. `tokens`: others, on trial.
+    `before_request` is called before each request, so that a lease can be kept through a long reading."""
 
     def __init__(
-        self, connection: AmoCRMConnection, *, priority: Priority = Priority.LIVE, tokens: Tokens | None = None
+        self,
+        connection: AmoCRMConnection,
+        *,
+        priority: Priority = Priority.LIVE,
+        tokens: Tokens | None = None,
+        before_request: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connection
-        self._caller = Caller(connection.host, tokens or ConnectionTokens(connection), priority=priority)
+        self._caller = Caller(
+            connection.host, tokens or ConnectionTokens(connection), priority=priority, before_request=before_request
+        )
 
     @property
     def requests_made(self) -> int:

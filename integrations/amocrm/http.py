@@ -26,7 +26,7 @@ from leads.told import told
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
 """The longest silence within an answer."""
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 25.0
 """The longest an answer may take as a whole: one that drips byte by byte is never silent."""
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 _CHUNK = 64 * 1024

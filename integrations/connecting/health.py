@@ -41,12 +41,14 @@ def look_after_hook(connection: AmoCRMConnection) -> None:
 
 
 def connections_of_the_minute(now: datetime) -> list[uuid.UUID]:
-    """The accounts whose turn it is: each has its own minute of the hour, so that not all ask at once."""
+    """The accounts whose turn it is: each has its own minute of the hour, so that not all ask at once.
+
+    Those with a problem are asked every minute, for where nothing else waits nobody would notice that it has passed.
+    """
     due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now)
     rows = AmoCRMConnection.objects.filter(due, state=ConnectionState.CONNECTED, set_up_at__isnull=False)
-    return [
-        account_id for account_id in rows.values_list("user_account_id", flat=True) if _slot(account_id) == now.minute
-    ]
+    told = rows.values_list("user_account_id", "problem_code")
+    return [account_id for account_id, problem in told if problem or _slot(account_id) == now.minute]
 
 
 def _slot(account_id: uuid.UUID) -> int:

@@ -16,12 +16,14 @@ from integrations.amocrm.errors import ConditionError, ReconnectNeeded
 from integrations.amocrm.tokens import mark_reconnect_needed
 from integrations.models import AmoCRMConnection, ConnectionState, Problem
 
-LONGEST_BACKOFF = 40.0
-UNPAID_PROBE = 60.0
+# An attempt may hang for 25 s, and a lost ring costs 15 s more until the sweep: still the backlog moves within a minute
+# of amoCRM's recovery.
+LONGEST_BACKOFF = 30.0
+UNPAID_PROBE = 40.0
 
 
 def note_problem(connection: AmoCRMConnection, error: ConditionError) -> None:
-    """Show the problem, and put off the next attempt: an outage from 1 s doubling to 40 s, others as their kind needs.
+    """Show the problem, and put off the next attempt: an outage from 1 s doubling to 30 s, others as their kind needs.
 
     A dead token stops the attempts until somebody connects anew. A connection that meanwhile was disconnected, or got
     new tokens, is left alone.
@@ -71,11 +73,11 @@ def _next_attempt(error: ConditionError, now: datetime) -> Case | datetime:
 
 
 def _backoff(now: datetime) -> Case:
-    """1, 2, 4 … 40 s by how often it failed before, each shortened by up to half so that not all come at once."""
+    """1, 2, 4 … 30 s by how often it failed before, each shortened by up to half so that not all come at once."""
     jitter = random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
     def after(seconds: float) -> Value:
         return Value(now + timedelta(seconds=max(1.0, seconds * jitter)))
 
-    steps = [When(failures=failures, then=after(2.0**failures)) for failures in range(6)]
+    steps = [When(failures=failures, then=after(2.0**failures)) for failures in range(5)]
     return Case(*steps, default=after(LONGEST_BACKOFF), output_field=DateTimeField())

@@ -95,7 +95,8 @@ def _ignore_backlog(account_id: uuid.UUID) -> None:
 
 def _work(connection: AmoCRMConnection, lease: Lease, turn_ends: float) -> bool:
     """Batches until nothing is due (True), or a condition of the connection stops the work (False)."""
-    client = AmoCRMClient(connection)
+    # A batch may take a request for each of its deals: longer, at the rate, than a lease lasts.
+    client = AmoCRMClient(connection, before_request=lease.hold)
     try:
         if connection.problem_code == Problem.BLOCKED:
             client.account()  # one careful question before the backlog is let loose

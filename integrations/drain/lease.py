@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from integrations.models import AmoCRMConnection
 
-# Longer than the longest single request (connect 5 s + a deadline of 20 s): it is renewed between requests.
+# As long as the longest single request (connect 5 s + a deadline of 25 s): it is renewed before each.
 LEASE_FOR = timedelta(seconds=30)
 
 

@@ -44,7 +44,7 @@ def read_recent_events(session: Session) -> None:
         number += 1
         page = session.reader.page("events", events_query(since=low), number, parse_events)
         gone = _deleted_unseen(session, page.rows.others)
-        with session.page():
+        with session.page(gives_way=False):
             _remember_newest(session, page.rows)
             _apply_deletions(session, gone, page.rows.others)
             apply_stages(session, page.rows.stages)

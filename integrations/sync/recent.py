@@ -53,7 +53,7 @@ def _read(
         number += 1
         page = session.reader.page(path, query, number, parse)
         times: list[datetime] = [row.updated_at for row in page.rows if row.updated_at is not None]
-        with session.page():
+        with session.page(gives_way=False):
             if f"high_{path}" not in session.cursor:  # only by the first page that any worker of this run has read
                 session.remember(**{f"high_{path}": max([*times, *filter(None, [since])], default=None)})
             apply(page.rows)

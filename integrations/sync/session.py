@@ -63,8 +63,11 @@ class Session:
             self.cursor[name] = value.isoformat() if isinstance(value, datetime) else value
 
     @contextmanager
-    def page(self) -> Iterator[None]:
+    def page(self, *, gives_way: bool = True) -> Iterator[None]:
         """One page's transaction, fenced by the lease; the cursor and the counts go in with it.
+
+        :param gives_way: False in a phase that has to begin anew when it is broken off: were its turn to end before
+            its pages do, it would never come to an end.
 
         :raises TurnOver: after the commit, when the turn is over.
         """
@@ -75,7 +78,7 @@ class Session:
         if self.connection.problem_code or self.connection.failures:
             clear_problem(self.connection)
             self.connection.refresh_from_db(fields=["problem_code", "failures", "next_attempt_at"])
-        if time.monotonic() - self._began > TURN_SECONDS:
+        if gives_way and time.monotonic() - self._began > TURN_SECONDS:
             raise TurnOver
 
     def apply(

@@ -23,7 +23,7 @@ def read_trash(session: Session) -> None:
         page = session.reader.page(
             "leads", {**NEWEST_FIRST, "with": "only_deleted"}, number, lambda answer, _: deleted_in(answer)
         )
-        with session.page():
+        with session.page(gives_way=False):
             found = _mark(session, page.rows)
             session.show(phase="deleted", done=number, expected=None)
         if not page.has_next or not page.rows or _is_enough(page.rows, since, found=found):
