@@ -19,6 +19,9 @@ from rest_framework.authentication import TokenAuthentication as PlainTokenAuthe
 from leads.models import User
 
 
+ALIVE = "/healthz"
+
+
 def speak_to(user: object) -> None:
     """From here on this request is answered in the person's language, if they have chosen one."""
     if isinstance(user, User) and user.language:
@@ -29,9 +32,9 @@ def person_language(get_response: Callable[[HttpRequest], HttpResponseBase]) -> 
     """Middleware, to stand after the one that finds the user."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        # Deliveries and probes carry no session, and cost no query for it.
-        if settings.SESSION_COOKIE_NAME in request.COOKIES:
-            # `/healthz` answers also while the database does not; whoever needs it will meet the error by themselves.
+        # Deliveries and probes carry no session, and cost no query for it; `/healthz` never asks the database.
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and request.path_info != ALIVE:
+            # Whoever needs the database will meet its error by themselves.
             with suppress(DatabaseError):
                 speak_to(request.user)
         return get_response(request)
