@@ -18,7 +18,6 @@ from rest_framework.authentication import TokenAuthentication as PlainTokenAuthe
 
 from leads.models import User
 
-
 ALIVE = "/healthz"
 
 
