@@ -201,7 +201,7 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
 
     @display(description="UTM")
     def utm(self, sale: Sale) -> SafeString:
-        return pairs([(column, getattr(sale, column)) for column in UTM_COLUMNS], sale.utm_place)
+        return pairs([(column, getattr(sale, column)) for column in UTM_COLUMNS], retold(sale.utm_place))
 
     # --- Assigning ---
 

@@ -9,6 +9,7 @@ from analytics.earning.referrals import settle_referrals
 from analytics.models import UTM_COLUMNS, Sale
 from analytics.routing import buyers_of
 from leads.deals.apply import lock_account
+from leads.deals.facts import utm_place
 from leads.models import Lead
 from leads.phones import phones_in
 
@@ -44,3 +45,4 @@ def _take_from(lead: Lead, sale: Sale) -> None:
     if not sale.utm:
         for column in UTM_COLUMNS:
             setattr(sale, column, getattr(lead, column))
+        sale.utm_place = utm_place(lead)[:500]

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from analytics.earning.tellings import Kinds
 from analytics.models import UTM_COLUMNS, Sale, SaleStatus
-from leads.deals.facts import UTM_KEYS
+from leads.deals.facts import utm_place
 from leads.models import Lead
 from leads.news import WON_STATUS_ID
 
@@ -35,8 +35,7 @@ def lay_lead(sale: Sale, lead: Lead, *, pipelines: Mapping[int, str], currency: 
     sale.client_phone = next(iter(sale.client_phones), lead.contact_phone or lead.phone)
     for column in UTM_COLUMNS:
         setattr(sale, column, getattr(lead, column))
-    is_of_deal = any(lead.deal_utm.get(key) for key in UTM_KEYS)
-    sale.utm_place = str(lead.deal_utm.get("place") or "")[:500] if is_of_deal else ""
+    sale.utm_place = utm_place(lead)[:500]
     if _is_price_confirmed(lead) or sale.pk is None:
         sale.amount, sale.currency = lead.price or Decimal(0), currency
     if is_decided(lead):

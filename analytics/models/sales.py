@@ -74,7 +74,7 @@ class Sale(models.Model):
     utm_content = models.CharField(max_length=500, blank=True, default="")
     utm_term = models.CharField(max_length=500, blank=True, default="")
     utm_place = models.CharField(
-        _("where the UTM stood"), max_length=500, blank=True, default="", help_text=_("Empty: in the ad response.")
+        _("where the UTM stood"), max_length=500, blank=True, default="", help_text=_("Empty: entered by hand.")
     )
 
     targetologist = models.ForeignKey(

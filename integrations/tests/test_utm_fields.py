@@ -12,6 +12,7 @@ from analytics.models import Sale
 from integrations.models import AmoCRMConnection, ConnectionState, WebhookLog
 from integrations.tests.world import bodies, deliver, drain_all
 from leads.models import Lead, Membership, Role, User, UserAccount
+from leads.tests.world import response
 from sandbox import Server
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -126,3 +127,17 @@ def test_viewers_and_strangers_do_not_choose(connected: UserAccount, amocrm: Ser
         assert client.post(page_of(connected), {f"field-{field.id}": "utm_source"}).status_code in (302, 403, 404)
     connected.refresh_from_db()
     assert connected.utm_mapping == {}
+
+
+def test_utm_that_the_ad_response_brought_say_so(sam: Client, connected: UserAccount, amocrm: Server) -> None:
+    amocrm.crm.hook_faults.lose_all = True
+    demo = amocrm.crm.demo
+    demo.subscribe("http://127.0.0.1:9/", ["status_lead"])
+    response(connected, "+77011234567", own_utm={"source": "ig"}, utm_source="ig")
+    demo.deals.win(demo.deals.create("Имплантация", phone="+77011234567").id)
+    for body in bodies(amocrm):
+        deliver(connected, body)
+    drain_all(connected)
+    sale = Sale.objects.get()
+    assert (sale.utm_source, sale.utm_place) == ("ig", "the ad response")
+    assert "the ad response" in sam.get(f"/app/leads/{sale.lead_id}/").content.decode()

@@ -23,6 +23,7 @@ from leads.admin.looks import EMPTY, badge, lines, link, pairs
 from leads.admin.stage_names import StageNames
 from leads.admin.timeline import timeline
 from leads.deals.apply import lock_account
+from leads.deals.facts import utm_place
 from leads.models import Lead, MatchMethod
 from leads.phones import display_phone, normalise_phone
 from leads.told import retold
@@ -162,8 +163,7 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
 
     @display(description="UTM")
     def utm(self, lead: Lead) -> SafeString:
-        place = lead.deal_utm.get("place") if isinstance(lead.deal_utm, dict) else ""
-        return pairs([(key, getattr(lead, key)) for key in UTM_KEYS], str(place or ""))
+        return pairs([(key, getattr(lead, key)) for key in UTM_KEYS], retold(utm_place(lead)))
 
     @display(description=_("UTM of the response"))
     def shown_own_utm(self, lead: Lead) -> SafeString:

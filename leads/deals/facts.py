@@ -8,6 +8,7 @@ from datetime import datetime
 from leads.models import Lead, LeadSource
 from leads.news import ContactSnapshot, DealSnapshot, Utm
 from leads.phones import phones_in
+from leads.told import told
 
 UTM_KEYS = ("source", "medium", "campaign", "content", "term")
 
@@ -89,6 +90,13 @@ def settle_utm(lead: Lead) -> None:
     values = lead.deal_utm if any(lead.deal_utm.get(key) for key in UTM_KEYS) else lead.own_utm
     for key in UTM_KEYS:
         setattr(lead, f"utm_{key}", str(values.get(key, ""))[:500])
+
+
+def utm_place(lead: Lead) -> str:
+    """Where the UTM that the lead shows stood, as `told`; empty where it has none."""
+    if any(lead.deal_utm.get(key) for key in UTM_KEYS):
+        return str(lead.deal_utm.get("place") or "")
+    return told("the ad response") if any(getattr(lead, f"utm_{key}") for key in UTM_KEYS) else ""
 
 
 def _utm_as_dict(utm: Utm) -> dict[str, str]:

@@ -14,9 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from leads.access import account_of, account_rows, page
+from leads.deals.facts import utm_place
 from leads.models import Lead, LeadStatusHistory, MatchMethod
 from leads.pages.rendering import render_page
 from leads.pages.stage_names import StageBook, StageName
+from leads.told import retold
 
 MATCH_WORDS: dict[str, str | Promise] = {
     MatchMethod.DEAL_ID: _("The deal was known by its number: this lead had already been tied to it."),
@@ -57,7 +59,7 @@ def lead_card(request: HttpRequest, pk: int) -> HttpResponse:
         "stage": stages.find(lead.current_pipeline_id, lead.current_status_id),
         "match_words": MATCH_WORDS.get(lead.match_method or ""),
         "utm": _utm(lead),
-        "utm_place": lead.deal_utm.get("place", "") if isinstance(lead.deal_utm, dict) else "",
+        "utm_place": retold(utm_place(lead)),
         "moments": list(reversed(list(_moments(lead, stages)))),
         "related": list(_related(lead, stages)),
     }
