@@ -104,8 +104,8 @@ def test_a_pause_also_holds_those_who_had_their_slot_already(settings: Settings)
         connections.close_all()
 
     thread = threading.Thread(target=take)
-    thread.start()
     first = RateSlot.objects.get().next_free
+    thread.start()
     deadline = time.monotonic() + 5
     while RateSlot.objects.get().next_free == first and time.monotonic() < deadline:
         pass
