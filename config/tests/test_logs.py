@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import pytest
 from django.conf import settings
@@ -38,9 +39,7 @@ def test_an_event_is_one_line_even_with_a_traceback() -> None:
     try:
         raise ValueError("hunter2hunter2")
     except ValueError:
-        import sys
-
-        record = logging.LogRecord("some.library", logging.ERROR, "", 1, "failed: %s", ("why",), sys.exc_info())
+        record = logging.LogRecord("elsewhere", logging.ERROR, "", 1, "failed: %s", ("why",), sys.exc_info())
     line = formatter.format(record)
     assert "\n" not in line
     assert "level=error" in line

@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Q
 
 from leads.deals.changes import DealState
-from leads.deals.facts import settle
+from leads.deals.facts import UTM_KEYS, settle
 from leads.deals.matching import DealToMatch, Match, Response, match_deals
 from leads.models import Creative, DealPhone, Lead, LeadSource, MatchMethod, UserAccount
 from leads.phones import display_phone
@@ -163,9 +163,7 @@ class Placing:
         else:
             lead.origin_lead = origin
         lead.creative_id, lead.direction_id = origin.creative_id, origin.direction_id
-        lead.own_utm = {
-            key: getattr(origin, f"utm_{key}") for key in ("source", "medium", "campaign", "content", "term")
-        }
+        lead.own_utm = {key: getattr(origin, f"utm_{key}") for key in UTM_KEYS}
 
     def name_late_origins(self) -> list[Lead]:
         """Origins that were new themselves have their ids now. The leads that refer to them."""
