@@ -1,6 +1,6 @@
 # `make run`: everything on this machine. `make run PORT=9000`: on another port.
 .DEFAULT_GOAL := run
-.PHONY: run test lint bench migrate venv venv-dev
+.PHONY: run test lint bench migrate venv venv-dev lock
 SHELL := /bin/bash
 PYTHON ?= python3.11
 PORT ?=
@@ -20,14 +20,16 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 # A stamp per list, so that pip is asked only when the list has changed.
-$(VENV)/.runtime: requirements.txt | $(BIN)/python
-	@echo "Installing requirements.txt …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+$(VENV)/.runtime: requirements.lock | $(BIN)/python
+	@echo "Installing requirements.lock …"
+	@$(INSTALL) -r requirements.lock
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements.txt | $(BIN)/python
-	@echo "Installing requirements-dev.txt …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/.dev: requirements-dev.lock requirements.lock | $(BIN)/python
+	@echo "Installing requirements-dev.lock …"
+	@$(INSTALL) -r requirements-dev.lock
 	@touch $@ $(VENV)/.runtime
 
 venv: $(VENV)/.runtime
@@ -59,3 +61,11 @@ lint: venv-dev
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 	$(BIN)/python -m config.translations check
+
+# After a change of requirements*.txt: every package below them, with the hashes of its files, on any platform.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
+
+lock: $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	$(LOCK) $(LOCK_ARGS) requirements.txt --output-file requirements.lock
+	$(LOCK) $(LOCK_ARGS) requirements-dev.txt --constraint requirements.lock --output-file requirements-dev.lock
