@@ -28,12 +28,15 @@ BEGINNING = datetime(2001, 1, 1)  # noqa: DTZ001 - no moment of anybody's
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One line of the picture. `width`: percent of the widest, as SVG wants it. `url`: the leads that stand here."""
+    """One line of the picture. `width`: percent of the widest, as SVG wants it. `url`: the leads that stand here;
+    `reached_url`: those that have come this far.
+    """
 
     figures: StageFigures
     colour: str
     width: str
     url: str
+    reached_url: str
     is_first: bool
 
     @property
@@ -69,8 +72,8 @@ def funnel_page(request: HttpRequest) -> HttpResponse:
         "pipelines": pipelines,
         "report": report,
         "bars": _bars(report, period),
-        "won_url": _leads(report, WON_STATUS_ID, period),
-        "lost_url": _leads(report, LOST_STATUS_ID, period),
+        "won_url": _leads(report, "stage", WON_STATUS_ID, period),
+        "lost_url": _leads(report, "stage", LOST_STATUS_ID, period),
         "entered": (entered := _entered(report)),
         "won_share": percent(report.won, entered),
     }
@@ -94,13 +97,14 @@ def _bars(report: Funnel, period: Period) -> list[Bar]:
             colour=colour_of(stage.color),
             # As text: a template would write 1.5 as "1,5" in Russian, which is no number in SVG.
             width=f"{100 * stage.reached / widest:.2f}",
-            url=_leads(report, stage.status_id, period) if stage.now else "",
+            url=_leads(report, "stage", stage.status_id, period) if stage.now else "",
+            reached_url=_leads(report, "reached", stage.status_id, period) if stage.reached else "",
             is_first=index == 0,
         )
         for index, stage in enumerate(report.stages)
     ]
 
 
-def _leads(report: Funnel, status_id: int, period: Period) -> str:
-    query = {"stage": f"{report.pipeline_id}:{status_id}", **period.asked()}
+def _leads(report: Funnel, narrowed: str, status_id: int, period: Period) -> str:
+    query = {narrowed: f"{report.pipeline_id}:{status_id}", **period.asked()}
     return f"{reverse('page-leads')}?{urlencode(query)}"

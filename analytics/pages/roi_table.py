@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.utils.formats import number_format
 
 from analytics.pages.definitions import FIGURES, NO_RATE, OF_NONE, ONE_OF, Definition, Kind, Text
+from analytics.pages.narrowers import value_of
 from analytics.pages.periods import Period
 from analytics.reports.figures import Figures
 from analytics.reports.roi import Roi, Row
 from analytics.reports.spans import Basis, GroupBy
 
-NONE = "none"
 NO_VALUE = "—"
 # Where amounts run to thousands, cents are noise; the CSV has them.
 CENTS_BELOW = 1000
@@ -112,25 +112,33 @@ class RoiTable:
         return sorted(valued, key=lambda row: getattr(row.figures, name), reverse=is_descending) + empty + last
 
     def totals(self) -> list[Cell]:
-        leads = _address("page-leads", self.period.asked())
-        return self._cells(self.report.totals, leads=leads, sales=self._sales({}))
+        return self._cells(self.report.totals, {})
 
     def _line(self, row: Row) -> Line:
         by = self.report.group_by
-        key = NONE if row.key is None else str(row.key)
         is_person = by is GroupBy.TARGETOLOGIST and row.key is not None
         return Line(
             name=OF_NONE[by] if row.key is None else row.name,
             url=reverse("page-targetologist", args=[row.key]) if is_person else "",
             is_none=row.key is None,
-            cells=self._cells(row.figures, sales=self._sales({str(by.value): key})),
+            cells=self._cells(row.figures, {str(by.value): value_of(row.key)}),
         )
 
-    def _sales(self, narrowed: Mapping[str, str]) -> str:
+    def _behind(self, narrowed: Mapping[str, str]) -> dict[str, str]:
+        """Where the rows of each figure are listed; what follows from others has none of its own."""
+        days = self.period.asked()
         basis = {"basis": Basis.COHORT.value} if self.report.basis is Basis.COHORT else {}
-        return _address("page-sales", {"status": "paid", **narrowed, **self.period.asked(), **basis})
+        sales = _address("page-sales", {"status": "paid", **narrowed, **days, **basis})
+        return {
+            "leads": _address("page-leads", {**narrowed, **days}),
+            "qualified_leads": _address("page-leads", {**narrowed, "qualified": "yes", **days}),
+            "sales": sales,
+            "revenue": sales,
+            "spend": _address("page-spend", {**narrowed, **days}),
+        }
 
-    def _cells(self, figures: Figures, **urls: str) -> list[Cell]:
+    def _cells(self, figures: Figures, narrowed: Mapping[str, str]) -> list[Cell]:
+        urls = self._behind(narrowed)
         return [
             Cell(
                 definition=figure,

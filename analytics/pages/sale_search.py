@@ -4,41 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from urllib.parse import urlencode
 
 from django import forms
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import QueryDict
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from analytics.earning.queue import unknown
-from analytics.models import ConversionStatus, Referrer, Routing, Sale, SaleStatus, Targetologist
-from analytics.models.spend import campaign_key
-from analytics.pages.definitions import OF_NONE, ONE_OF, Text
+from analytics.models import Referrer, Routing, Sale, SaleStatus, Targetologist
+from analytics.pages.narrowers import SALE_NARROWERS
 from analytics.pages.periods import DaysForm
-from analytics.reports.queries import own_or_creatives
 from analytics.reports.spans import Basis, GroupBy
 from leads.api.filters import MAX_ID, any_case
-from leads.models import Creative, Direction, UserAccount
+from leads.models import UserAccount
 from leads.pages.days import begin_of, end_of
+from leads.pages.narrowing import NONE, Narrowing, Text
 from leads.phones import phones_in
 
-ANY, NONE = "", "none"
+ANY = ""
 QUEUE = "queue"
-ID_OR_NONE = rf"^({NONE}|\d{{1,18}})$"
-# A report's row leads here with what it is a row of; these have no field to choose them in.
-HIDDEN = ("creative", "direction", "campaign", "basis")
-BY_CODE = (ConversionStatus.ACTIVE, ConversionStatus.SELF_REFERRAL)
-
-
-@dataclass(frozen=True, slots=True)
-class Narrowing:
-    """What a report's row has narrowed the list to. `url`: the list without it."""
-
-    label: Text
-    value: Text
-    url: str
+# A report's row leads here with what it is a row of. These are chosen in the form; the others have no field.
+PEOPLE = (GroupBy.TARGETOLOGIST, GroupBy.REFERRER)
+CHIPS = {name: narrower for name, narrower in SALE_NARROWERS.items() if name not in PEOPLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +49,12 @@ class SaleSearch(DaysForm):
     )
     targetologist = forms.ChoiceField(label=_("Targetologist"), required=False)
     referrer = forms.ChoiceField(label=_("Referrer"), required=False)
-    creative = forms.RegexField(ID_OR_NONE, required=False, widget=forms.HiddenInput)
-    direction = forms.RegexField(ID_OR_NONE, required=False, widget=forms.HiddenInput)
-    campaign = forms.CharField(required=False, widget=forms.HiddenInput, max_length=500)
     basis = forms.ChoiceField(required=False, widget=forms.HiddenInput, choices=[(ANY, ""), *Basis.choices])
 
     def __init__(self, data: QueryDict, account: UserAccount) -> None:
         super().__init__(data)
-        self.query = data
         self.account = account
+        self.narrowing = Narrowing(data, account, CHIPS)
         self.fields["q"].widget = forms.TextInput({"type": "search", "placeholder": "+7 701 … / 12345 / …"})
         people = [(str(row.pk), str(row)) for row in Targetologist.objects.filter(user_account=account)]
         referrers = [(str(row.pk), str(row)) for row in Referrer.objects.filter(user_account=account)]
@@ -92,24 +76,28 @@ class SaleSearch(DaysForm):
 
     @property
     def is_narrowed(self) -> bool:
-        return any(self.cleaned_data.values())
+        return bool(self.narrowing) or any(self.cleaned_data.values())
 
     @property
     def hidden(self) -> list[tuple[str, str]]:
         """What the form passes on."""
-        return [(name, self.given(name)) for name in HIDDEN if self.given(name)]
+        basis = [("basis", self.given("basis"))] if self.given("basis") else []
+        return [*self.narrowing.given.items(), *basis]
 
     def sales(self) -> QuerySet[Sale]:
         """The account's sales that are asked for, the latest first."""
         rows = Sale.objects.filter(user_account=self.account)
-        rows = rows.filter(self._days(), self._text(), self._people())
+        rows = rows.filter(self._days(), self._text())
         if self.given("status"):
             rows = rows.filter(status=self.given("status"))
         if self.given("credit") == QUEUE:
             rows = unknown(rows)
         elif self.given("credit"):
             rows = rows.filter(routing_decision=self.given("credit"))
-        return self._of_row(rows).order_by("-sold_at", "-id")
+        for by in PEOPLE:
+            if self.given(by):
+                rows = SALE_NARROWERS[by].rows(rows, self.account, self.given(by))
+        return self.narrowing.of(rows).order_by("-sold_at", "-id")
 
     def _days(self) -> Q:
         column = "lead__lead_at" if self.is_cohort else "sold_at"
@@ -128,51 +116,6 @@ class SaleSearch(DaysForm):
         found |= Q(client_phone__in=[phone.e164 for phone in phones_in(text, self.account.phone_region)])
         number = _number(text.removeprefix("#"))
         return found if number is None else found | Q(amocrm_deal_id=number)
-
-    def _people(self) -> Q:
-        found = Q()
-        if self.given("targetologist"):
-            found &= Q(targetologist=_number(self.given("targetologist")))
-        if self.given("referrer") == NONE:
-            found &= ~Q(conversion__status__in=BY_CODE, conversion__referrer__isnull=False)
-        elif self.given("referrer"):
-            found &= Q(conversion__status__in=BY_CODE, conversion__referrer=_number(self.given("referrer")))
-        return found
-
-    def _of_row(self, rows: QuerySet[Sale]) -> QuerySet[Sale]:
-        """Those that the report counts in the row from which somebody came."""
-        if self.given("creative"):
-            rows = rows.filter(lead__creative=_number(self.given("creative")))
-        if self.given("direction"):
-            direction = _number(self.given("direction"))
-            rows = rows.annotate(of_direction=own_or_creatives("lead__"))
-            rows = rows.filter(of_direction=direction) if direction else rows.filter(of_direction=None)
-        if self.given("campaign"):
-            wanted = "" if self.given("campaign") == NONE else campaign_key(self.given("campaign"))
-            # Databases know case of Latin letters only; of the spellings there are few.
-            spellings = rows.order_by().values_list("utm_campaign", flat=True).distinct()
-            rows = rows.filter(utm_campaign__in=[text for text in spellings if campaign_key(text) == wanted])
-        return rows
-
-    # --- What is shown of it ---
-
-    def narrowings(self) -> list[Narrowing]:
-        found = []
-        for name in ("creative", "direction", "campaign"):
-            if value := self.given(name):
-                by = GroupBy(name)
-                rest = [(key, values) for key, values in self.query.lists() if key not in (name, "page")]
-                address = f"{reverse('page-sales')}?{urlencode(rest, doseq=True)}"
-                found.append(Narrowing(ONE_OF[by], self._name_of(by, value), address))
-        return found
-
-    def _name_of(self, by: GroupBy, value: str) -> Text:
-        if value == NONE:
-            return OF_NONE[by]
-        if by is GroupBy.CAMPAIGN:
-            return value
-        model: type[Creative | Direction] = Creative if by is GroupBy.CREATIVE else Direction
-        return str(model.objects.filter(user_account=self.account, pk=int(value)).first() or value)
 
 
 def paid_of(sales: QuerySet[Sale]) -> list[Paid]:

@@ -26,7 +26,7 @@ def sales_page(request: HttpRequest) -> HttpResponse:
     context = {
         "search": search,
         "filters": [search[name] for name in FIELDS],
-        "narrowings": search.narrowings(),
+        "chips": search.narrowing.chips(),
         "page": current,
         "rows": [(sale, KINDS[SaleStatus(sale.status)]) for sale in current],
         "paid": paid_of(found),

@@ -16,9 +16,11 @@ from django.views.decorators.http import require_safe
 from analytics.csv_cells import csv_response
 from analytics.models import AdSpend
 from analytics.pages.definitions import ONE_OF, Text
+from analytics.pages.narrowers import SPEND_NARROWERS
 from analytics.pages.periods import LAST_DAYS, period_of
 from analytics.reports.spans import GroupBy
 from leads.access import account_of, account_rows, page
+from leads.pages.narrowing import Narrowing
 from leads.pages.rendering import render_page
 
 PAGE_SIZE = 100
@@ -55,7 +57,8 @@ def spend_page(request: HttpRequest) -> HttpResponse:
     period = period_of(request.GET, account)
     form = KindForm(request.GET)
     kind = form.cleaned_data["kind"] if form.is_valid() else ""
-    rows = period.span(account).spend()
+    narrowing = Narrowing(request.GET, account, SPEND_NARROWERS)
+    rows = narrowing.of(period.span(account).spend())
     if kind:
         rows = rows.filter(what__startswith=f"{kind}:")
     listed = rows.select_related("creative", "direction", "targetologist").order_by("-day", "-id")
@@ -63,9 +66,10 @@ def spend_page(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "period": period,
         "periods": LAST_DAYS,
-        "kept": [("kind", kind)] if kind else [],
+        "kept": [*narrowing.given.items(), *([("kind", kind)] if kind else [])],
         "kind_field": form["kind"],
-        "is_narrowed": bool(kind),
+        "narrowed": list(narrowing.given.items()),
+        "chips": narrowing.chips(),
         "page": current,
         "rows": [shown(row) for row in current],
         "sums": _sums(rows),

@@ -55,6 +55,13 @@ def first_pipeline(account: UserAccount) -> int | None:
     return stages.order_by(*order).values_list("pipeline_id", flat=True).first()
 
 
+def later_stages(account: UserAccount, pipeline_id: int, status_id: int) -> list[int]:
+    """The stage and those after it, won among them: who stood in one of them has reached it. None of no such stage."""
+    stages = PipelineStage.objects.filter(user_account=account, pipeline_id=pipeline_id).exclude(status_id__in=SYSTEM)
+    steps = list(stages.order_by("sort_order", "status_id").values_list("status_id", flat=True))
+    return [*steps[steps.index(status_id) :], WON_STATUS_ID] if status_id in steps else []
+
+
 def funnel(span: Span, pipeline_id: int | None) -> Funnel | None:
     """None when the account has no such pipeline. Without an id: an empty funnel."""
     if pipeline_id is None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from analytics.pages.dashboard_money import money_of
@@ -14,6 +15,7 @@ from integrations.pages.chart import bars
 from integrations.pages.condition import condition_of
 from leads.access import account_of, account_rows, open_to_all, page
 from leads.models import UserAccount
+from leads.pages.days import last_days
 from leads.pages.figures import by_day, figures
 from leads.pages.rendering import render_page, render_part
 
@@ -48,6 +50,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "figures": figures(account, days),
         "bars": bars(by_day(account, days)),
         "money": money_of(account, days),
+        # As the figures, without an end.
+        "leads_url": f"{reverse('page-leads')}?since={last_days(account, days)[0]}",
         **_now(request, account),
     }
     return render_page(request, "pages/dashboard.html", context)

@@ -46,6 +46,7 @@ def lead_list(request: HttpRequest) -> HttpResponse:
     context = {
         "search": search,
         "filters": [search[name] for name in ("stage", "source", "qualified", "match", "since", "until")],
+        "chips": search.narrowing.chips(),
         "page": shown,
         "rows": [Row(lead, stages.find(lead.current_pipeline_id, lead.current_status_id)) for lead in shown],
         "columns": _columns(search.order_name),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import OrderBy
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from leads.models import Lead, LeadSource, MatchMethod, UserAccount
+from leads.news import LOST_STATUS_ID, WON_STATUS_ID
 from leads.pages.days import begin_of, end_of
+from leads.pages.narrowing import LEAD_NARROWERS, Narrowing
 from leads.pages.stage_names import StageBook
 from leads.phones import phones_in
 
 ANY = ("", _("any"))
 NOT_MATCHED = "none"
+# In whatever pipeline.
+ENDS = {"won": WON_STATUS_ID, "lost": LOST_STATUS_ID}
 MAX_BIGINT = 2**63 - 1
 # So many digits of a phone name few enough people to be worth a look.
 MIN_PHONE_PART = 4
@@ -41,18 +44,20 @@ class LeadSearch(forms.Form):
     order = forms.CharField(required=False, widget=forms.HiddenInput)
     deleted = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, data: Any, account: UserAccount, stages: StageBook) -> None:
+    def __init__(self, data: QueryDict, account: UserAccount, stages: StageBook) -> None:
         super().__init__(data)
         self.account = account
+        self.narrowing = Narrowing(data, account, LEAD_NARROWERS)
         self.fields["q"].widget = forms.TextInput({"type": "search", "placeholder": "+7 701 … / 12345 / …"})
         stage = self.fields["stage"]
         assert isinstance(stage, forms.ChoiceField)
-        stage.choices = [ANY, *stages.choices()]
+        stage.choices = [ANY, ("won", _("Won")), ("lost", _("Lost")), *stages.choices()]
         self.is_valid()
 
     @property
     def is_narrowed(self) -> bool:
-        return any(value for key, value in self.cleaned_data.items() if key not in ("order", "deleted"))
+        chosen = any(value for key, value in self.cleaned_data.items() if key not in ("order", "deleted"))
+        return chosen or bool(self.narrowing)
 
     @property
     def shows_deleted(self) -> bool:
@@ -66,12 +71,14 @@ class LeadSearch(forms.Form):
     def leads(self) -> QuerySet[Lead]:
         """The account's leads that are asked for, in the order asked for."""
         leads = Lead.objects.filter(user_account=self.account, is_deleted=self.shows_deleted)
-        return leads.filter(self._conditions()).order_by(*_order_by(self.order_name))
+        return self.narrowing.of(leads.filter(self._conditions())).order_by(*_order_by(self.order_name))
 
     def _conditions(self) -> Q:
         given = self.cleaned_data
         condition = text_condition(given.get("q") or "", self.account)
-        if given.get("stage"):
+        if given.get("stage") in ENDS:
+            condition &= Q(current_status_id=ENDS[given["stage"]])
+        elif given.get("stage"):
             pipeline_id, _colon, status_id = given["stage"].partition(":")
             condition &= Q(current_pipeline_id=int(pipeline_id), current_status_id=int(status_id))
         if given.get("source"):

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.http import QueryDict
 from django.test import Client
 
 from leads.models import Lead, LeadStatusHistory, MatchMethod, PipelineStage, UserAccount
@@ -144,7 +145,7 @@ def test_an_empty_account_is_told_what_comes_next(vera: Client, cast: Cast) -> N
 
 def test_a_search_begins_with_the_account(cast: Cast) -> None:
     lead(cast.beta, "Theirs")
-    assert not LeadSearch({"q": "Theirs"}, cast.alpha, StageBook(cast.alpha)).leads().exists()
+    assert not LeadSearch(QueryDict("q=Theirs"), cast.alpha, StageBook(cast.alpha)).leads().exists()
 
 
 # --- The card ---
