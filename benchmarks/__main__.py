@@ -27,7 +27,7 @@ def main() -> int:
     with scratch_folder() as folder, scratch_database(url) as database_url:
         set_up(folder, database_url)
         print(header(url))
-        options = Options(given.seconds, given.rounds, given.events)
+        options = Options(given.seconds, given.rounds, given.events, given.rows)
         for part in chosen:
             print(f"{part} …", file=sys.stderr, flush=True)
             for table in importlib.import_module(f"benchmarks.{PREFIX}{part}").run(options):
@@ -50,6 +50,7 @@ def arguments(parts: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=default.seconds, help="of load per measurement")
     parser.add_argument("--rounds", type=int, default=default.rounds, help="of each measurement; the median counts")
     parser.add_argument("--events", type=int, default=default.events, help="deliveries to be drained")
+    parser.add_argument("--rows", type=int, default=default.rows, help="of the big tables")
     return parser.parse_args()
 
 
