@@ -1,12 +1,14 @@
 # `make run`: everything on this machine. `make run PORT=9000`: on another port.
 .DEFAULT_GOAL := run
-.PHONY: run test lint bench migrate venv venv-dev lock
+.PHONY: run test lint bench soak migrate venv venv-dev lock
 SHELL := /bin/bash
 PYTHON ?= python3.11
 PORT ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+SECONDS ?= 300
+SEED ?= 1
 
 ifneq ($(PORT),)
 export PORT
@@ -47,6 +49,10 @@ test: venv-dev
 
 bench: venv-dev
 	$(BIN)/python -m benchmarks
+
+# Minutes of trouble, then everything is compared. `make soak SECONDS=600 SEED=7`
+soak: venv-dev
+	$(BIN)/python -m soak --seconds $(SECONDS) --seed $(SEED)
 
 # Its own folder for keys and its own database: the code is judged, not what stands in var/.
 lint: export VAR_DIR := $(CURDIR)/var/lint

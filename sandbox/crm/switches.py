@@ -40,6 +40,8 @@ class Switches:
     """Whether a merge also sends `delete_lead` for the deal merged away."""
     post_enables_hook: bool = False
     """Whether subscribing again switches a disabled hook on; the documents ask an admin to press a button."""
+    hook_disable_after: int = 100
+    """More invalid answers than this within two hours switch a hook off."""
     hook_time_scale: float = 1.0
     """Factor on the waits between retries of a hook (5 min, 15 min…)."""
     hook_timeout: float = 2.0

@@ -20,7 +20,6 @@ from .faults import HookFaults
 
 WORKERS = 4
 REMEMBERED = 5_000
-DISABLE_AFTER = 100
 DISABLE_WINDOW = 2 * 3600
 USER_AGENT = "amoCRM-Webhooks/3.0"
 
@@ -208,8 +207,9 @@ class Courier:
         self._schedule(delivery, wait * self._switches.hook_time_scale)
 
     def _note_invalid(self, delivery: Delivery) -> bool:
-        """Count an invalid answer; more than 100 in two hours switch the hook off. True when it is off."""
-        times = self._invalid.setdefault(delivery.hook_id, deque(maxlen=DISABLE_AFTER + 1))
+        """Count an invalid answer; too many in two hours switch the hook off. True when it is off."""
+        most = self._switches.hook_disable_after
+        times = self._invalid.setdefault(delivery.hook_id, deque(maxlen=most + 1))
         now = time.monotonic()
         times.append(now)
         account = self._accounts[delivery.account_id]
@@ -217,6 +217,6 @@ class Courier:
         if hook is None:
             return False
         # A short hook knows no such rule in the Russian documents.
-        if len(times) > DISABLE_AFTER and now - times[0] <= DISABLE_WINDOW and delivery.retries:
+        if len(times) > most and now - times[0] <= DISABLE_WINDOW and delivery.retries:
             hook.disabled = True
         return hook.disabled

@@ -1,0 +1,160 @@
+"""The product's processes as the Procfile has them, each to be killed, frozen and started again for itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import requests
+from honcho.environ import parse_procfile
+
+from benchmarks.servers import free_port
+from soak.clock import Clock
+from soak.waiting import wait_for
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 120.0
+# A name here and its line in the Procfile.
+PROCESSES = {"web": "web", "worker 1": "worker", "worker 2": "worker", "beat": "beat"}
+
+
+class Product:
+    """One installation in `folder`, which finds its servers and its amoCRM by the variables `env`."""
+
+    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+        self._folder = folder
+        self._commands = parse_procfile((ROOT / "Procfile").read_text()).processes
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+        self.env = {
+            "PATH": path,
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": str(ROOT),
+            "VAR_DIR": str(folder / "var"),
+            "ENV_FILE": os.devnull,
+            "PORT": str(port),
+            "APP_URL": self.url,
+            "WEB_CONCURRENCY": "2",
+            **env,
+        }
+        self.clock = Clock(folder)
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._expected_dead: set[str] = set()
+        self.ended_by_themselves: Counter[str] = Counter()
+
+    # --- Processes ---
+
+    def start(self, name: str) -> None:
+        """Nothing happens when it runs already."""
+        self._expected_dead.discard(name)
+        if self.is_running(name):
+            return
+        with (self._folder / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                ["bash", "-c", self._commands[PROCESSES[name]]],
+                cwd=ROOT,
+                env=self.env | self.clock.variables(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def is_running(self, name: str) -> bool:
+        return name in self._running and self._running[name].poll() is None
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to it and its children at once, as a machine's out-of-memory or power-off does."""
+        self._expected_dead.add(name)
+        self.signal(name, signal.SIGKILL)
+        if name in self._running:
+            self._running[name].wait()
+
+    def kill_child(self, name: str) -> None:
+        """SIGKILL to one of its children, where it has any: its master has to make another."""
+        pid = self._running[name].pid
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        ids = children.read_text().split() if children.exists() else []
+        if ids:
+            with suppress(ProcessLookupError):
+                os.kill(int(ids[0]), signal.SIGKILL)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        if self.is_running(name):
+            os.killpg(self._running[name].pid, number)
+
+    def mend(self) -> None:
+        """Start what ended by itself, as every process host does. It is counted."""
+        for name in PROCESSES:
+            if name not in self._expected_dead and not self.is_running(name):
+                self.ended_by_themselves[name] += 1
+                self.start(name)
+
+    def start_all(self) -> None:
+        for name in PROCESSES:
+            self.start(name)
+        wait_for("the product is ready", self._is_ready, seconds=START_SECONDS)
+
+    def stop_all(self) -> None:
+        for name in PROCESSES:
+            self.signal(name, signal.SIGCONT)
+            self.kill(name)
+
+    def _is_ready(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=10).status_code == 200
+        except requests.RequestException:
+            return False
+
+    # --- What people and programs do with it ---
+
+    def manage(self, *arguments: str) -> str:
+        """What a `manage.py` command prints.
+
+        :raises CalledProcessError: it ended non-zero.
+        """
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, check=True).stdout
+
+    def log_tails(self, lines: int = 40) -> str:
+        """The end of each process's log."""
+        tails = []
+        for path in sorted(self._folder.glob("*.log")):
+            with suppress(PermissionError):
+                tails.append(f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-lines:]))
+        return "\n".join(tails)
+
+
+class Api:
+    """The product as a program sees it, with an owner's token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url, self._headers = f"{url}/api", {"Authorization": f"Token {token}"}
+
+    def get(self, path: str, **query: Any) -> Any:
+        """:raises RequestException: no answer, or one that is no 2xx."""
+        answer = requests.get(f"{self._url}{path}", params=query, headers=self._headers, timeout=20)
+        answer.raise_for_status()
+        return answer.json()
+
+    def post(self, path: str, body: Any) -> Any:
+        """:raises RequestException: no answer, or one that is no 2xx."""
+        answer = requests.post(f"{self._url}{path}", json=body, headers=self._headers, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+
+def new_account(product: Product) -> tuple[str, Api]:
+    """An account of ours: its id, and its owner's API."""
+    made = json.loads(
+        product.manage("create_account", "Soak", "--email", "owner@example.com", "--password", "a long quiet evening")
+    )
+    return made["user_account_id"], Api(product.url, made["token"])
