@@ -171,7 +171,7 @@ def test_a_sale_says_who_is_credited_and_why(cast: Cast, march: March) -> None:
     assert "Muha" in page
     assert "traffic: 'onai' in utm_campaign" in page
     assert f"/app/leads/{sale.lead_id}" in page
-    assert "/admin/integrations/webhooklog/?q=1" in page
+    assert "/app/deliveries?deal=1" in page
     assert "Aida" in text_of(cast, "/app/sales/", referrer=str(march.key("ref_AIDA")))
 
 

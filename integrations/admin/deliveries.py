@@ -19,7 +19,8 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from integrations.admin.days import ReceivedFilter
-from integrations.admin.delivery_page import body_panel, did, mend_hint
+from integrations.admin.delivery_page import body_panel, did
+from integrations.delivery import mend_hint
 from integrations.models import ProcessingStatus, RoutingDecision, WebhookLog
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from integrations.admin import bodies
+from integrations import bodies
 from integrations.models import SyncRun
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter

@@ -13,6 +13,7 @@ from analytics.pages.dashboard_money import money_of
 from integrations.models import ProcessingStatus, WebhookLog
 from integrations.pages.chart import bars
 from integrations.pages.condition import condition_of
+from integrations.pages.deliveries import STATUS_KINDS
 from leads.access import account_of, account_rows, open_to_all, page
 from leads.models import UserAccount
 from leads.pages.days import last_days
@@ -22,14 +23,6 @@ from leads.pages.rendering import render_page, render_part
 PERIODS = (7, 30, 90)
 DEFAULT_PERIOD = 30
 LAST_DELIVERIES = 10
-
-STATUS_KINDS = {
-    ProcessingStatus.RECEIVED: "info",
-    ProcessingStatus.SUCCESS: "good",
-    ProcessingStatus.IGNORED: "",
-    ProcessingStatus.PARTIAL: "warn",
-    ProcessingStatus.ERROR: "bad",
-}
 
 
 @open_to_all

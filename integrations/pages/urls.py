@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from integrations.pages import connection, dashboard, syncs
+from integrations.pages import connection, dashboard, deliveries, sync_run, syncs
 
 urlpatterns = [
     path("", dashboard.home, name="page-home"),
     path("app", dashboard.dashboard, name="page-dashboard"),
     path("app/now", dashboard.dashboard_now, name="page-dashboard-now"),
+    path("app/deliveries", deliveries.delivery_list, name="page-deliveries"),
+    path("app/deliveries/<int:pk>", deliveries.delivery_card, name="page-delivery"),
+    path("app/deliveries/<int:pk>/body", deliveries.delivery_body, name="page-delivery-body"),
+    path("app/deliveries/<int:pk>/replay", deliveries.delivery_replay, name="page-delivery-replay"),
+    path("app/syncs/<int:pk>", sync_run.sync_run, name="page-sync"),
     path("connection", connection.show, name="page-connection"),
     path("connection/state", connection.state, name="page-connection-state"),
     path("connection/hook", connection.hook, name="page-connection-hook"),

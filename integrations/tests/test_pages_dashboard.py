@@ -126,7 +126,7 @@ def test_the_last_ten_deliveries_and_the_backlog_are_shown(vera: Client, cast: C
     page = vera.get("/app/now").content.decode()
     assert len(re.findall(r"<tr>", page)) == 1 + 10
     assert "a foreign account" in page
-    assert f"/admin/integrations/webhooklog/{failed.pk}/change/" in page
+    assert f'href="/app/deliveries/{failed.pk}"' in page
     assert "1 delivery" in page
     assert "666" not in page
 

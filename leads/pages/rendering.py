@@ -32,10 +32,16 @@ NAVIGATION: tuple[tuple[str, str | Promise], ...] = (
 CRM_NAVIGATION: tuple[tuple[str, str | Promise], ...] = (
     ("page-stages", _("Stages")),
     ("page-connection", _("Connection")),
-    ("admin:integrations_webhooklog_changelist", _("Deliveries")),
+    ("page-deliveries", _("Deliveries")),
 )
 # Pages below those of the header. Each is about rows of one account.
-ABOVE = {"page-lead": "page-leads", "page-targetologist": "page-roi", "page-spend-upload": "page-spend"}
+ABOVE = {
+    "page-lead": "page-leads",
+    "page-targetologist": "page-roi",
+    "page-spend-upload": "page-spend",
+    "page-delivery": "page-deliveries",
+    "page-sync": "page-connection",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ def test_the_card_tells_response_match_and_way(vera: Client, cast: Cast) -> None
         assert said in page
     assert page.index("Talks</strong>") < page.index("New</strong>")  # the newest on top
     assert "stood there 5\xa0hours" in page
-    assert "/admin/integrations/webhooklog/45/change/" in page
+    assert 'href="/app/deliveries/45"' in page
 
 
 def test_a_repeat_purchase_and_its_origin_know_each_other(vera: Client, cast: Cast) -> None:

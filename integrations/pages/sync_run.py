@@ -1,0 +1,39 @@
+"""`/app/syncs/<id>`: one reading of the CRM, and what it found that no hook had told."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from integrations.models import SyncGap, SyncRun
+from leads.access import account_of, account_rows, page
+from leads.api.filters import MAX_ID
+from leads.models import Lead
+from leads.pages.rendering import render_page
+
+SHOWN_GAPS = 200
+KINDS = {SyncRun.State.RUNNING: "info", SyncRun.State.DONE: "good", SyncRun.State.FAILED: "bad"}
+
+
+@require_safe
+@page()
+def sync_run(request: HttpRequest, pk: int) -> HttpResponse:
+    """With `?deal=`: only what it found of that deal."""
+    run = account_rows(SyncRun, request).filter(pk=pk).first() if pk <= MAX_ID else None
+    if run is None:
+        raise Http404
+    deal = request.GET.get("deal", "")
+    deal_id = int(deal) if deal.isascii() and deal.isdecimal() and len(deal) < 19 else None
+    rows = SyncGap.objects.filter(run=run).order_by("id")
+    gaps = list(rows.filter(amocrm_lead_id=deal_id) if deal_id else rows[:SHOWN_GAPS])
+    deals = {gap.amocrm_lead_id for gap in gaps}
+    leads = Lead.objects.filter(user_account=account_of(request), amocrm_lead_id__in=deals)
+    lead_ids = dict(leads.values_list("amocrm_lead_id", "pk"))
+    context = {
+        "run": run,
+        "kind": KINDS[SyncRun.State(run.state)],
+        "deal": deal_id,
+        "gaps": [(gap, lead_ids.get(gap.amocrm_lead_id)) for gap in gaps],
+        "shown": SHOWN_GAPS,
+    }
+    return render_page(request, "pages/sync_run.html", context)
