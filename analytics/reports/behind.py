@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import BigIntegerField, Case, F, Model, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 
-from analytics.models import AdSpend, Referrer, Sale
+from analytics.models import AdSpend, ConversionStatus, Referrer, Sale
 from analytics.models.referrals import REFERRAL_PREFIX, code_key
 from analytics.models.spend import campaign_key
 from analytics.reports.funnel import later_stages
-from analytics.reports.queries import SALE_KEYS, SPEND_KEYS, Key, own_or_creatives
+from analytics.reports.queries import Key, own_or_creatives
 from analytics.reports.spans import GroupBy
 from analytics.routing import buyers_of, route
 from leads.models import Lead, UserAccount
@@ -27,11 +27,11 @@ def leads_of(rows: QuerySet[Lead], account: UserAccount, by: GroupBy, key: Key) 
 
 
 def sales_of(rows: QuerySet[Sale], by: GroupBy, key: Key) -> QuerySet[Sale]:
-    return _of_campaign(rows, "utm_campaign", key) if by is GroupBy.CAMPAIGN else _of_key(rows, SALE_KEYS[by], key)
+    return _of_campaign(rows, "utm_campaign", key) if by is GroupBy.CAMPAIGN else _of_key(rows, _SALES[by], key)
 
 
 def spend_of(rows: QuerySet[AdSpend], by: GroupBy, key: Key) -> QuerySet[AdSpend]:
-    return _of_campaign(rows, "campaign", key) if by is GroupBy.CAMPAIGN else _of_key(rows, SPEND_KEYS[by], key)
+    return _of_campaign(rows, "campaign", key) if by is GroupBy.CAMPAIGN else _of_key(rows, _SPEND[by], key)
 
 
 def leads_that_reached(rows: QuerySet[Lead], account: UserAccount, pipeline_id: int, status_id: int) -> QuerySet[Lead]:
@@ -84,4 +84,18 @@ _LEADS: dict[GroupBy, Callable[[QuerySet[Lead], UserAccount, Key], QuerySet[Lead
     GroupBy.CAMPAIGN: lambda rows, _account, key: _of_campaign(rows, "utm_campaign", key),
     GroupBy.TARGETOLOGIST: _of_targetologist,
     GroupBy.REFERRER: _of_referrer,
+}
+_BY_CODE = Q(conversion__status__in=[ConversionStatus.ACTIVE, ConversionStatus.SELF_REFERRAL])
+_SALES: dict[GroupBy, str | Combinable] = {
+    GroupBy.CREATIVE: "lead__creative_id",
+    GroupBy.DIRECTION: own_or_creatives("lead__"),
+    GroupBy.TARGETOLOGIST: "targetologist_id",
+    # A conversion whose sale came by a code no more keeps its referrer, for the record.
+    GroupBy.REFERRER: Case(When(_BY_CODE, then=F("conversion__referrer_id")), default=None),
+}
+_SPEND: dict[GroupBy, str | Combinable] = {
+    GroupBy.CREATIVE: "creative_id",
+    GroupBy.DIRECTION: own_or_creatives(""),
+    GroupBy.TARGETOLOGIST: "targetologist_id",
+    GroupBy.REFERRER: Value(None, output_field=BigIntegerField()),
 }

@@ -100,12 +100,12 @@ def _folded(rows: Iterable[tuple[Key, Mapping[str, Any]]]) -> list[LeadCount]:
 
 def sale_sums(span: Span, group_by: GroupBy, basis: Basis) -> list[MoneySum]:
     """Paid sales by key and currency; those in a foreign one also by the day on which they were sold."""
-    return _sums(span, span.sales(basis), SALE_KEYS[group_by], TruncDate("sold_at", tzinfo=span.account.zone))
+    return _sums(span, span.sales(basis), _SALES[group_by], TruncDate("sold_at", tzinfo=span.account.zone))
 
 
 def spend_sums(span: Span, group_by: GroupBy) -> list[MoneySum]:
     """Spend by key and currency; that in a foreign one also by day."""
-    return _sums(span, span.spend(), SPEND_KEYS[group_by], F("day"))
+    return _sums(span, span.spend(), _SPEND[group_by], F("day"))
 
 
 def _sums(span: Span, rows: QuerySet[Any], key: str | Combinable, day: Combinable) -> list[MoneySum]:
@@ -139,7 +139,7 @@ _LEADS: dict[GroupBy, Callable[[Span], list[LeadCount]]] = {
     GroupBy.REFERRER: _by_referrer,
 }
 _BY_CODE = Q(conversion__status__in=[ConversionStatus.ACTIVE, ConversionStatus.SELF_REFERRAL])
-SALE_KEYS: dict[GroupBy, str | Combinable] = {
+_SALES: dict[GroupBy, str | Combinable] = {
     GroupBy.CREATIVE: "lead__creative_id",
     GroupBy.DIRECTION: own_or_creatives("lead__"),
     GroupBy.CAMPAIGN: "utm_campaign",
@@ -147,7 +147,7 @@ SALE_KEYS: dict[GroupBy, str | Combinable] = {
     # A conversion whose sale came by a code no more keeps its referrer, for the record.
     GroupBy.REFERRER: Case(When(_BY_CODE, then=F("conversion__referrer_id")), default=None),
 }
-SPEND_KEYS: dict[GroupBy, str | Combinable] = {
+_SPEND: dict[GroupBy, str | Combinable] = {
     GroupBy.CREATIVE: "creative_id",
     GroupBy.DIRECTION: own_or_creatives(""),
     GroupBy.CAMPAIGN: "campaign",
