@@ -80,12 +80,15 @@ class Product:
 
     def kill_child(self, name: str) -> None:
         """SIGKILL to one of its children, where it has any: its master has to make another."""
+        for child in self.pids(name)[1:2]:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+    def pids(self, name: str) -> list[int]:
+        """Of the process and its children, while it runs."""
         pid = self._running[name].pid
         children = Path(f"/proc/{pid}/task/{pid}/children")
-        ids = children.read_text().split() if children.exists() else []
-        if ids:
-            with suppress(ProcessLookupError):
-                os.kill(int(ids[0]), signal.SIGKILL)
+        return [pid, *map(int, children.read_text().split())] if children.exists() else []
 
     def signal(self, name: str, number: signal.Signals) -> None:
         if self.is_running(name):
