@@ -1,6 +1,6 @@
 # `make run`: everything on this machine. `make run PORT=9000`: on another port.
 .DEFAULT_GOAL := run
-.PHONY: run test lint bench soak migrate venv venv-dev lock
+.PHONY: run test lint bench soak scale migrate venv venv-dev lock
 SHELL := /bin/bash
 PYTHON ?= python3.11
 PORT ?=
@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 SECONDS ?= 300
 SEED ?= 1
+SERVERS ?= own
 
 ifneq ($(PORT),)
 export PORT
@@ -50,9 +51,13 @@ test: venv-dev
 bench: venv-dev
 	$(BIN)/python -m benchmarks
 
-# Minutes of trouble, then everything is compared. `make soak SECONDS=600 SEED=7`
+# Minutes of trouble, then everything is compared. `make soak SECONDS=600 SEED=7 SERVERS=hosts`
 soak: venv-dev
-	$(BIN)/python -m soak --seconds $(SECONDS) --seed $(SEED)
+	$(BIN)/python -m soak --seconds $(SECONDS) --seed $(SEED) --servers $(SERVERS)
+
+# A thousand accounts on this machine, one of them noisy.
+scale: venv-dev
+	$(BIN)/python -m scale
 
 # Its own folder for keys and its own database: the code is judged, not what stands in var/.
 lint: export VAR_DIR := $(CURDIR)/var/lint

@@ -78,7 +78,7 @@ def _connect(customers: Sequence[Customer]) -> list[UserAccount]:
 def _sent_over(seconds: float, senders: Sequence[tuple[UserAccount, Customer]]) -> list[UserAccount]:
     """Each sends its hook at a moment of its own within `seconds`; returns when all are applied."""
     chance = random.Random(len(senders))
-    moments = sorted(((chance.uniform(0, seconds), number) for number in range(len(senders))))
+    moments = sorted((chance.uniform(0, seconds), number) for number in range(len(senders)))
     began = time.monotonic()
     with requests.Session() as session:
         for moment, number in moments:

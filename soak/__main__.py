@@ -16,20 +16,27 @@ import django
 from benchmarks.scratch import scratch_folder
 from sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox, Server, serve
 from soak.chaos import Chaos
-from soak.product import Product
+from soak.hosts import HERE, Network, cabled
+from soak.product import PROCESSES, Product
 from soak.servers import servers
 from soak.waiting import NeverCame
 
 # amoCRM's five minutes between two attempts of a hook are one second here.
 HOOK_TIME_SCALE = 1 / 300
+DATABASE, BROKER = "database", "broker"
+HOSTS = (DATABASE, BROKER, *PROCESSES)
+
+
+SERVERS_HELP = "PostgreSQL and Redis, or none, or both and each process on a host of its own (as root)"
 
 
 def main() -> int:
     options = arguments()
     with ExitStack() as stack:
         folder = stack.enter_context(scratch_folder())
-        crm = stack.enter_context(serve(_sandbox()))
-        product, chaos = stack.enter_context(_world(folder, crm, options))
+        hosts = stack.enter_context(cabled(HOSTS)) if options.servers == "hosts" else None
+        crm = stack.enter_context(serve(_sandbox(), host=hosts.gate if hosts else "127.0.0.1"))
+        product, chaos = stack.enter_context(_world(folder, crm, hosts, options))
         try:
             from soak.run import soak  # its models want the settings that are set up by now
 
@@ -43,7 +50,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m soak", description="The product in bad weather, then compared.")
     parser.add_argument("--seconds", type=float, default=120.0, help="of troubles")
     parser.add_argument("--seed", type=int, default=1, help="of the troubles and of what happens in the CRM")
-    parser.add_argument("--servers", choices=["own", "embedded"], default="own", help="PostgreSQL and Redis, or none")
+    parser.add_argument("--servers", choices=["own", "embedded", "hosts"], default="own", help=SERVERS_HELP)
     return parser.parse_args()
 
 
@@ -55,7 +62,9 @@ def _sandbox() -> Sandbox:
 
 
 @contextmanager
-def _world(folder: Path, crm: Server, options: argparse.Namespace) -> Iterator[tuple[Product, Chaos]]:
+def _world(
+    folder: Path, crm: Server, network: Network | None, options: argparse.Namespace
+) -> Iterator[tuple[Product, Chaos]]:
     env = {
         "AMOCRM_BASE_URL": crm.url,
         "AMOCRM_CLIENT_ID": CLIENT_ID,
@@ -67,15 +76,16 @@ def _world(folder: Path, crm: Server, options: argparse.Namespace) -> Iterator[t
     }
     with ExitStack() as stack:
         postgres = redis = None
-        if options.servers == "own":
-            postgres, redis = stack.enter_context(servers(folder))
+        hosts = network.hosts if network else {}
+        if options.servers != "embedded":
+            postgres, redis = stack.enter_context(servers(folder, hosts.get(DATABASE, HERE), hosts.get(BROKER, HERE)))
             env |= {"DATABASE_URL": postgres.url, "CELERY_BROKER_URL": f"{redis.url}/0", "CACHE_URL": f"{redis.url}/1"}
-        product = Product(folder, env)
+        product = Product(folder, env, hosts)
         # This process looks into the same database, through the product's own models.
         os.environ |= product.env | {"DJANGO_SETTINGS_MODULE": "config.settings"}
         django.setup()
         stack.callback(product.stop_all)
-        yield product, Chaos(product, crm, postgres, redis, random.Random(options.seed))
+        yield product, Chaos(product, crm, postgres, redis, network, random.Random(options.seed))
 
 
 if __name__ == "__main__":

@@ -13,11 +13,13 @@ from functools import partial
 from pathlib import Path
 
 from sandbox import CLIENT_ID, Fault, Server
+from soak.hosts import Network
 from soak.product import PROCESSES, Product
 from soak.servers import Postgres, Redis
 
 LONGEST_TROUBLE = 6.0
 LONGEST_CALM = 3.0
+LONGEST_CUT = 25.0  # longer than TCP is let wait
 AT_ONCE = 2
 API, TELEGRAM = "/api/v4", "/telegram"
 Trouble = Callable[[], AbstractContextManager[None]]
@@ -31,6 +33,7 @@ class Chaos:
     crm: Server
     postgres: Postgres | None
     redis: Redis | None
+    network: Network | None
     chance: random.Random
     happened: Counter[str] = field(default_factory=Counter)
 
@@ -66,6 +69,8 @@ class Chaos:
             found |= self._of_redis(self.redis)
         else:
             found["broker emptied"] = lambda: _at_once(self._empty_embedded_broker)
+        if self.network:
+            found |= {f"{name} cut off": partial(self._cut_off, self.network, name) for name in self.network.hosts}
         if self.product.clock.can_be_moved:
             found["clock put forward"] = lambda: _at_once(lambda: self.product.clock.move(self.chance.randint(1, 300)))
             found["clock put back"] = lambda: _at_once(lambda: self.product.clock.move(-self.chance.randint(1, 20)))
@@ -118,6 +123,12 @@ class Chaos:
         assert self.postgres is not None
         postgres = self.postgres
         return _down(lambda: postgres.stop(mode), postgres.start)
+
+    @contextmanager
+    def _cut_off(self, network: Network, name: str) -> Iterator[None]:
+        with _down(lambda: network.cut(name), lambda: network.mend(name)):
+            yield
+            time.sleep(self.chance.uniform(0, LONGEST_CUT))
 
     def _faulty(self, fault: Fault) -> AbstractContextManager[None]:
         faults = self.crm.crm.faults

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from honcho.environ import parse_procfile
 
 from benchmarks.servers import free_port
 from soak.clock import Clock
+from soak.hosts import HERE, Host
 from soak.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,13 +28,16 @@ PROCESSES = {"web": "web", "worker 1": "worker", "worker 2": "worker", "beat": "
 
 
 class Product:
-    """One installation in `folder`, which finds its servers and its amoCRM by the variables `env`."""
+    """One installation in `folder`, which finds its servers and its amoCRM by the variables `env`. Each process runs on
+    the host that `hosts` has under its name, or here.
+    """
 
-    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+    def __init__(self, folder: Path, env: dict[str, str], hosts: Mapping[str, Host] | None = None) -> None:
         self._folder = folder
         self._commands = parse_procfile((ROOT / "Procfile").read_text()).processes
+        self._hosts = hosts or {}
         port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://{self._host('web').address}:{port}"
         path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
         self.env = {
             "PATH": path,
@@ -51,6 +56,9 @@ class Product:
         self._expected_dead: set[str] = set()
         self.ended_by_themselves: Counter[str] = Counter()
 
+    def _host(self, name: str) -> Host:
+        return self._hosts.get(name, HERE)
+
     # --- Processes ---
 
     def start(self, name: str) -> None:
@@ -60,7 +68,7 @@ class Product:
             return
         with (self._folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
-                ["bash", "-c", self._commands[PROCESSES[name]]],
+                self._host(name).command(["bash", "-c", self._commands[PROCESSES[name]]]),
                 cwd=ROOT,
                 env=self.env | self.clock.variables(),
                 stdout=log,

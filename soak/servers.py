@@ -13,17 +13,19 @@ from pathlib import Path
 import redis
 
 from benchmarks.servers import free_port
+from soak.hosts import HERE, Host
 from soak.waiting import wait_for
 
 START_SECONDS = 60
 
 
 class Postgres:
-    """A cluster in `folder`. PostgreSQL refuses to run as root: then it is the user `postgres`'s."""
+    """A cluster in `folder` on `host`. PostgreSQL refuses to run as root: then it is the user `postgres`'s."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: Host = HERE) -> None:
+        self._host = host
         self._data, self._log, self.port = folder / "postgresql", folder / "postgresql.log", free_port()
-        self.url = f"postgres://voronka@127.0.0.1:{self.port}/postgres"
+        self.url = f"postgres://voronka@{host.address}:{self.port}/postgres"
         self._bin = _postgres_bin()
         self._data.mkdir(mode=0o700)
         self._log.touch()
@@ -32,9 +34,12 @@ class Postgres:
             shutil.chown(self._data, "postgres")
             shutil.chown(self._log, "postgres")
         self._run("initdb", "-U", "voronka", "--auth", "trust", "-E", "UTF8", "--locale", "C.UTF-8")
+        with (self._data / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet trust\n")
 
     def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200"
+        options = f"-p {self.port} -c listen_addresses={self._host.address}"
+        options += " -c unix_socket_directories= -c max_connections=200"
         self._run("pg_ctl", "-w", "-t", str(START_SECONDS), "-l", str(self._log), "-o", options, "start")
 
     def stop(self, mode: str) -> None:
@@ -45,7 +50,7 @@ class Postgres:
         command = [str(self._bin / program), "-D", str(self._data), *arguments]
         if os.getuid() == 0:
             command = ["runuser", "-u", "postgres", "--", *command]
-        subprocess.run(command, cwd="/", check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(self._host.command(command), cwd="/", check=True, stdout=subprocess.DEVNULL)
 
 
 def _postgres_bin() -> Path:
@@ -59,16 +64,15 @@ def _postgres_bin() -> Path:
 class Redis:
     """A broker and cache that keeps nothing over its end, as operations.md says it need not."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self.port = folder, free_port()
-        self.url = f"redis://127.0.0.1:{self.port}"
+    def __init__(self, folder: Path, host: Host = HERE) -> None:
+        self._folder, self._host, self.port = folder, host, free_port()
+        self.url = f"redis://{host.address}:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        self._process = subprocess.Popen(
-            [*command, "--dir", str(self._folder)], stdout=subprocess.DEVNULL, start_new_session=True
-        )
+        command = ["redis-server", "--port", str(self.port), "--bind", self._host.address, "--protected-mode", "no"]
+        command += ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
+        self._process = subprocess.Popen(self._host.command(command), stdout=subprocess.DEVNULL, start_new_session=True)
         wait_for("Redis", self._answers, seconds=START_SECONDS)
 
     def kill(self) -> None:
@@ -95,13 +99,13 @@ class Redis:
             return False
 
     def _client(self) -> redis.Redis:
-        return redis.Redis(port=self.port, socket_timeout=10)
+        return redis.Redis(host=self._host.address, port=self.port, socket_timeout=10)
 
 
 @contextmanager
-def servers(folder: Path) -> Iterator[tuple[Postgres, Redis]]:
+def servers(folder: Path, database: Host = HERE, broker_host: Host = HERE) -> Iterator[tuple[Postgres, Redis]]:
     """Both, running; ended afterwards whatever state they were left in."""
-    postgres, broker = Postgres(folder), Redis(folder)
+    postgres, broker = Postgres(folder, database), Redis(folder, broker_host)
     postgres.start()
     try:
         broker.start()
