@@ -8,5 +8,7 @@ class AnalyticsConfig(AppConfig):
 
     def ready(self) -> None:
         from analytics.pages.narrowers import register
+        from analytics.rollups.install import connect_signals
 
         register()
+        connect_signals(self)

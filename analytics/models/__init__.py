@@ -7,6 +7,7 @@ from analytics.models.referrals import (
     ReferralEarning,
     Referrer,
 )
+from analytics.models.rollups import LeadContribution, LeadRollup, RollupState, SaleContribution, SaleRollup
 from analytics.models.sales import UTM_COLUMNS, DealTelling, Routing, Sale, SaleStatus, UnknownSale
 from analytics.models.spend import AdSpend, ExchangeRate
 from analytics.models.targetologists import Targetologist
@@ -18,13 +19,18 @@ __all__ = [
     "DealTelling",
     "EarningKind",
     "ExchangeRate",
+    "LeadContribution",
+    "LeadRollup",
     "LedgerIsAppendOnly",
     "MoneySettings",
     "ReferralConversion",
     "ReferralEarning",
     "Referrer",
+    "RollupState",
     "Routing",
     "Sale",
+    "SaleContribution",
+    "SaleRollup",
     "SaleStatus",
     "Targetologist",
     "UnknownSale",

@@ -1,6 +1,6 @@
-"""The sums that reports are made of, each one GROUP BY over the rows themselves.
+"""The sums that reports are made of, each one GROUP BY over rollups, or over the rows where there are none.
 
-This is the seam for daily rollups: whatever reads them answers the same three questions with the same values. Keys are
+One statement each, and a rollup changes with what it sums in one transaction: every sum is true of one moment. Keys are
 what the rows say (an id, a campaign as spelt, None); folding of spellings and names for people are `reports.keys`'s.
 """
 
@@ -17,7 +17,7 @@ from django.db.models import BigIntegerField, Case, Count, DateField, F, Q, Quer
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, TruncDate
 
-from analytics.models import ConversionStatus, Referrer
+from analytics.models import Referrer
 from analytics.models.referrals import REFERRAL_PREFIX, code_key
 from analytics.reports.spans import Basis, GroupBy, Span
 from analytics.routing import buyers_of, route
@@ -60,7 +60,7 @@ def lead_counts(span: Span, group_by: GroupBy) -> list[LeadCount]:
 
 def _by_column(expression: str | Combinable) -> Callable[[Span], list[LeadCount]]:
     def counts(span: Span) -> list[LeadCount]:
-        return [LeadCount(row["key"], row["leads"], row["qualified"]) for row in _counted(span, key=expression)]
+        return [LeadCount(row["key"], row["n_leads"], row["n_qualified"]) for row in _counted(span, key=expression)]
 
     return counts
 
@@ -83,15 +83,16 @@ def _by_referrer(span: Span) -> list[LeadCount]:
 
 
 def _counted(span: Span, **keys: str | Combinable) -> Any:
-    return _grouped(span.leads(), keys).annotate(leads=Count("pk"), qualified=Count("pk", filter=Q(is_qualified=True)))
+    grouped = _grouped(span.lead_lines(), keys).annotate(n_leads=Sum("leads"), n_qualified=Sum("qualified"))
+    return grouped.exclude(n_leads=0)
 
 
 def _folded(rows: Iterable[tuple[Key, Mapping[str, Any]]]) -> list[LeadCount]:
     leads: Counter[Key] = Counter()
     qualified: Counter[Key] = Counter()
     for key, row in rows:
-        leads[key] += row["leads"]
-        qualified[key] += row["qualified"]
+        leads[key] += row["n_leads"]
+        qualified[key] += row["n_qualified"]
     return [LeadCount(key, leads[key], qualified[key]) for key in leads]
 
 
@@ -100,21 +101,22 @@ def _folded(rows: Iterable[tuple[Key, Mapping[str, Any]]]) -> list[LeadCount]:
 
 def sale_sums(span: Span, group_by: GroupBy, basis: Basis) -> list[MoneySum]:
     """Paid sales by key and currency; those in a foreign one also by the day on which they were sold."""
-    return _sums(span, span.sales(basis), _SALES[group_by], TruncDate("sold_at", tzinfo=span.account.zone))
+    day = Coalesce("rate_on", TruncDate("rate_at", tzinfo=span.account.zone))
+    return _sums(span, span.sale_lines(basis), _SALES[group_by], day, Sum("sales"))
 
 
 def spend_sums(span: Span, group_by: GroupBy) -> list[MoneySum]:
     """Spend by key and currency; that in a foreign one also by day."""
-    return _sums(span, span.spend(), _SPEND[group_by], F("day"))
+    return _sums(span, span.spend(), _SPEND[group_by], F("day"), Count("pk"))
 
 
-def _sums(span: Span, rows: QuerySet[Any], key: str | Combinable, day: Combinable) -> list[MoneySum]:
+def _sums(span: Span, rows: QuerySet[Any], key: str | Combinable, day: Combinable, count: Combinable) -> list[MoneySum]:
     # Days matter to exchange rates alone, so only foreign money is taken apart by them.
     foreign_day = Case(When(~Q(currency=span.account.currency), then=day), default=None, output_field=DateField())
     grouped = _grouped(rows, {"key": key, "in_currency": "currency", "on_day": foreign_day})
     return [
         MoneySum(row["key"], row["rows"], row["total"] or Decimal(0), row["in_currency"], row["on_day"])
-        for row in grouped.annotate(rows=Count("pk"), total=Sum("amount"))
+        for row in grouped.annotate(rows=count, total=Sum("amount")).exclude(rows=0)
     ]
 
 
@@ -138,14 +140,12 @@ _LEADS: dict[GroupBy, Callable[[Span], list[LeadCount]]] = {
     GroupBy.TARGETOLOGIST: _by_targetologist,
     GroupBy.REFERRER: _by_referrer,
 }
-_BY_CODE = Q(conversion__status__in=[ConversionStatus.ACTIVE, ConversionStatus.SELF_REFERRAL])
 _SALES: dict[GroupBy, str | Combinable] = {
-    GroupBy.CREATIVE: "lead__creative_id",
-    GroupBy.DIRECTION: own_or_creatives("lead__"),
+    GroupBy.CREATIVE: "creative_id",
+    GroupBy.DIRECTION: own_or_creatives(""),
     GroupBy.CAMPAIGN: "utm_campaign",
     GroupBy.TARGETOLOGIST: "targetologist_id",
-    # A conversion whose sale came by a code no more keeps its referrer, for the record.
-    GroupBy.REFERRER: Case(When(_BY_CODE, then=F("conversion__referrer_id")), default=None),
+    GroupBy.REFERRER: "referrer_id",
 }
 _SPEND: dict[GroupBy, str | Combinable] = {
     GroupBy.CREATIVE: "creative_id",

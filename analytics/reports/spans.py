@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+from typing import Any
 
 from django.db import models
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models import AdSpend, Sale, SaleStatus
+from analytics.rollups.folding import is_folded
+from analytics.rollups.ledgers import LEADS, SALES, Ledger
 from leads.api.days import within_days
 from leads.models import Lead, UserAccount
 
@@ -29,13 +33,34 @@ class Basis(models.TextChoices):
     COHORT = "cohort", _("day of the lead")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Span:
-    """An account's days from `first` to `last`, inclusive; None for an open end."""
+    """An account's days from `first` to `last`, inclusive; None for an open end.
+
+    `is_plain`: sum up the rows themselves, where otherwise the rollups answer; to compare the two.
+    """
 
     account: UserAccount
     first: date | None = None
     last: date | None = None
+    is_plain: bool = False
+
+    def lead_lines(self) -> QuerySet[Any]:
+        """What leads add up to, by their day; deleted ones to nothing."""
+        return self._lines(LEADS)
+
+    def sale_lines(self, basis: Basis) -> QuerySet[Any]:
+        """What paid sales add up to. By cohort only those that have a lead: a purchase without one is of no day's."""
+        return self._lines(SALES).filter(basis=basis)
+
+    def _lines(self, ledger: Ledger) -> QuerySet[Any]:
+        rows = ledger.rollup if self._is_folded else ledger.contribution
+        lines = rows.objects.filter(user_account=self.account).order_by()
+        return within_days(lines, "at", self.account, self.first, self.last)
+
+    @cached_property
+    def _is_folded(self) -> bool:
+        return not self.is_plain and is_folded(self.account)
 
     def leads(self) -> QuerySet[Lead]:
         """Leads by their day, without deleted ones."""

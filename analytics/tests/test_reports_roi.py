@@ -216,7 +216,7 @@ def test_a_report_is_a_fixed_number_of_statements(
 ) -> None:
     for number in range(30):
         Lead.objects.create(user_account=march.account, utm_campaign=f"campaign {number}", utm_source=f"ref_{number}")
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         roi(Span(march.account, date(2026, 3, 1), date(2027, 3, 31)), GroupBy(group_by), Basis.SALE)
 
 

@@ -1,0 +1,78 @@
+"""Views and triggers, brought into the database after migrations.
+
+Not by a migration, because SQLite makes a table anew whenever one alters it, and forgets its triggers then. So they are
+looked for after each `migrate`, and where they were missing the lines of before say nothing: they are made anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.signals import post_migrate, pre_migrate
+
+from analytics.models.rollups import RollupState
+from analytics.rollups.folding import forget
+from analytics.rollups.ledgers import LEDGERS, VIEWS
+from analytics.rollups.triggers import triggers
+
+_EXISTING = {
+    "postgresql": "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE starts_with(tgname, 'rollup_')",
+    "sqlite": "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' AND substr(name, 1, 7) = 'rollup_'",
+}
+
+
+def connect_signals(config: AppConfig) -> None:
+    pre_migrate.connect(_before_migrations, sender=config)
+    post_migrate.connect(_after_migrations, sender=config)
+
+
+def _before_migrations(using: str, plan: list[Any], **_signal: object) -> None:
+    connection = connections[using]
+    # SQLite cannot alter a table that a view reads. Backwards, what the triggers write to may be about to go.
+    if plan and (connection.vendor == "sqlite" or any(backwards for _migration, backwards in plan)):
+        with transaction.atomic(using):
+            _uninstall(connection)
+
+
+def _after_migrations(using: str, **_signal: object) -> None:
+    connection = connections[using]
+    tables = set(connection.introspection.table_names())
+    if {RollupState._meta.db_table, *(ledger.table for ledger in LEDGERS)} <= tables:
+        install(connection)
+
+
+def install(connection: BaseDatabaseWrapper) -> None:
+    """Make views and triggers, unless these very ones are there."""
+    wanted = triggers()
+    if set(_existing(connection)) == {trigger.name for trigger in wanted}:
+        return
+    with transaction.atomic(connection.alias), connection.cursor() as cursor:
+        _uninstall(connection)
+        for name, select in VIEWS.items():
+            cursor.execute(f"CREATE VIEW {name} AS {select}")
+        for trigger in wanted:
+            for statement in trigger.sql(connection.vendor):
+                cursor.execute(statement)
+        forget(RollupState.objects.using(connection.alias).all())
+
+
+def _uninstall(connection: BaseDatabaseWrapper) -> None:
+    with connection.cursor() as cursor:
+        for name, table in _existing(connection).items():
+            if connection.vendor == "postgresql":
+                cursor.execute(f"DROP TRIGGER {name} ON {table}")
+                cursor.execute(f"DROP FUNCTION {name}()")
+            else:
+                cursor.execute(f"DROP TRIGGER {name}")
+        for name in VIEWS:
+            cursor.execute(f"DROP VIEW IF EXISTS {name}")
+
+
+def _existing(connection: BaseDatabaseWrapper) -> dict[str, str]:
+    """Our triggers that are there, and on which table."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EXISTING[connection.vendor])
+        return dict(cursor.fetchall())
