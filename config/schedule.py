@@ -25,6 +25,7 @@ def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
         "Read deals, find what no hook told": _at(environment.amocrm_leads_sync, "integrations.plan_syncs"),
         "Finish connections that were cut short": _every(60, "integrations.tend_connections"),
         "Look after hooks, each account's once an hour": _every(60, "integrations.look_after_hooks"),
+        "Remove deliveries that were kept long enough": _every(900, "integrations.prune_deliveries"),
         "Read pipelines": _at(environment.amocrm_pipelines_sync, "integrations.sync_pipelines"),
         "Fold the rollups that reports read": _every(60, "analytics.tend_rollups"),
         "Renew idle amoCRM tokens": _at(crontab(minute="17", hour="3"), "integrations.refresh_idle_tokens"),

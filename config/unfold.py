@@ -117,6 +117,10 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _item(_("Accounts and members"), "apartment", "leads_useraccount_changelist"),
+                    _item(_("People's data"), "shield_person", "leads_personrequest_changelist"),
+                    _item(
+                        _("How long deliveries are kept"), "auto_delete", "integrations_retentionsettings_changelist"
+                    ),
                 ],
             },
             {

@@ -17,8 +17,10 @@ from integrations.models import ProcessingStatus, WebhookLog
 def replay(deliveries: QuerySet[WebhookLog], wake: Callable[[UUID], None] = ring) -> int:
     """Put these deliveries back into the queue, with all their tries, and wake their accounts' drains. How many.
 
+    One whose body was erased has nothing to say any more and stays as it is.
     One that waits already is counted too: its delay and its failed tries are forgotten.
     """
+    deliveries = deliveries.filter(erased_at=None)
     accounts = list(deliveries.order_by().values_list("user_account_id", flat=True).distinct())
     replayed = deliveries.order_by().update(
         processing_status=ProcessingStatus.RECEIVED,

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import uuid
 
+import structlog
 from celery import shared_task
 from celery.signals import worker_ready
+from django.utils import timezone
 
 import integrations.connecting.tasks  # noqa: F401 - registers the connecting tasks
 from integrations.drain.drain import drain
 from integrations.drain.sweep import accounts_in_need
 from integrations.intake.alarms import Alarms
 from integrations.intake.doorbell import DRAIN
+from integrations.retention import prune
+
+logger = structlog.get_logger(__name__)
 
 _alarms = Alarms()
 
@@ -37,3 +42,11 @@ def sweep() -> None:
     """Wake a drain for every backlog whose bell was not heard (law 1)."""
     for account_id in accounts_in_need():
         drain_account.apply_async(args=(str(account_id),), retry=False)
+
+
+@shared_task(name="integrations.prune_deliveries", ignore_result=True)
+def prune_deliveries() -> None:
+    """Remove deliveries that were kept as long as their account wishes."""
+    removed = prune(timezone.now())
+    if removed:
+        logger.info("deliveries_pruned", deliveries=removed)

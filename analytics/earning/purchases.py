@@ -11,6 +11,7 @@ from analytics.routing import buyers_of
 from leads.deals.apply import lock_account
 from leads.deals.facts import utm_place
 from leads.models import Lead
+from leads.people import remember_again
 from leads.phones import phones_in
 
 _ROUTED_BY = ("utm_source", "utm_campaign", "takes_traffic", "takes_referral", "is_assigned", "targetologist_id")
@@ -32,6 +33,7 @@ def purchase_save(sale: Sale) -> Sale:
     if before is None and sale.lead is not None:
         _take_from(sale.lead, sale)
     sale.client_phones = [phone.e164 for phone in phones_in(sale.client_phone, account.phone_region)]
+    remember_again(account, sale.client_phones)
     if before is None or any(getattr(before, column) != getattr(sale, column) for column in _ROUTED_BY):
         credit(sale, buyers_of(account))
     sale.save()

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.models.sales import Sale
 from leads.models import UserAccount
+from leads.people import is_pseudonym
 from leads.phones import normalise_phone
 
 REFERRAL_PREFIX = "ref_"
@@ -115,7 +116,8 @@ class Referrer(models.Model):
         """The columns by which codes and phones are compared follow from those that people typed."""
         self.code = self.code.strip()
         self.code_key = code_key(self.code)
-        self.phone_e164 = normalise_phone(self.phone, self.user_account.phone_region)
+        erased = self.phone if is_pseudonym(self.phone) else None
+        self.phone_e164 = erased or normalise_phone(self.phone, self.user_account.phone_region)
 
     def rate(self, default: Decimal) -> Decimal:
         """Their own rate, else the account's default."""

@@ -1,9 +1,31 @@
 """The edge's pages in Django's admin: deliveries, connections, syncs, and what the edge adds to the core's pages."""
 
-from integrations.admin import accounts, connections, deliveries, gaps, leads, notifications, pushes, syncs
+from integrations.admin import (
+    accounts,
+    connections,
+    deliveries,
+    gaps,
+    leads,
+    notifications,
+    people,
+    pushes,
+    retention,
+    syncs,
+)
 from leads.admin.evidence import PAGES
 
 PAGES["delivery_id"] = "admin:integrations_webhooklog_change"
 PAGES["sync_run_id"] = "admin:integrations_syncrun_change"
 
-__all__ = ["accounts", "connections", "deliveries", "gaps", "leads", "notifications", "pushes", "syncs"]
+__all__ = [
+    "accounts",
+    "connections",
+    "deliveries",
+    "gaps",
+    "leads",
+    "notifications",
+    "people",
+    "pushes",
+    "retention",
+    "syncs",
+]

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -20,8 +21,9 @@ from unfold.enums import ActionVariant
 
 from integrations.admin.days import ReceivedFilter
 from integrations.admin.delivery_page import body_panel, did
-from integrations.delivery import mend_hint
+from integrations.delivery import mend_hint, removal_text
 from integrations.models import ProcessingStatus, RoutingDecision, WebhookLog
+from leads.admin import tenancy
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, cut, duration, lines, moment, pairs
@@ -99,7 +101,7 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
         if not term:
             return queryset, False
         digits = term.removeprefix("#")
-        if not (digits.isascii() and digits.isdecimal() and len(digits) < 19):
+        if not _is_id(digits):
             return queryset.none(), False
         number = int(digits)
         found = Q(pk=number) if term.startswith("#") else Q(lead_id=number) | Q(pk=number)
@@ -158,6 +160,14 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
         return duration(delivery.processed_at - delivery.received_at if delivery.processed_at else None)
 
     # --- One delivery ---
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """History refers to deliveries for ever, and they are not kept for ever."""
+        text = removal_text(tenancy.account_ids(request), int(object_id)) if _is_id(object_id) else ""
+        if not text:
+            return super()._get_obj_does_not_exist_redirect(request, opts, object_id)  # type: ignore[no-any-return]
+        self.message_user(request, text, messages.WARNING)
+        return redirect("admin:integrations_webhooklog_changelist")
 
     @display(description=_("processed"))
     def processed(self, delivery: WebhookLog) -> str:
@@ -234,3 +244,7 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
         text = ngettext("%(n)d delivery is queued again.", "%(n)d deliveries are queued again.", number)
         level = messages.SUCCESS if number else messages.WARNING
         self.message_user(request, text % {"n": number}, level)
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 19

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from integrations import bodies
 from integrations.delivery import deals_in
 from integrations.models import WebhookLog
+from leads.admin.looks import moment
 from leads.admin.stage_names import StageNames
 from leads.models import Lead, LeadStatusHistory
 
@@ -52,6 +53,7 @@ def did(delivery: WebhookLog) -> SafeString:
 def body_panel(delivery: WebhookLog, download: str) -> SafeString:
     body = bytes(delivery.raw_body)
     context = {
+        "erased": moment(delivery.erased_at, delivery.user_account.zone) if delivery.erased_at else "",
         "size": len(body),
         "content_type": delivery.content_type,
         "is_cut": len(body) > bodies.SHOWN_BYTES,

@@ -37,7 +37,7 @@ class WebhookLogSerializer(serializers.ModelSerializer[WebhookLog]):
         fields = (
             *("id", "user_account_id", "source", "received_at", "processing_status", "error_message"),
             *("lead_id", "pipeline_id", "utm_source", "utm_campaign", "routing_decision", "routing_reason"),
-            *("processed_at", "attempts", "next_attempt_at", "content_type", "request_id"),
+            *("processed_at", "attempts", "next_attempt_at", "content_type", "request_id", "erased_at"),
             *("deal_data", "raw_body", "raw_body_bytes"),
         )
         read_only_fields = fields

@@ -19,6 +19,7 @@ from integrations.drain.lease import Lease
 from integrations.drain.reading import Readings
 from integrations.models import AmoCRMConnection, Hook
 from integrations.notify.outbox import enqueue_for
+from integrations.people.deliveries import take_bodies_of_erased
 from integrations.push.tagging import enqueue_tags
 from integrations.sync.late import note_late
 from leads.deals.apply import apply_news
@@ -147,6 +148,7 @@ def write_outcomes(account: UserAccount, deliveries: Sequence[Delivery], now: da
     buyers = buyers_of(account) if first_deals else []
     with database.cursor() as cursor:
         cursor.executemany(_WRITE_OUTCOME, [_outcome(delivery, leads, buyers, now) for delivery in deliveries])
+    take_bodies_of_erased(account, deliveries)
 
 
 def _outcome(delivery: Delivery, leads: Mapping[int, Lead], buyers: Sequence[Buyer], now: datetime) -> list[Any]:

@@ -7,6 +7,7 @@ from integrations.models.notifications import (
 )
 from integrations.models.push import DealTag, LeadPush, PushSettings
 from integrations.models.rate import RateSlot
+from integrations.models.retention import DeliveryRemoval, RetentionSettings
 from integrations.models.sync import HookDay, SyncDue, SyncGap, SyncRun
 from integrations.models.webhooks import Hook, ProcessingStatus, RoutingDecision, WebhookLog
 
@@ -14,6 +15,7 @@ __all__ = [
     "AmoCRMConnection",
     "ConnectionState",
     "DealTag",
+    "DeliveryRemoval",
     "Hook",
     "HookDay",
     "LeadPush",
@@ -25,6 +27,7 @@ __all__ = [
     "ProcessingStatus",
     "PushSettings",
     "RateSlot",
+    "RetentionSettings",
     "RoutingDecision",
     "SaleNotification",
     "SyncDue",

@@ -64,6 +64,9 @@ class WebhookLog(models.Model):
     processed_at = models.DateTimeField(_("processed"), null=True, blank=True)
     attempts = models.PositiveIntegerField(_("attempts"), db_default=0)
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
+    erased_at = models.DateTimeField(
+        _("body erased"), null=True, blank=True, help_text=_("When a person in it asked to be forgotten.")
+    )
 
     class Meta:
         db_table = "webhook_logs"

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from integrations import bodies
-from integrations.delivery import deals_in, mend_hint
+from integrations.delivery import deals_in, mend_hint, removal_text
 from integrations.models import Hook, ProcessingStatus, RoutingDecision, WebhookLog
 from integrations.replay import replay
 from leads.access import account_of, account_rows, page
@@ -88,8 +88,11 @@ class Change:
 @require_safe
 @page()
 def delivery_card(request: HttpRequest, pk: int) -> HttpResponse:
-    delivery = _delivery(request, pk)
     account = account_of(request)
+    if pk <= MAX_ID and (text := removal_text([account.pk], pk)) and not _is_there(request, pk):
+        messages.warning(request, text)  # history refers to deliveries for ever, and they are not kept for ever
+        return redirect("page-deliveries")
+    delivery = _delivery(request, pk)
     deals = deals_in(delivery)
     body = bytes(delivery.raw_body)
     stages = StageBook(account)
@@ -129,6 +132,10 @@ def delivery_replay(request: HttpRequest, pk: int) -> HttpResponse:
         text = ngettext("%(n)d delivery is queued again.", "%(n)d deliveries are queued again.", number)
         messages.success(request, text % {"n": number})
     return redirect("page-delivery", pk)
+
+
+def _is_there(request: HttpRequest, pk: int) -> bool:
+    return account_rows(WebhookLog, request).filter(pk=pk).exists()
 
 
 def _delivery(request: HttpRequest, pk: int) -> WebhookLog:

@@ -133,7 +133,7 @@ class Ledger:
 
     def _differences(self, lead: Lead | None, told: DealSnapshot) -> list[SyncGap]:
         if lead is None:
-            return [self._gap(told.deal_id, What.CREATED, told.created_at, "", told.name or "")]
+            return [self._gap(told.deal_id, What.CREATED, told.created_at)]  # no name: whose deal it is, the lead says
         at = told.updated_at
         if at is None or (lead.amocrm_updated_at and at < lead.amocrm_updated_at):
             return []  # read before newer news came

@@ -14,6 +14,7 @@ from integrations.sync.lease import Cancelled
 from integrations.sync.session import Session
 from leads.models import Lead
 from leads.news import ContactSnapshot, DealSnapshot
+from leads.people import is_erased
 from leads.phones import phones_in
 
 logger = structlog.get_logger(__name__)
@@ -68,6 +69,8 @@ def is_news(deal: DealSnapshot, lead: Lead | None) -> bool:
 
 
 def _is_stale(lead: Lead, contact: ContactSnapshot, region: str) -> bool:
+    if is_erased(lead):
+        return False
     if contact.name and contact.name[:300] != lead.contact_name:
         return True
     known: Mapping[str, object] = dict.fromkeys(lead.contact_phones)

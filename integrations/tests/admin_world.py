@@ -34,6 +34,7 @@ from integrations.models import (
     NotificationSettings,
     ProcessingStatus,
     PushSettings,
+    RetentionSettings,
     SaleNotification,
     SyncGap,
     SyncRun,
@@ -45,6 +46,7 @@ from leads.models import (
     Lead,
     LeadStatusHistory,
     Membership,
+    PersonRequest,
     PipelineStage,
     Role,
     User,
@@ -134,11 +136,17 @@ def rows_of(account: UserAccount) -> dict[type[Model], Any]:
     run = SyncRun.objects.create(user_account=account, state="done", detail="ALFA sync")
     buyer = Targetologist.objects.create(user_account=account, name="ALFA buyer", patterns=["tripwire"])
     push = LeadPush.objects.create(user_account=account, lead=lead, state="failed", detail="ALFA refused")
-    made = (direction, creative, stage, lead, delivery, change, connection, run, buyer)
+    made = (direction, creative, stage, lead, delivery, change, connection, run, buyer, *privacy_of(account))
     return {
         type(row): row
         for row in (*made, push, *gaps_of(account, run), *messages_of(account), *money_of(account), *spend_of(account))
     }
+
+
+def privacy_of(account: UserAccount) -> list[Model]:
+    """That somebody was forgotten, and how long deliveries are kept."""
+    request = PersonRequest.objects.create(user_account=account, kind="erasure", pseudonym="erased-ALFA")
+    return [request, RetentionSettings.objects.create(user_account=account)]
 
 
 def messages_of(account: UserAccount) -> list[Model]:

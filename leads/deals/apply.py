@@ -14,12 +14,13 @@ from django.db import connection
 from django.db.models import Q
 
 from leads.deals.changes import DealState, LeadChange
-from leads.deals.facts import lay_contact, lay_deal
+from leads.deals.facts import lay_contact, lay_deal, phones_typed
 from leads.deals.placing import Placing
 from leads.deals.record import remember_stages
 from leads.deals.saving import save_placed
 from leads.models import Lead, LeadSource, MatchMethod, UserAccount
 from leads.news import ContactSnapshot, DealSnapshot
+from leads.people import erased_among
 
 
 def lock_account(account: UserAccount) -> None:
@@ -89,13 +90,14 @@ def _lay(
 ) -> list[int]:
     """Lay all snapshots onto the rows. Returns the deals that now have to look for their response."""
     book: dict[int, ContactSnapshot] = {contact.contact_id: contact for contact in contacts}
+    erased = erased_among(account, phones_typed(contacts, account.phone_region))
     seeking: list[int] = []
     for deal_id, lead in rows.items():
         snapshots = told.get(deal_id, ())
         lay_deal(lead, snapshots)
         ids = [contact_id for snapshot in snapshots for contact_id in snapshot.contact_ids]
         linked = dict.fromkeys([lead.amocrm_contact_id, *ids])
-        phones_came = lay_contact(lead, [book[i] for i in linked if i in book], account.phone_region)
+        phones_came = lay_contact(lead, [book[i] for i in linked if i in book], account, erased)
         if lead.pk is None or (phones_came and lead.match_method == MatchMethod.CREATED):
             seeking.append(deal_id)
     return seeking

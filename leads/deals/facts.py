@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 
-from leads.models import Lead, LeadSource
+from leads.models import Lead, LeadSource, UserAccount
 from leads.news import ContactSnapshot, DealSnapshot, Utm
+from leads.people import is_erased, pseudonym
 from leads.phones import phones_in
 from leads.told import told
 
@@ -44,7 +45,7 @@ def _lay_timed(lead: Lead, snapshot: DealSnapshot) -> None:
         lead.deal_utm, lead.utm_at = _utm_as_dict(snapshot.utm), snapshot.updated_at
     if _is_newer(snapshot, lead.amocrm_updated_at):
         lead.amocrm_updated_at = snapshot.updated_at
-        if snapshot.name is not None:
+        if snapshot.name is not None and not is_erased(lead):
             lead.deal_name = snapshot.name[:500]
 
 
@@ -60,20 +61,33 @@ def _lay_reading(lead: Lead, snapshot: DealSnapshot) -> None:
         lead.amocrm_contact_id = snapshot.contact_ids[0]
 
 
-def lay_contact(lead: Lead, contacts: Sequence[ContactSnapshot], region: str) -> bool:
-    """Remember the phones (E.164) of the deal's contacts. True when the deal had none before and now has."""
+def lay_contact(lead: Lead, contacts: Sequence[ContactSnapshot], account: UserAccount, erased: Set[str]) -> bool:
+    """Remember the phones (E.164) of the deal's contacts. True when the deal had none before and now has.
+
+    :param erased: the phones whose people asked to be forgotten. Of them the deal learns the pseudonyms, and no name.
+    """
     had = list(lead.contact_phones)
-    known = list(had)
+    typed_as = phones_typed(contacts, account.phone_region)
+    if is_erased(lead) or erased & typed_as.keys():
+        lead.contact_phones = list(dict.fromkeys([*had, *(pseudonym(account.pk, phone) for phone in typed_as)]))
+        lead.contact_name = lead.contact_phone = lead.deal_name = ""
+    else:
+        lead.contact_phones = list(dict.fromkeys([*had, *typed_as]))
+        fresh = (typed for phone, typed in typed_as.items() if phone not in had)
+        lead.contact_phone = lead.contact_phone or next(fresh, "")[:255]
+        if contacts and contacts[0].name:
+            lead.contact_name = contacts[0].name[:300]
+    return bool(lead.contact_phones) and not had
+
+
+def phones_typed(contacts: Iterable[ContactSnapshot], region: str) -> dict[str, str]:
+    """The phones of contacts in E.164, in order, each with the text in which it was found."""
+    found: dict[str, str] = {}
     for contact in contacts:
         for typed in contact.phones:
-            for found in phones_in(typed, region):
-                if found.e164 not in known:
-                    known.append(found.e164)
-                    lead.contact_phone = lead.contact_phone or typed[:255]
-    lead.contact_phones = known
-    if contacts and contacts[0].name:
-        lead.contact_name = contacts[0].name[:300]
-    return bool(known) and not had
+            for phone in phones_in(typed, region):
+                found.setdefault(phone.e164, typed)
+    return found
 
 
 def settle(lead: Lead) -> None:

@@ -1,17 +1,20 @@
 from leads.models.accounts import Membership, Role, User, UserAccount
 from leads.models.ads import Creative, Direction
 from leads.models.leads import DealPhone, Lead, LeadSource, MatchMethod, PushState
+from leads.models.people import ErasedPhone, PersonRequest
 from leads.models.stages import LeadStatusHistory, PipelineStage, StageNews
 
 __all__ = [
     "Creative",
     "DealPhone",
     "Direction",
+    "ErasedPhone",
     "Lead",
     "LeadSource",
     "LeadStatusHistory",
     "MatchMethod",
     "Membership",
+    "PersonRequest",
     "PipelineStage",
     "PushState",
     "Role",

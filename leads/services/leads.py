@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from leads.deals.facts import UTM_KEYS
 from leads.models import Creative, Lead, LeadSource, UserAccount
 from leads.news import Utm
+from leads.people import remember_again
 from leads.phones import normalise_phone
 
 
@@ -49,6 +50,7 @@ def lead_enter(
     )
     try:
         with transaction.atomic():
+            remember_again(account, [lead.phone_e164] if lead.phone_e164 else [])
             lead.save(force_insert=True)
     except IntegrityError:
         # Somebody sent the same external_id at this moment: theirs is the lead.

@@ -1,0 +1,88 @@
+"""People's data: handing out and erasing what is known of a person, and the list of what was done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+
+from integrations.people.erasing import erase_person
+from integrations.people.export import as_json, export_person
+from leads.admin import tenancy
+from leads.admin.base import AccountForm, AccountScopedAdmin
+from leads.admin.filters import AccountFilter
+from leads.models import PersonRequest, Role
+from leads.people import find_person
+
+
+class PersonForm(AccountForm):
+    phone = forms.CharField(
+        label=_("phone"), max_length=100, widget=UnfoldAdminTextInputWidget, help_text=_("In any spelling.")
+    )
+    is_certain = forms.BooleanField(
+        label=_("erase for good"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("Only for erasing: it cannot be undone. Sales and statistics stay, without the person."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        account = cleaned.get("user_account")
+        if account is not None and cleaned.get("phone"):
+            try:
+                find_person(account, cleaned["phone"])
+            except forms.ValidationError as error:
+                self.add_error("phone", error)
+        if cleaned.get("kind") == PersonRequest.Kind.ERASURE and not cleaned.get("is_certain"):
+            self.add_error("is_certain", _("Say that you are certain."))
+        return cleaned
+
+
+@admin.register(PersonRequest)
+class PersonRequestAdmin(AccountScopedAdmin[PersonRequest]):
+    add_role = Role.OWNER
+    change_role = delete_role = None
+    form = PersonForm
+    list_display = ("created_at", "user_account", "kind", "pseudonym", "done_by", "how_much")
+    list_select_related = ("user_account", "done_by")
+    list_filter = (AccountFilter, ("kind", ChoicesDropdownFilter))
+    sortable_by = ()
+    ordering = ("-id",)
+    fields = ("user_account", "kind", "pseudonym", "done_by", "created_at", "how_much")
+    readonly_fields = ("pseudonym", "done_by", "created_at", "how_much")
+
+    @display(description=_("how much"))
+    def how_much(self, request: PersonRequest) -> str:
+        return ", ".join(f"{table}: {number}" for table, number in request.counts.items() if number)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return super().get_fields(request, obj) if obj else ("user_account", "kind", "phone", "is_certain")
+
+    def save_row(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        account, phone, user = obj.user_account, form.cleaned_data["phone"], tenancy.user_of(request)
+        if obj.kind == PersonRequest.Kind.ERASURE:
+            done = erase_person(account, phone, by=user)
+        else:
+            done, form.document = export_person(account, phone, by=user)
+        obj.pk = done.pk
+        obj.refresh_from_db()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Nothing is related; the document that was made is handed on to the answer."""
+        request.person_document = getattr(form, "document", None)  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        document: dict[str, Any] | None = getattr(request, "person_document", None)
+        if document is None:
+            answer: HttpResponse = super().response_add(request, obj, post_url_continue)
+            return answer
+        response = HttpResponse(as_json(document), content_type="application/json")
+        response["Content-Disposition"] = f'attachment; filename="person-{obj.pk}.json"'
+        return response

@@ -1,0 +1,219 @@
+"""A person's data: handed out whole by any spelling of the phone, and erased so that nothing brings them back."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from typing import Any
+from urllib.parse import unquote_plus
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from analytics.models import Referrer, Sale
+from integrations.models import LeadPush, SaleNotification, WebhookLog
+from integrations.people.erasing import erase_person
+from integrations.people.export import export_person
+from integrations.replay import replay
+from integrations.tests.sync_world import gaps, sync
+from integrations.tests.test_drain import take_over
+from integrations.tests.test_drain import told as told
+from integrations.tests.world import deliver, drain_all
+from leads.models import DealPhone, Lead, PersonRequest, UserAccount
+from leads.people import is_pseudonym, pseudonym
+from leads.services.leads import lead_enter
+from sandbox import Server
+
+PHONE, SECOND, OTHER = "+77015550101", "+77015550303", "+77015550202"
+SPELLINGS = ["8 (701) 555-01-01", "+7 701 555 01 01", "77015550101@s.whatsapp.net", "87015550101"]
+NAME = "Aigerim Zhaksybekova"
+TRACES = re.compile(r"Aigerim|Zhaksybekova|701\D{0,3}555\D{0,3}0[13]\D{0,3}0[13]")
+
+
+@pytest.fixture
+def world(connected: UserAccount, told: Server) -> Server:
+    """Aigerim left a response, bought twice by two phones, and is told of beside Timur in one delivery."""
+    demo = told.crm.demo
+    lead_enter(account=connected, name=NAME, phone=SPELLINGS[0], chat_id=SPELLINGS[2], external_id="wa-77015550101")
+    deal = demo.deals.create(f"Deal of {NAME}", price=500, phone=[SPELLINGS[1], SECOND], contact_name=NAME)
+    demo.deals.create("Deal of Timur", price=300, phone=OTHER, contact_name="Timur")
+    demo.deals.win(deal.id)
+    again = demo.deals.create("Second", price=700, contact_ids=deal.contact_ids)
+    demo.deals.win(again.id)
+    take_over(connected, told)
+    drain_all(connected)
+    Referrer.objects.create(user_account=connected, code="ref_aigerim7", name=NAME, phone=PHONE)
+    LeadPush.objects.create(user_account=connected, lead=Lead.objects.filter(phone_e164=PHONE)[0], detail=NAME)
+    return told
+
+
+def everything_stored() -> str:
+    """Every value of every table, as text; bodies decoded."""
+    found: list[str] = []
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            found += [_as_text(value) for row in cursor.fetchall() for value in row]
+    return "\n".join(found)
+
+
+def _as_text(value: Any) -> str:
+    text = bytes(value).decode("utf-8", "replace") if isinstance(value, bytes | memoryview) else str(value)
+    return unquote_plus(text)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_all_that_is_known_is_found_by_any_spelling(world: Server, connected: UserAccount, spelling: str) -> None:
+    _request, document = export_person(connected, spelling, by=None)
+    assert document["phones"] == [PHONE, SECOND]
+    assert [lead["name"] for lead in document["leads"]] == [NAME, NAME]
+    assert [sale["amount"] for sale in document["sales"]] == [500, 700]
+    assert len(document["notifications"]) == 2
+    assert len(document["pushes"]) == len(document["referrers"]) == 1
+    assert {change["to_status_id"] for change in document["status_history"]} >= {142}
+    bodies = [unquote_plus(delivery["body"]) for delivery in document["deliveries"]]
+    assert sum(NAME in body for body in bodies) >= 3  # the contact, linked again, and the deal
+    assert not any("Timur" in body for body in bodies)
+
+
+def test_the_command_prints_one_document(world: Server, connected: UserAccount) -> None:
+    out = io.StringIO()
+    call_command("export_person", str(connected.pk), SPELLINGS[0], stdout=out)
+    assert json.loads(out.getvalue())["phone"] == PHONE
+    assert PersonRequest.objects.get().counts["leads"] == 2
+
+
+@pytest.mark.parametrize("command", ["export_person", "erase_person"])
+@pytest.mark.parametrize("phone", ["Aigerim", "", f"{PHONE}, {OTHER}"])
+def test_what_is_not_one_phone_is_refused(alfa: UserAccount, command: str, phone: str) -> None:
+    with pytest.raises(CommandError, match="Give one phone"):
+        call_command(command, str(alfa.pk), phone)
+
+
+def test_after_erasing_no_table_knows_the_person(world: Server, connected: UserAccount) -> None:
+    assert TRACES.search(everything_stored())
+    request = erase_person(connected, PHONE, by=None)
+    assert TRACES.search(everything_stored()) is None
+    assert "Timur" in everything_stored()
+    assert request.pseudonym == pseudonym(connected.pk, PHONE)
+    assert {key: request.counts[key] for key in ("leads", "sales", "notifications", "pushes", "referrers")} == {
+        "leads": 2,
+        "sales": 2,
+        "notifications": 2,
+        "pushes": 1,
+        "referrers": 1,
+    }
+    assert request.counts["deliveries"] == WebhookLog.objects.filter(raw_body=b"").count() != 0
+
+
+def test_money_stays_and_is_still_one_persons(world: Server, connected: UserAccount) -> None:
+    before = list(Sale.objects.order_by("pk").values_list("amount", "status", "amocrm_deal_id", "sold_at"))
+    erase_person(connected, PHONE, by=None)
+    assert list(Sale.objects.order_by("pk").values_list("amount", "status", "amocrm_deal_id", "sold_at")) == before
+    assert {sale.client_phone for sale in Sale.objects.all()} == {pseudonym(connected.pk, PHONE)}
+
+
+def test_neither_hooks_nor_a_sync_bring_the_person_back(world: Server, connected: UserAccount) -> None:
+    erase_person(connected, PHONE, by=None)
+    demo = world.crm.demo
+    deal = next(deal for deal in demo.deals.by_id.values() if NAME in deal.name)
+    world.crm.clock.advance(60)
+    demo.contacts.change(deal.contact_ids[0], name=NAME)
+    demo.deals.set_price(deal.id, 900)
+    third = demo.deals.create(f"Third of {NAME}", price=50, contact_ids=deal.contact_ids)
+    demo.deals.create(f"Same phone, {NAME}", phone=PHONE, contact_name=NAME)
+    demo.deals.win(third.id)
+    take_over(connected, world)
+    drain_all(connected)
+    assert TRACES.search(everything_stored()) is None
+    assert Sale.objects.get(amocrm_deal_id=deal.id).amount == 900
+    repeat = Lead.objects.get(amocrm_lead_id=third.id)
+    assert (repeat.match_method, repeat.current_status_id) == ("repeat", 142)
+    assert is_pseudonym(repeat.phone_e164)
+    untold = demo.deals.create(f"Untold, {NAME}", contact_ids=deal.contact_ids, silent=True)
+    sync(connected, full=True)
+    assert TRACES.search(everything_stored()) is None
+    assert gaps(connected) == [(untold.id, "created")]
+
+
+def test_what_waits_is_applied_first_and_emptied_then(world: Server, connected: UserAccount) -> None:
+    demo = world.crm.demo
+    deal = next(deal for deal in demo.deals.by_id.values() if NAME in deal.name)
+    world.crm.clock.advance(60)
+    demo.deals.set_price(deal.id, 950)
+    take_over(connected, world)
+    request = erase_person(connected, PHONE, by=None)
+    assert request.counts["deliveries_waiting"] == 1
+    drain_all(connected)
+    assert Sale.objects.get(amocrm_deal_id=deal.id).amount == 950
+    assert TRACES.search(everything_stored()) is None
+
+
+def test_an_erased_delivery_is_not_replayed(world: Server, connected: UserAccount) -> None:
+    erase_person(connected, PHONE, by=None)
+    erased = WebhookLog.objects.filter(erased_at__isnull=False)
+    before = list(erased.values_list("pk", "processing_status"))
+    with transaction.atomic():
+        assert replay(erased, wake=lambda _account: None) == 0
+    assert list(erased.values_list("pk", "processing_status")) == before
+
+
+def test_a_message_of_a_chat_is_found_by_the_phone_in_it(alfa: UserAccount) -> None:
+    about = deliver(alfa, "message[add][0][text]=my+number+is+8+%28701%29+555-01-01")
+    other = deliver(alfa, "message[add][0][text]=call+8+701+555+02+02")
+    WebhookLog.objects.update(processing_status="ignored")
+    erase_person(alfa, PHONE, by=None)
+    assert bytes(WebhookLog.objects.get(pk=about).raw_body) == b""
+    assert bytes(WebhookLog.objects.get(pk=other).raw_body) != b""
+
+
+def test_who_comes_again_by_themselves_is_known_again(world: Server, connected: UserAccount) -> None:
+    erase_person(connected, PHONE, by=None)
+    lead_enter(account=connected, name=NAME, phone=PHONE)
+    demo = world.crm.demo
+    world.crm.clock.advance(60)
+    deal = demo.deals.create("New", phone=PHONE, contact_name=NAME)
+    take_over(connected, world)
+    drain_all(connected)
+    lead = Lead.objects.get(amocrm_lead_id=deal.id)
+    assert (lead.name, lead.match_method, lead.phone_e164) == (NAME, "phone", PHONE)
+    assert Lead.objects.filter(name=NAME).count() == 1, "what was erased stays erased"
+
+
+def test_another_account_keeps_what_it_knows(world: Server, connected: UserAccount) -> None:
+    bravo = UserAccount.objects.create(name="Bravo")
+    lead_enter(account=bravo, name=NAME, phone=PHONE)
+    erase_person(connected, PHONE, by=None)
+    assert Lead.objects.get(user_account=bravo).name == NAME
+    _request, document = export_person(connected, PHONE, by=None)
+    assert all(is_pseudonym(lead["phone"]) for lead in document["leads"])
+
+
+def test_who_shares_only_the_second_phone_of_a_contact_is_asked_no_further(alfa: UserAccount) -> None:
+    """An office's switchboard must not make one person of all its clients."""
+    for deal_id, phones in ((1, [PHONE, SECOND]), (2, [SECOND, OTHER]), (3, [OTHER])):
+        Lead.objects.create(
+            user_account=alfa, source="amocrm", amocrm_lead_id=deal_id, contact_phones=phones, phone_e164=phones[0]
+        )
+        for phone in phones:
+            DealPhone.objects.create(user_account=alfa, phone_e164=phone, amocrm_lead_id=deal_id)
+    _request, document = export_person(alfa, PHONE, by=None)
+    assert [lead["amocrm_lead_id"] for lead in document["leads"]] == [1, 2]
+
+
+def test_a_pseudonym_is_no_phone_and_is_its_own(alfa: UserAccount) -> None:
+    name = pseudonym(alfa.pk, PHONE)
+    assert len(name) == 20
+    assert pseudonym(alfa.pk, name) == name
+    assert name != pseudonym(UserAccount.objects.create(name="Bravo").pk, PHONE)
+    with pytest.raises(ValidationError):
+        export_person(alfa, name, by=None)
+
+
+def test_a_message_that_waits_is_not_sent(world: Server, connected: UserAccount) -> None:
+    SaleNotification.objects.update(state="pending")
+    erase_person(connected, PHONE, by=None)
+    assert set(SaleNotification.objects.values_list("state", "text")) == {("failed", "")}
