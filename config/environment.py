@@ -45,6 +45,7 @@ class Environment:
     telegram_chat_id: str
     telegram_api_url: str
     meta_ads_token: str
+    meta_api_url: str
     sentry_dsn: str
 
 
@@ -113,6 +114,9 @@ def read() -> Environment:
         telegram_chat_id=env.token("TELEGRAM_CHAT_ID"),
         telegram_api_url=env.url("TELEGRAM_API_URL", "https://api.telegram.org", example="https://api.telegram.org"),
         meta_ads_token=env.token("META_ADS_TOKEN"),
+        meta_api_url=env.url(
+            "META_API_URL", "https://graph.facebook.com/v24.0", example="https://graph.facebook.com/v24.0"
+        ),
         sentry_dsn=env.url_with_key("SENTRY_DSN", example="https://key@sentry.example.com/1"),
     )
     _check_pairs(environment)

@@ -218,6 +218,7 @@ TELEGRAM_BOT_TOKEN = ENV.telegram_bot_token
 TELEGRAM_CHAT_ID = ENV.telegram_chat_id
 TELEGRAM_API_URL = ENV.telegram_api_url
 META_ADS_TOKEN = ENV.meta_ads_token
+META_API_URL = ENV.meta_api_url  # with the API's version
 METRICS_TOKEN = ENV.metrics_token
 SENTRY_DSN = ENV.sentry_dsn
 

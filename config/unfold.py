@@ -110,6 +110,10 @@ UNFOLD: dict[str, Any] = {
                     _item(_("Targetologists"), "ads_click", "analytics_targetologist_changelist"),
                     _item(_("Directions"), "signpost", "leads_direction_changelist"),
                     _item(_("Creatives"), "palette", "leads_creative_changelist"),
+                    _item(_("Ad spend"), "payments", "analytics_adspend_changelist"),
+                    _item(_("Exchange rates"), "currency_exchange", "analytics_exchangerate_changelist"),
+                    _item(_("Meta ad accounts"), "campaign", "integrations_metaadaccount_changelist"),
+                    _item(_("Readings of Meta"), "download", "integrations_metapull_changelist"),
                 ],
             },
             {

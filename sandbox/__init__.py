@@ -1,4 +1,4 @@
-"""A stand-in amoCRM and Telegram: for the demo, the tests and the benchmarks. It imports nothing of the product.
+"""A stand-in amoCRM, Telegram and Meta: for the demo, the tests and the benchmarks. It imports nothing of the product.
 
     python -m sandbox --port 8100 --seed-demo        then open http://127.0.0.1:8100/
 
@@ -7,7 +7,8 @@ In Python::
     from sandbox import Sandbox, serve
 
     with serve(Sandbox(requests_per_second=7)) as server:
-        server.url                                  # for AMOCRM_BASE_URL; TELEGRAM_API_URL is url + "/telegram"
+        server.url                                  # for AMOCRM_BASE_URL; TELEGRAM_API_URL is url + "/telegram",
+                                                    # META_API_URL is url + "/meta/v24.0"
         crm = server.crm                            # the Sandbox, safe from any thread
         crm.long_lived_token()                      # a Bearer token for the account `demo`
         crm.oauth.code_for("sandbox-client", crm.demo.id)       # as if a person had consented
@@ -35,6 +36,9 @@ In Python::
         crm.clock.advance(86_400)                   # tokens grow old
         crm.requests, crm.max_in_any_second(), crm.journal.counts("api")
         crm.telegram.messages, crm.telegram.fail(429, retry_after=2)
+        crm.meta.add_account("1001", currency="USD")            # its token is sandbox-meta-token
+        crm.meta.spend("1001", date.today(), "ad-7", "12.30", campaign="Spring")
+        crm.meta.fail(17), crm.meta.usage = 95, crm.meta.most_days = 1
 
 Over HTTP the same is under `/_sandbox/` (see `control.py`).
 """

@@ -14,6 +14,7 @@ from .faults import Faults
 from .hooks.courier import Courier
 from .hooks.faults import HookFaults
 from .limits import Journal, RateLimit, Seen
+from .meta import Meta
 from .oauth import OAuth
 from .telegram import Telegram
 
@@ -42,6 +43,7 @@ class Sandbox:
         self.limits = RateLimit(self.switches)
         self.journal = Journal()
         self.telegram = Telegram()
+        self.meta = Meta()
         self.on_change: Callable[[], None] = lambda: None
         self.on_close: Callable[[], None] = lambda: None
         self.oauth.register(CLIENT_ID, CLIENT_SECRET)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+from datetime import date
 
 from django.db import transaction
 
@@ -16,6 +17,15 @@ IDENTITY = ["user_account", "day", "what", "source"]
 REPLACED = ["campaign", "amount", "currency", "impressions", "clicks", "updated_at"]
 COLUMNS = [field.name for field in fields(SpendRow)]
 BATCH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """How many rows are new, how many say something else than before, and how many are gone."""
+
+    created: int
+    updated: int
+    removed: int
 
 
 def store_spend(account: UserAccount, rows: Sequence[SpendRow]) -> Stored:
@@ -34,6 +44,26 @@ def store_spend(account: UserAccount, rows: Sequence[SpendRow]) -> Stored:
         )
     updated = sum(row.identity in stored for row in rows)
     return Stored(len(rows) - updated, updated)
+
+
+def replace_source(account: UserAccount, source: str, days: Collection[date], rows: Sequence[SpendRow]) -> Replaced:
+    """Make `rows` all that this source tells of these days: what it told before and tells no more is taken back.
+
+    Rows that already say the same are left alone.
+    """
+    asked = AdSpend.objects.filter(user_account=account, source=source, day__in=days).order_by()
+    with transaction.atomic():
+        stored = {(row.day, row.what): row for row in asked}
+        told = {(row.day, row.what): row for row in rows}
+        gone = [row.pk for identity, row in stored.items() if identity not in told]
+        AdSpend.objects.filter(user_account=account, pk__in=gone).delete()
+        changed = [row for key, row in told.items() if key not in stored or not _says(stored[key], row)]
+        result = store_spend(account, changed)
+    return Replaced(result.created, result.updated, len(gone))
+
+
+def _says(stored: AdSpend, row: SpendRow) -> bool:
+    return all(getattr(stored, name) == getattr(row, name) for name in COLUMNS)
 
 
 def _as_row(account: UserAccount, row: SpendRow) -> AdSpend:

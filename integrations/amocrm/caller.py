@@ -12,9 +12,10 @@ import structlog
 
 from integrations.amocrm.answers import error_of, payload_of, retry_after_of
 from integrations.amocrm.errors import AmoCRMError, Blocked, Outage, RateLimited, RequestError
-from integrations.amocrm.http import NETWORK_ERRORS, outage, thread_session
+from integrations.amocrm.http import outage, thread_session
 from integrations.amocrm.rate import PATIENCE, Bucket, Priority, ProbeDue, Slot
 from integrations.amocrm.tokens import Tokens
+from integrations.http import NETWORK_ERRORS, Bearer
 from leads.told import told
 
 logger = structlog.get_logger(__name__)
@@ -23,17 +24,6 @@ ACCOUNT = "/api/v4/account"
 TRIES = 3
 # Trying again at once helps against a broken connection, not against one that hangs until a timeout.
 _QUICK_SECONDS = 3.0
-
-
-class _Bearer(requests.auth.AuthBase):
-    """Set as `auth`, so that no ~/.netrc puts something else in its place."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 class Caller:
@@ -132,7 +122,7 @@ class Caller:
         began = time.monotonic()
         try:
             response = thread_session().request(
-                method, f"https://{self.host}{path}", params=params, json=body, auth=_Bearer(token)
+                method, f"https://{self.host}{path}", params=params, json=body, auth=Bearer(token)
             )
         except NETWORK_ERRORS as error:
             logger.warning("amocrm_no_answer", host=self.host, method=method, path=path, error=type(error).__name__)

@@ -1,96 +1,30 @@
-"""HTTP as we speak it with amoCRM: no redirects, no cookies, bounded in time and size, and only to where it may go."""
+"""HTTP with amoCRM: only to where it may go."""
 
 from __future__ import annotations
 
 import os
-import socket
 import threading
-import time
-from contextlib import suppress
-from http.client import HTTPException
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from django.conf import settings
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
 
 from integrations.amocrm.errors import Outage
 from integrations.amocrm.hosts import account_host
+from integrations.http import BoundedSession
 from leads.told import told
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 20.0
-"""The longest silence within an answer."""
-ANSWER_SECONDS = 25.0
-"""The longest an answer may take as a whole: one that drips byte by byte is never silent."""
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
-_CHUNK = 64 * 1024
 
-
-class _Deadline(HTTPConnection):
-    """Bounds the time until the headers are there. A read timeout alone bounds only the silence between two bytes."""
-
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-        watch = threading.Timer(ANSWER_SECONDS, self._give_up)
-        watch.daemon = True
-        watch.start()
-        try:
-            return super().getresponse()
-        finally:
-            watch.cancel()
-
-    def _give_up(self) -> None:
-        if self.sock is not None:
-            with suppress(OSError):
-                self.sock.shutdown(socket.SHUT_RDWR)
-
-
-class _SafeDeadline(_Deadline, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Deadline
-
-
-class _SafePool(HTTPSConnectionPool):
-    ConnectionCls = _SafeDeadline
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SafePool}
-
-
-class AmoSession(requests.Session):
+class AmoSession(BoundedSession):
     """A session for `https://{account host}/…`; where AMOCRM_BASE_URL is set, its requests go there instead."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.headers["User-Agent"] = "Voronka/1.0"
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, _Adapter())
-        # One thread's session serves many accounts, and amoCRM sets session cookies.
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
-        """As in requests, with the body read already.
+        """As in BoundedSession.
 
         :raises ForeignHost: before anything is sent.
         """
-        kwargs |= {"timeout": (CONNECT_SECONDS, READ_SECONDS), "allow_redirects": False, "stream": True}
-        ends = time.monotonic() + ANSWER_SECONDS
-        response = super().request(method, _routed(url), *args, **kwargs)
-        # What `Response.content` itself would set, had it a deadline.
-        response._content = _body(response, ends)
-        response._content_consumed = True  # type: ignore[attr-defined]
-        return response
+        return super().request(method, _routed(url), *args, **kwargs)
 
 
 def _routed(url: str) -> str:
@@ -98,19 +32,6 @@ def _routed(url: str) -> str:
     host = account_host(parts.netloc)
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     return f"{settings.AMOCRM_BASE_URL.rstrip('/') or f'https://{host}'}{path}"
-
-
-def _body(response: requests.Response, ends: float) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    # read1 returns what one recv brought; read would wait for a whole chunk, however slowly it drips.
-    while chunk := response.raw.read1(_CHUNK, decode_content=True):
-        chunks.append(chunk)
-        size += len(chunk)
-        if time.monotonic() > ends or size > MAX_ANSWER_BYTES:
-            response.close()
-            raise requests.Timeout("the answer is too slow" if size <= MAX_ANSWER_BYTES else "the answer is too long")
-    return b"".join(chunks)
 
 
 _local = threading.local()
@@ -122,9 +43,6 @@ def thread_session() -> AmoSession:
         _local.session, _local.owner = AmoSession(), os.getpid()
     session: AmoSession = _local.session
     return session
-
-
-NETWORK_ERRORS = (requests.RequestException, HTTPError, HTTPException, OSError)
 
 
 def outage(error: Exception, method: str, path: str) -> Outage:

@@ -17,8 +17,9 @@ from requests_oauthlib import OAuth2Session
 
 from integrations.amocrm.answers import error_of, retry_after_of, words_of
 from integrations.amocrm.errors import Blocked, Outage, RateLimited, RequestError
-from integrations.amocrm.http import NETWORK_ERRORS, AmoSession, outage
+from integrations.amocrm.http import AmoSession, outage
 from integrations.amocrm.rate import Bucket
+from integrations.http import NETWORK_ERRORS
 from leads.told import told
 
 PATH = "/oauth2/access_token"

@@ -1,4 +1,5 @@
 from integrations.models.connection import AmoCRMConnection, ConnectionState, OAuthState, Problem
+from integrations.models.meta import MetaAdAccount, MetaAdDay, MetaProblem, MetaPull
 from integrations.models.notifications import (
     NotificationKind,
     NotificationSettings,
@@ -19,6 +20,10 @@ __all__ = [
     "Hook",
     "HookDay",
     "LeadPush",
+    "MetaAdAccount",
+    "MetaAdDay",
+    "MetaProblem",
+    "MetaPull",
     "NotificationKind",
     "NotificationSettings",
     "NotificationState",

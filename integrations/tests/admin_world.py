@@ -31,6 +31,8 @@ from integrations.models import (
     ConnectionState,
     HookDay,
     LeadPush,
+    MetaAdAccount,
+    MetaPull,
     NotificationSettings,
     ProcessingStatus,
     PushSettings,
@@ -179,7 +181,13 @@ def money_of(account: UserAccount) -> list[Model]:
 def spend_of(account: UserAccount) -> list[Model]:
     """What a campaign cost, and a rate of exchange."""
     values: dict[str, Any] = {"user_account": account, "day": MOMENT.date()}
+    ads = MetaAdAccount.objects.create(
+        user_account=account, act_id="1001", name="ALFA ads", access_token=TOKEN, problem_code="token"
+    )
+    days = dict.fromkeys(("since", "until", "next_day"), MOMENT.date())
+    pull = MetaPull.objects.create(user_account=account, ad_account=ads, detail="ALFA pull", **days)
     return [
+        *(ads, pull),
         AdSpend.objects.create(campaign="ALFA campaign", amount=Decimal(10), currency="KZT", **values),
         ExchangeRate.objects.create(currency="USD", base_currency="KZT", rate=Decimal(500), **values),
     ]

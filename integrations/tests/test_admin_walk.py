@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.urls import reverse
 
 from analytics.models import ReferralConversion, ReferralEarning, Targetologist
-from integrations.models import AmoCRMConnection, LeadPush, SaleNotification, SyncRun, WebhookLog
+from integrations.models import AmoCRMConnection, LeadPush, MetaPull, SaleNotification, SyncRun, WebhookLog
 from integrations.tests import admin_world
 from integrations.tests.admin_world import World, address
 from leads.admin.base import AccountScopedAdmin, SuperuserOnly
@@ -22,7 +22,7 @@ PAGES = dict(admin.site._registry)
 TENANT = [model for model, page in PAGES.items() if isinstance(page, AccountScopedAdmin)]
 INSTALLATION = [model for model in PAGES if model not in TENANT]
 READ_ONLY: list[type[Model]] = [
-    *(WebhookLog, AmoCRMConnection, SyncRun, LeadStatusHistory, SaleNotification, LeadPush),
+    *(WebhookLog, AmoCRMConnection, SyncRun, LeadStatusHistory, SaleNotification, LeadPush, MetaPull),
     *(ReferralConversion, ReferralEarning),
 ]
 MEMBERS = ("alice", "sam", "vera")

@@ -6,7 +6,7 @@ import time
 import pytest
 from pytest_django import Settings
 
-from integrations.amocrm import http
+from integrations import http
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import (
     AmoCRMError,

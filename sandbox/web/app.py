@@ -32,6 +32,8 @@ class App:
             return self._recorded("oauth", request)
         if path.startswith(("/telegram/bot", "/bot")):
             return self._recorded("telegram", request)
+        if path.startswith("/meta/"):
+            return self._recorded("meta", request)
         if path.startswith("/_sandbox"):
             return control(self._crm, request)
         if path.rstrip("/") in ("/oauth", "/oauth/decide"):
@@ -70,6 +72,8 @@ class App:
         crm = self._crm
         if kind == "telegram":
             return self._telegram(request)
+        if kind == "meta":
+            return crm.meta.answer(request)
         if kind == "api" and crm.limits.is_blocked(account_id, client_id):
             return page(403) if crm.switches.too_many_as_html else problem(403)
         if account_id and not crm.limits.admits(account_id, client_id, request.at):
