@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+import structlog
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection as database
 from django.db import transaction
@@ -27,6 +29,8 @@ from leads.deals.changes import LeadChange
 from leads.models import Lead, UserAccount
 from leads.news import ContactSnapshot, DealAction, DealSnapshot, Evidence, Utm
 from leads.told import told
+
+logger = structlog.get_logger(__name__)
 
 
 def apply_batch(
@@ -48,6 +52,7 @@ def apply_batch(
             note_late(account, applicable)
         _note_gone(applicable, readings)
         write_outcomes(account, deliveries, now)
+    logger.info("deliveries_applied", account=str(account.pk), deliveries=[delivery.log.pk for delivery in deliveries])
 
 
 def apply_and_settle(
@@ -66,11 +71,23 @@ def apply_and_settle(
     :param is_sync: nobody told: sales that are met here for the first time are no news to anybody.
     """
     changes = apply_news(account, deals=deals, contacts=contacts, now=now)
+    deliveries = _deliveries_of(deals)
     connected = AmoCRMConnection.objects.filter(user_account=account).values_list("currency", flat=True).first()
     settled = settle_deals(account, changes, told_by=told_by, currency=connected or "", is_sync=is_sync, now=now)
-    enqueue_for(account, [sale.pk for sale in settled.first_paid], met_by_sync=is_sync, now=now)
+    first_paid = [sale.pk for sale in settled.first_paid]
+    enqueue_for(account, first_paid, met_by_sync=is_sync, now=now, told_by=deliveries)
     enqueue_tags(account, changes)
+    for sale in (*settled.first_paid, *settled.changed):
+        facts = {"sale": sale.pk, "deal": sale.amocrm_deal_id, "status": sale.status}
+        delivery = deliveries.get(sale.amocrm_deal_id or 0)
+        transaction.on_commit(partial(logger.info, "sale_settled", account=str(account.pk), **facts, delivery=delivery))
     return changes
+
+
+def _deliveries_of(deals: Sequence[DealSnapshot]) -> dict[int, int]:
+    """Deal id → the delivery that told of it; of several, one that told of the win."""
+    told_first = sorted(deals, key=lambda deal: (deal.is_won, deal.read_at is None))
+    return {deal.deal_id: deal.evidence.delivery_id for deal in told_first if deal.evidence.delivery_id is not None}
 
 
 def _hooks_of(deliveries: Sequence[Delivery]) -> dict[int, frozenset[str]]:

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 import uuid
+from collections import defaultdict
 
 import structlog
 from celery import current_app
@@ -26,13 +27,14 @@ class Doorbell:
     """Collects accounts to wake and publishes them from a daemon thread."""
 
     def __init__(self) -> None:
-        self._marked: set[uuid.UUID] = set()
+        self._marked: defaultdict[uuid.UUID, list[int]] = defaultdict(list)
         self._wake = threading.Condition()
         self._owner_pid: int | None = None
 
-    def ring(self, account_id: uuid.UUID) -> None:
+    def ring(self, account_id: uuid.UUID, delivery_id: int | None = None) -> None:
+        """Wake a worker for the account; for the sake of this delivery, if there is a new one."""
         with self._wake:
-            self._marked.add(account_id)
+            self._marked[account_id] += [delivery_id] if delivery_id is not None else []
             if self._owner_pid != os.getpid():  # the first ring in this process, or after a fork
                 self._owner_pid = os.getpid()
                 threading.Thread(target=self._run, name="doorbell", daemon=True).start()
@@ -43,8 +45,11 @@ class Doorbell:
             with self._wake:
                 while not self._marked:
                     self._wake.wait()
-                marked, self._marked = self._marked, set()
-            for account_id in marked:
+                marked, self._marked = self._marked, defaultdict(list)
+            for account_id, delivery_ids in marked.items():
+                if delivery_ids:
+                    # Here and not in the view: a line per delivery would cost more than taking it in.
+                    logger.info("deliveries_stored", account=str(account_id), deliveries=delivery_ids)
                 _publish(account_id)
             time.sleep(GATHER_SECONDS)
 

@@ -46,7 +46,7 @@ def receive(request: HttpRequest, hook: Hook) -> HttpResponse:
         return JsonResponse({"detail": "The delivery could not be stored. Send it again."}, status=503)
     if delivery_id is None:
         return _refused()
-    ring(account_id)
+    ring(account_id, delivery_id)
     return JsonResponse({"success": True, "delivery_id": delivery_id})
 
 

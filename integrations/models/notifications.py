@@ -37,6 +37,9 @@ class SaleNotification(models.Model):
     sale = models.OneToOneField(
         Sale, models.CASCADE, null=True, blank=True, related_name="notification", verbose_name=_("sale")
     )
+    delivery_id = models.BigIntegerField(
+        _("delivery"), null=True, blank=True, editable=False, help_text=_("Whose news made the sale.")
+    )
     day = models.DateField(_("day"), null=True, blank=True, help_text=_("Of a daily summary."))
     channel = models.CharField(_("channel"), max_length=10, default="telegram", editable=False)
     chat_id = models.CharField(

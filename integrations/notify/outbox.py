@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -17,11 +17,20 @@ from leads.models import UserAccount
 TOO_OLD = timedelta(hours=24)
 
 
-def enqueue_for(account: UserAccount, sale_ids: Collection[int], *, met_by_sync: bool, now: datetime) -> int:
+def enqueue_for(
+    account: UserAccount,
+    sale_ids: Collection[int],
+    *,
+    met_by_sync: bool,
+    now: datetime,
+    told_by: Mapping[int, int] | None = None,
+) -> int:
     """Queue the message of each of these sales, which have just become paid for the first time. How many were queued.
 
     To be called inside the transaction that made them paid. None for sales that a sync met first or that were sold
     more than 24 hours ago, and never a second for a sale: then nothing is ever sent for it.
+
+    :param told_by: deal id → the delivery whose news made the sale.
     """
     assert connection.in_atomic_block, "the sale and its message are one transaction"
     if met_by_sync or not sale_ids:
@@ -40,9 +49,10 @@ def enqueue_for(account: UserAccount, sale_ids: Collection[int], *, met_by_sync:
     language = notification_settings(account).language
     referrers = _referrers(account, sales)
     # Whoever queued one of them a moment ago was first: the constraint on the sale decides.
-    SaleNotification.objects.bulk_create(
-        [_row(sale, referrers.get(referrer_key(sale)), language, now) for sale in sales], ignore_conflicts=True
-    )
+    rows = [_row(sale, referrers.get(referrer_key(sale)), language, now) for sale in sales]
+    for row, sale in zip(rows, sales, strict=True):
+        row.delivery_id = (told_by or {}).get(sale.amocrm_deal_id or 0)
+    SaleNotification.objects.bulk_create(rows, ignore_conflicts=True)
     wake_after_commit()
     return len(sales)
 

@@ -132,7 +132,7 @@ def _send(row: SaleNotification) -> None:
         _mine(row, NotificationState.SENDING, NotificationState.UNCERTAIN).update(
             state=NotificationState.SENT, sent_at=timezone.now(), message_id=message_id, detail=""
         )
-        logger.info("notification_sent", notification=row.pk, attempts=row.attempts)
+        logger.info("notification_sent", **_named(row), attempts=row.attempts)
 
 
 def _put_back(row: SaleNotification, error: TryLater) -> None:
@@ -164,7 +164,12 @@ def _hold_chat_back(chat_id: str, until: datetime) -> None:
 
 def _end(row: SaleNotification, state: NotificationState, detail: str) -> None:
     _mine(row, NotificationState.SENDING).update(state=state, detail=detail)
-    logger.warning("notification_not_sent", notification=row.pk, state=state.value, detail=detail)
+    logger.warning("notification_not_sent", **_named(row), state=state.value, detail=detail)
+
+
+def _named(row: SaleNotification) -> dict[str, int | None]:
+    """By which a line of the log is found: the message, its sale, and the delivery that told of it."""
+    return {"notification": row.pk, "sale": row.sale_id, "delivery": row.delivery_id}
 
 
 def _mine(row: SaleNotification, *states: NotificationState) -> QuerySet[SaleNotification]:
