@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import AmoCRMError, ConditionError
 from integrations.drain.applying import apply_batch, write_outcomes
+from integrations.drain.blame import is_the_databases
 from integrations.drain.deliveries import Delivery
 from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import deals_to_read, read
@@ -57,9 +57,12 @@ def _deal_by_deal(client: AmoCRMClient, lease: Lease, delivery: Delivery, deal_i
         try:
             lease.hold()
             apply_batch(account, [part], read(client, account, deals_to_read(account, [part])), lease, timezone.now())
-        except (ConditionError, LeaseLost, OperationalError, InterfaceError):
+        except (ConditionError, LeaseLost):
             raise
-        except Exception as error:  # noqa: BLE001 - the other deals of the delivery are not to blame
+        except Exception as error:
+            # The other deals of the delivery are not to blame.
+            if is_the_databases(error):
+                raise
             failures.append(told("Deal %(id)s: %(why)s") % {"id": deal_id, "why": in_words(error)})
     return failures
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import structlog
-from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from integrations.amocrm.client import AmoCRMClient
@@ -16,6 +15,7 @@ from integrations.amocrm.errors import ConditionError, Outage, RequestError
 from integrations.connecting.problems import clear_problem, note_problem
 from integrations.drain.alone import fail_alone
 from integrations.drain.applying import apply_batch
+from integrations.drain.blame import is_the_databases
 from integrations.drain.deliveries import BATCH_ROWS, Delivery, next_batch, waiting
 from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import Readings, deals_to_read, read
@@ -167,9 +167,12 @@ def _apply(
     try:
         lease.hold()
         apply_batch(connection.user_account, batch, readings, lease, timezone.now())
-    except (LeaseLost, OperationalError, InterfaceError):
+    except LeaseLost:
         raise
-    except Exception as error:  # noqa: BLE001 - one delivery's trouble, of whatever kind, must not stop the others
+    except Exception as error:
+        # One delivery's trouble, of whatever kind, must not stop the others.
+        if is_the_databases(error):
+            raise
         _log_failure(connection, batch, error)
         if len(batch) == 1:
             fail_alone(client, lease, batch[0], error)

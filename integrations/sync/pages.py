@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 import structlog
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
+from integrations.drain.blame import is_the_databases
 from integrations.drain.lease import LeaseLost
 from integrations.sync.lease import Cancelled
 from integrations.sync.session import Session
@@ -83,10 +84,12 @@ def _together_or_alone(session: Session, news: list[T], apply: Callable[[list[T]
     try:
         with transaction.atomic():
             apply(news)
-    except (LeaseLost, Cancelled, OperationalError, InterfaceError):
+    except (LeaseLost, Cancelled):
         raise
     except Exception as error:
         # One deal's trouble, of whatever kind, must not stop the others.
+        if is_the_databases(error):
+            raise
         logger.error("sync_page_failed", run=session.run.pk, account=str(session.account.pk), exc_info=error)
         if len(news) == 1:
             session.run.errors += 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from analytics.models import Targetologist
@@ -306,3 +309,29 @@ def test_what_changes_within_the_second_of_a_reading_is_read_again(connected: Us
         lead = Lead.objects.get(amocrm_lead_id=deal_id)
         assert (lead.current_status_id, lead.price) == (deals[deal_id].status_id, Decimal(deals[deal_id].price))
     assert lead.utm_source == "fb"
+
+
+@contextmanager
+def before_the_migration(table: str, column: str) -> Iterator[None]:
+    """The table lacks a column that this code knows."""
+    rename = f'ALTER TABLE {table} RENAME COLUMN "{{}}" TO "{{}}"'.format
+    with connection.cursor() as cursor:
+        cursor.execute(rename(column, "not_yet"))
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(rename("not_yet", column))
+
+
+def test_a_worker_that_was_started_before_its_migration_leaves_the_backlog_as_it_is(
+    connected: UserAccount, told: Server
+) -> None:
+    told.crm.demo.deals.create("Имплант", phone="+77011234567")
+    take_over(connected, told)
+    with before_the_migration("leads", "deal_name"), pytest.raises(DatabaseError):
+        drain_all(connected)
+    logs = WebhookLog.objects.filter(user_account=connected)
+    assert set(logs.values_list("processing_status", "attempts")) == {("received", 0)}
+    drain_all(connected)
+    assert set(statuses(connected)) == {"success"}

@@ -1,0 +1,58 @@
+"""`backup FOLDER`: the database and the keys, while everything runs. How to restore: docs/operations.md."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+
+KEYS = ("secret_key", "field_encryption_key")
+
+
+class Command(BaseCommand):
+    help = "Write the database and the keys that were made under var/ into a new folder, which only you can read."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("folder", type=Path)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        folder: Path = options["folder"]
+        try:
+            folder.mkdir(mode=0o700, parents=True)
+        except FileExistsError:
+            raise CommandError(f"{folder} is there already. A backup wants a folder of its own.") from None
+        made = [_postgresql(folder) if connection.vendor == "postgresql" else _sqlite(folder)]
+        keys = [settings.VAR_DIR / name for name in KEYS]
+        made += [Path(shutil.copy2(key, folder)) for key in keys if key.exists()]
+        for path in made:
+            self.stdout.write(str(path))
+        if len(made) <= len(KEYS):
+            self.stderr.write("SECRET_KEY or FIELD_ENCRYPTION_KEYS is not under var/: keep your environment as well.")
+
+
+def _sqlite(folder: Path) -> Path:
+    """A whole and compact copy, as of one moment, without stopping who writes."""
+    path = folder / "voronka.sqlite3"
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM INTO %s", [str(path)])
+    return path
+
+
+def _postgresql(folder: Path) -> Path:
+    path = folder / "voronka.dump"
+    database = connection.settings_dict
+    names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD", "PGDATABASE": "NAME"}
+    # By the environment, since other users of the machine see arguments.
+    env = os.environ | {variable: str(database[name]) for variable, name in names.items() if database.get(name)}
+    command = ["pg_dump", "--format=custom", "--no-owner", "--file", str(path)]
+    try:
+        subprocess.run(command, env=env, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise CommandError(f"pg_dump did not do it: {error}") from error
+    return path

@@ -1,0 +1,112 @@
+"""Backup and restore as in docs/operations.md: the restored installation goes on with the backlog, and its keys fit."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.scratch import scratch_database
+from config.environment import BASE_DIR
+from config.tests.test_end_to_end import environment
+from sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox, Server, serve
+
+pytestmark = pytest.mark.end_to_end
+
+STORE = """
+from datetime import timedelta
+from django.utils import timezone
+from integrations.models import Hook, WebhookLog
+from leads.models import UserAccount
+WebhookLog.objects.create(
+    user_account=UserAccount.objects.get(), source=Hook.AMOCRM, raw_body=b"leads[add][0][id]={deal_id}",
+    content_type="application/x-www-form-urlencoded", received_at=timezone.now() - timedelta(hours=1),
+)
+"""
+GO_ON = """
+import json
+from integrations.drain.drain import drain
+from integrations.drain.sweep import accounts_in_need
+from integrations.models import WebhookLog
+from leads.models import Lead
+for account_id in accounts_in_need():
+    drain(account_id, ring_again=lambda seconds: None)
+print(json.dumps([
+    list(WebhookLog.objects.values_list("processing_status", flat=True)),
+    list(Lead.objects.values_list("amocrm_lead_id", "phone_e164")),
+]))
+"""
+
+
+class Machine:
+    """An installation: a folder of its own, a database of its own."""
+
+    def __init__(self, folder: Path, database_url: str, crm: Server) -> None:
+        self.var_dir = folder / "var"
+        self.env = environment(self.var_dir, 8000, database_url)
+        self.env |= {"AMOCRM_BASE_URL": crm.url, "AMOCRM_CLIENT_ID": CLIENT_ID, "AMOCRM_CLIENT_SECRET": CLIENT_SECRET}
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, cwd=BASE_DIR, env=self.env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def shell(self, script: str) -> str:
+        return self.manage("shell", "--verbosity", "0", "--command", script)
+
+    def restore(self, backup: Path) -> None:
+        """By the very commands of the document."""
+        heading = "PostgreSQL" if self.env.get("DATABASE_URL") else "SQLite"
+        told = (BASE_DIR / "docs" / "operations.md").read_text()
+        found = re.search(rf"```sh\n# Restore, {heading}.*?\n(.*?)```", told, re.DOTALL)
+        assert found, "the document says how to restore"
+        env = self.env | {"BACKUP": str(backup)}
+        subprocess.run(["bash", "-euc", found[1]], env=env, cwd=self.var_dir.parent, check=True)
+
+
+@pytest.fixture
+def crm() -> Iterator[Server]:
+    with serve(Sandbox()) as server:
+        yield server
+
+
+def test_what_was_backed_up_goes_on_elsewhere_with_its_backlog_its_tokens_and_its_addresses(
+    tmp_path: Path, crm: Server
+) -> None:
+    deal = crm.crm.demo.deals.create("Имплант", phone="+77011234567", silent=True)
+    url = os.environ.get("DATABASE_URL", "")
+    with scratch_database(url) as lost_url:
+        lost = Machine(tmp_path / "lost", lost_url, crm)
+        lost.manage("migrate", "--verbosity", "0")
+        account = json.loads(
+            lost.manage("create_account", "A", "--email", "a@example.com", "--password", "long evening")
+        )
+        account_id = account["user_account_id"]
+        lost.manage("connect_token", account_id, "--subdomain", "demo", "--token", crm.crm.long_lived_token())
+        lost.shell(STORE.format(deal_id=deal.id))
+        address = lost.manage("webhook_url", account_id)
+        lost.manage("backup", str(tmp_path / "backup"))
+
+    with scratch_database(url) as new_url:
+        new = Machine(tmp_path / "new", new_url, crm)
+        new.var_dir.mkdir(parents=True)
+        new.restore(tmp_path / "backup")
+        assert json.loads(new.shell(GO_ON)) == [["success"], [[deal.id, "+77011234567"]]]
+        assert new.manage("webhook_url", account_id) == address
+
+
+def test_a_backup_overwrites_nothing_and_is_its_owners_only(tmp_path: Path, crm: Server) -> None:
+    with scratch_database(os.environ.get("DATABASE_URL", "")) as url:
+        machine = Machine(tmp_path, url, crm)
+        machine.manage("migrate", "--verbosity", "0")
+        machine.manage("backup", str(tmp_path / "backup"))
+        assert (tmp_path / "backup").stat().st_mode & 0o077 == 0
+        with pytest.raises(AssertionError, match="is there already"):
+            machine.manage("backup", str(tmp_path / "backup"))
