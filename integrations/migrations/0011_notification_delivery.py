@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("integrations", "0008_push_tags"),
+        ("integrations", "0010_meta"),
     ]
 
     operations = [
