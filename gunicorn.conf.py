@@ -8,12 +8,21 @@ from pathlib import Path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings
+from gunicorn.glogging import Logger
 
+
+class NoAccessLog(Logger):
+    """The request log is Django's. gunicorn's own would be put together for each delivery, whoever read it."""
+
+    access_log_enabled = False
+
+
+logger_class = NoAccessLog
 bind = f"0.0.0.0:{settings.PORT}"
-# Threads, so that a request that waits for amoCRM (a sync of up to 10 s) leaves the others room for the hooks.
-worker_class = "gthread"
+worker_class = "asgi"
+asgi_loop, http_parser = "uvloop", "fast"  # both in C; without these lines a missing one would only be felt
+asgi_lifespan = "off"  # nothing of ours starts or ends with the server
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-threads = 4
 timeout = 60
 graceful_timeout = 4
 keepalive = 30
@@ -26,6 +35,5 @@ logconfig_dict = {
     "loggers": {
         **settings.LOGGING["loggers"],
         "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
-        "gunicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }

@@ -21,6 +21,8 @@ from integrations.models import Hook, WebhookLog
 
 CONNECTIONS = (16, 64)
 WARM_UP_SECONDS = 1.0
+# How Django is mostly served.
+USUAL = ("--worker-class", "gthread", "--threads", "4")
 HEADS = ("stored before the answer", "conn.", "req/s", "p50 ms", "p99 ms", "CPU ms", "to bare Django", "to raw INSERT")
 
 
@@ -48,7 +50,7 @@ class Subject:
 def run(options: Options) -> list[Table]:
     account, body = new_account(), delivery_body()
     hook = urlsplit(hook_url(account, Hook.AMOCRM))
-    with servers.serving("config.wsgi") as product, servers.serving("benchmarks.bare") as bare:
+    with servers.serving("config.asgi") as product, servers.serving("benchmarks.bare", *USUAL) as bare:
         subjects = [
             _posting("the hook", product, f"{hook.path}?{hook.query}", body),
             _posting("a bare Django view, ORM create", bare, f"/bare?user_id={account.pk}", body),

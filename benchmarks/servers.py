@@ -37,11 +37,11 @@ class Server:
 
 
 @contextmanager
-def serving(application: str) -> Iterator[Server]:
-    """A gunicorn that serves the WSGI `application` (`module` or `module:name`)."""
+def serving(application: str, *arguments: str) -> Iterator[Server]:
+    """A gunicorn that serves the `application` (a module), as the product's `gunicorn.conf.py` and `arguments` say."""
     port = free_port()
     env = os.environ | {"PORT": str(port), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "gunicorn", application]
+    command = [sys.executable, "-m", "gunicorn", *arguments, application]
     process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
     try:
         _wait_for(process, port)
@@ -58,4 +58,4 @@ def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise RuntimeError("gunicorn did not start; `python -m gunicorn config.wsgi` says why")
+    raise RuntimeError("gunicorn did not start; `python -m gunicorn config.asgi` says why")

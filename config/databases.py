@@ -8,7 +8,8 @@ from config.environment import BASE_DIR, Environment
 
 SQLITE = "django.db.backends.sqlite3"
 
-# One per thread that may work at once (web: 4 threads, worker: 8), and a few to spare; each process has its own pool.
+# One per thread that may work at once (web: 4 and the intake's, worker: 8), and a few to spare; each process has
+# its own pool.
 POOL_SIZE = 12
 # Seconds to wait for a connection. An intake that gets none answers 503, and amoCRM sends again: no use in waiting.
 CONNECT_SECONDS = 5

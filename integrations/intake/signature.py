@@ -8,7 +8,9 @@ that stores the delivery.
 from __future__ import annotations
 
 import uuid
-from urllib.parse import urlencode
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import parse_qsl, urlencode
 
 from django.conf import settings
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -21,6 +23,27 @@ PATHS = {
     Hook.TRAFFIC: "/webhook/amocrm/traffic",
     Hook.REFERRAL: "/webhook/amocrm/referral",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whom a signed address speaks for. Whether account and key version still hold is the database's word."""
+
+    account_id: uuid.UUID
+    hook: Hook
+    key_version: int
+
+
+@lru_cache(maxsize=4096)  # an account's deliveries come to the same few addresses
+def sender_of(query: str, hook: Hook) -> Sender | None:
+    """Whom the query string of a called address is signed for; None when it is not, or for another hook."""
+    given = dict(parse_qsl(query))
+    try:
+        account_id = uuid.UUID(given.get("user_id", ""))
+    except ValueError:
+        return None
+    version = version_of(account_id, hook, given.get("sig", ""))
+    return None if version is None else Sender(account_id, hook, version)
 
 
 def sign(account_id: uuid.UUID, hook: Hook, version: int) -> str:

@@ -1,65 +1,52 @@
-"""The hooks' one view: check the signature, store, answer. Everything else happens later, in the drain."""
+"""The hooks' view: check the signature, store, answer. Everything else happens later, in the drain.
+
+What gunicorn serves comes by `door.py` and never here; this is the way through Django, as `runserver` goes.
+"""
 
 from __future__ import annotations
 
-import uuid
-
 import structlog
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from integrations.intake import answers
+from integrations.intake.answers import MAX_BODY_BYTES, Answer
 from integrations.intake.doorbell import ring
-from integrations.intake.signature import version_of
+from integrations.intake.signature import sender_of
 from integrations.intake.store import Arrival, NotStored, store
 from integrations.models import Hook
 
 logger = structlog.get_logger(__name__)
 
-MAX_BODY_BYTES = 10 * 1024 * 1024
-
 
 @csrf_exempt
 def receive(request: HttpRequest, hook: Hook) -> HttpResponse:
     """A delivery of amoCRM. 200 once committed, whatever the body is; 403 unsigned; 413 too large; 503 not stored."""
+    answer = _receive(request, hook)
+    headers = {"Allow": "POST"} if answer is answers.ONLY_POST else None
+    return HttpResponse(answer.body, status=answer.status, content_type="application/json", headers=headers)
+
+
+def _receive(request: HttpRequest, hook: Hook) -> Answer:
     if request.method != "POST":
-        detail = "Deliveries are posted here. To see whether the address is alive, GET …/test."
-        return JsonResponse({"detail": detail}, status=405, headers={"Allow": "POST"})
-    account_id = _uuid(request.GET.get("user_id", ""))
-    version = version_of(account_id, hook, request.GET.get("sig", "")) if account_id else None
-    if account_id is None or version is None:
-        return _refused()
+        return answers.ONLY_POST
+    sender = sender_of(request.META["QUERY_STRING"], hook)
+    if sender is None:
+        return answers.REFUSED
     body = _body(request)
     if body is None:
-        return JsonResponse({"detail": "The body is larger than 10 MB and was not stored."}, status=413)
-    arrival = Arrival(
-        account_id,
-        hook,
-        version,
-        body,
-        request.headers.get("Content-Type", ""),
-        request.headers.get("X-Amocrm-Requestid", ""),
-    )
+        return answers.TOO_LARGE
+    headers = request.headers
+    arrival = Arrival(sender, body, headers.get("Content-Type", ""), headers.get("X-Amocrm-Requestid", ""))
     try:
-        delivery_id = store(arrival)
+        (delivery_id,) = store([arrival])
     except NotStored as error:
-        logger.error("delivery_not_stored", account=str(account_id), error=str(error))
-        return JsonResponse({"detail": "The delivery could not be stored. Send it again."}, status=503)
+        logger.error("delivery_not_stored", account=str(sender.account_id), error=str(error))
+        return answers.NOT_STORED
     if delivery_id is None:
-        return _refused()
-    ring(account_id, delivery_id)
-    return JsonResponse({"success": True, "delivery_id": delivery_id})
-
-
-def _refused() -> JsonResponse:
-    detail = "This address is not signed for this account and hook. Copy the current one from the connection page."
-    return JsonResponse({"detail": detail}, status=403)
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
+        return answers.REFUSED
+    ring(sender.account_id, delivery_id)
+    return answers.stored(delivery_id)
 
 
 def _body(request: HttpRequest) -> bytes | None:

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from integrations.drain.drain import drain
+from integrations.intake.signature import Sender
 from integrations.intake.store import Arrival, store
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, ProcessingStatus, WebhookLog
 from leads.models import UserAccount
@@ -37,7 +38,7 @@ def connect(account: UserAccount, server: Server, crm_account: CrmAccount | None
 def deliver(account: UserAccount, body: str | bytes, *, hook: Hook = Hook.AMOCRM, content_type: str = FORM) -> int:
     """Store a delivery as the intake does. Its id."""
     raw = body.encode() if isinstance(body, str) else body
-    delivery_id = store(Arrival(account.pk, hook, account.hook_key_version, raw, content_type, ""))
+    (delivery_id,) = store([Arrival(Sender(account.pk, hook, account.hook_key_version), raw, content_type)])
     assert delivery_id is not None
     return delivery_id
 

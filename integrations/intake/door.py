@@ -1,0 +1,67 @@
+"""The door by which the server's deliveries come: straight from the socket to the table, past all of Django's layers.
+
+It says what `views.receive` says. Routing, languages, sessions and a thread for each request would cost many times what
+a delivery needs, which is its signature checked and its body stored, together with whatever arrives beside it.
+"""
+
+from __future__ import annotations
+
+import structlog
+from asgiref.typing import ASGIReceiveCallable, HTTPScope
+
+from integrations.intake import answers
+from integrations.intake.answers import MAX_BODY_BYTES, Answer
+from integrations.intake.doorbell import ring
+from integrations.intake.gathering import Gathering
+from integrations.intake.signature import sender_of
+from integrations.intake.store import Arrival, NotStored
+from integrations.models import Hook
+
+logger = structlog.get_logger(__name__)
+
+gathering = Gathering()
+
+
+class HungUp(Exception):
+    """The sender was gone before the whole body was here; amoCRM sends it again."""
+
+
+async def receive(scope: HTTPScope, next_event: ASGIReceiveCallable, hook: Hook) -> Answer:
+    """A delivery of amoCRM. 200 once committed, whatever the body is; 403 unsigned; 413 too large; 503 not stored.
+
+    :raises HungUp: there is nobody left to answer.
+    """
+    sender = sender_of(scope["query_string"].decode("latin-1"), hook)
+    if sender is None:
+        return answers.REFUSED
+    body = await _body(next_event)
+    if body is None:
+        return answers.TOO_LARGE
+    headers = dict(scope["headers"])
+    content_type, request_id = (
+        headers.get(name, b"").decode("latin-1") for name in (b"content-type", b"x-amocrm-requestid")
+    )
+    try:
+        delivery_id = await gathering.store(Arrival(sender, body, content_type, request_id))
+    except NotStored as error:
+        logger.error("delivery_not_stored", account=str(sender.account_id), error=str(error))
+        return answers.NOT_STORED
+    if delivery_id is None:
+        return answers.REFUSED
+    ring(sender.account_id, delivery_id)
+    return answers.stored(delivery_id)
+
+
+async def _body(next_event: ASGIReceiveCallable) -> bytes | None:
+    """The raw body; None when it is too large: read to its end all the same, since who still sends reads no answer."""
+    parts: list[bytes] = []
+    size, has_more = 0, True
+    while has_more:
+        event = await next_event()
+        if event["type"] != "http.request":
+            raise HungUp
+        size += len(event["body"])
+        if size <= MAX_BODY_BYTES:
+            parts.append(event["body"])
+        has_more = event["more_body"]
+    return b"".join(parts) if size <= MAX_BODY_BYTES else None
