@@ -55,6 +55,7 @@ class Product:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._expected_dead: set[str] = set()
         self.ended_by_themselves: Counter[str] = Counter()
+        self.last_words: list[str] = []
 
     def _host(self, name: str) -> Host:
         return self._hosts.get(name, HERE)
@@ -66,7 +67,7 @@ class Product:
         self._expected_dead.discard(name)
         if self.is_running(name):
             return
-        with (self._folder / f"{name}.log").open("ab") as log:
+        with self._log(name).open("ab") as log:
             self._running[name] = subprocess.Popen(
                 self._host(name).command(["bash", "-c", self._commands[PROCESSES[name]]]),
                 cwd=ROOT,
@@ -75,6 +76,9 @@ class Product:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
 
     def is_running(self, name: str) -> bool:
         return name in self._running and self._running[name].poll() is None
@@ -103,10 +107,11 @@ class Product:
             os.killpg(self._running[name].pid, number)
 
     def mend(self) -> None:
-        """Start what ended by itself, as every process host does. It is counted."""
+        """Start what ended by itself, as every process host does. It is counted, and its last words are kept."""
         for name in PROCESSES:
             if name not in self._expected_dead and not self.is_running(name):
                 self.ended_by_themselves[name] += 1
+                self.last_words.append(self._log(name).read_text(errors="replace").rstrip().rpartition("\n")[2])
                 self.start(name)
 
     def start_all(self) -> None:

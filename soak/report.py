@@ -13,6 +13,7 @@ from soak.product import Product
 from soak.verdict import Finding, Verdict
 
 SHOWN = 20
+LONGEST = 1000
 
 
 def report(product: Product, chaos: Chaos, life: Life, account_id: str) -> int:
@@ -20,6 +21,8 @@ def report(product: Product, chaos: Chaos, life: Life, account_id: str) -> int:
     findings = [*Verdict(account_id, life).findings(), *_own_checks(product)]
     print(_troubles(chaos))
     print(f"\n{_findings(findings)}\n\n{_surroundings(product, life)}")
+    for words in product.last_words:
+        print(f"LAST WORDS  {words[:LONGEST]}")
     for finding in findings:
         for difference in finding.differences[:SHOWN]:
             print(f"DIFFERENCE  {finding.what}: {difference}")
