@@ -43,6 +43,7 @@ class Environment:
     amocrm_block_probe_seconds: float
     telegram_bot_token: str
     telegram_chat_id: str
+    telegram_alert_chat_id: str
     telegram_api_url: str
     meta_ads_token: str
     meta_api_url: str
@@ -112,6 +113,7 @@ def read() -> Environment:
         amocrm_block_probe_seconds=env.positive("AMOCRM_BLOCK_PROBE_SECONDS", default=60, highest=86400),
         telegram_bot_token=env.token("TELEGRAM_BOT_TOKEN", forbidden="/?#"),
         telegram_chat_id=env.token("TELEGRAM_CHAT_ID"),
+        telegram_alert_chat_id=env.token("TELEGRAM_ALERT_CHAT_ID"),
         telegram_api_url=env.url("TELEGRAM_API_URL", "https://api.telegram.org", example="https://api.telegram.org"),
         meta_ads_token=env.token("META_ADS_TOKEN"),
         meta_api_url=env.url(
@@ -143,6 +145,12 @@ def _check_pairs(environment: Environment) -> None:
         ("AMOCRM_CLIENT_ID", environment.amocrm_client_id, "AMOCRM_CLIENT_SECRET", environment.amocrm_client_secret),
         ("AMOCRM_CLIENT_SECRET", environment.amocrm_client_secret, "AMOCRM_CLIENT_ID", environment.amocrm_client_id),
         ("TELEGRAM_CHAT_ID", environment.telegram_chat_id, "TELEGRAM_BOT_TOKEN", environment.telegram_bot_token),
+        (
+            "TELEGRAM_ALERT_CHAT_ID",
+            environment.telegram_alert_chat_id,
+            "TELEGRAM_BOT_TOKEN",
+            environment.telegram_bot_token,
+        ),
     )
     for given, value, needed, other in pairs:
         if value and not other:

@@ -20,6 +20,7 @@ def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
         "Wake the drains whose bell was not heard": _every(15, "integrations.sweep"),
         "Send notifications whose bell was not heard": _every(60, "integrations.sweep_notifications"),
         "Send leads whose bell was not heard": _every(60, "integrations.sweep_pushes"),
+        "Tell operators what is not well": _every(60, "integrations.watch"),
         "Queue daily summaries": _every(900, "integrations.daily_summaries"),
         "Start syncs that are due, go on with those cut short": _every(60, "integrations.tend_syncs"),
         "Read deals, find what no hook told": _at(environment.amocrm_leads_sync, "integrations.plan_syncs"),

@@ -216,6 +216,7 @@ AMOCRM_REQUESTS_PER_SECOND = ENV.amocrm_requests_per_second
 AMOCRM_BLOCK_PROBE_SECONDS = ENV.amocrm_block_probe_seconds
 TELEGRAM_BOT_TOKEN = ENV.telegram_bot_token
 TELEGRAM_CHAT_ID = ENV.telegram_chat_id
+TELEGRAM_ALERT_CHAT_ID = ENV.telegram_alert_chat_id
 TELEGRAM_API_URL = ENV.telegram_api_url
 META_ADS_TOKEN = ENV.meta_ads_token
 META_API_URL = ENV.meta_api_url  # with the API's version

@@ -7,13 +7,14 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from config import health
+from config.metrics import BeatCollector
 from integrations.metrics import metrics
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
-    path("metrics", metrics),
+    path("metrics", metrics, {"others": [BeatCollector()]}),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     # The edge first: its POST /leads is the core's, with the way to amoCRM added.
     path("", include("integrations.urls")),

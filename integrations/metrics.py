@@ -27,6 +27,8 @@ from integrations.models import (
     ConnectionState,
     HookDay,
     LeadPush,
+    MetaAdAccount,
+    MetaProblem,
     NotificationState,
     Problem,
     ProcessingStatus,
@@ -38,19 +40,25 @@ from leads.access import open_to_all
 from leads.models import Membership, PushState, Role, User
 
 DAY = timedelta(days=1)
+# amoCRM's: three months unused.
+REFRESH_TOKEN_LIVES = 90 * DAY
 
 
 @require_safe
 @open_to_all
-def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format; for `Bearer METRICS_TOKEN`, and people who are staff or owner of some account."""
+def metrics(request: HttpRequest, others: Iterable[Collector] = ()) -> HttpResponse:
+    """Prometheus' text format; for `Bearer METRICS_TOKEN`, and people who are staff or owner of some account.
+
+    :param others: what is measured elsewhere and shown here as well.
+    """
     if not _has_token(request):
         if not isinstance(request.user, User):
             return JsonResponse({"detail": _("Sign in, or send the header “Authorization: Bearer …”.")}, status=401)
         if not _is_staff(request.user):
             return JsonResponse({"detail": _("Metrics are for staff.")}, status=403)
     registry = CollectorRegistry()
-    registry.register(DatabaseCollector())
+    for collector in (DatabaseCollector(), *others):
+        registry.register(collector)
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
@@ -92,6 +100,19 @@ class DatabaseCollector(Collector):
             [state for state in PushState.values if state != PushState.NONE],
         )
 
+        yield from self._meta()
+
+    def _meta(self) -> Iterable[Metric]:
+        accounts = MetaAdAccount.objects.filter(is_active=True).order_by()
+        problems = dict(accounts.exclude(problem_code="").values_list("problem_code").annotate(n=Count("id")))
+        yield _by_state(
+            "voronka_meta_problems",
+            "Ad accounts at Meta that are not read, by why.",
+            problems,
+            MetaProblem.values,
+            "problem",
+        )
+
     def _deliveries(self) -> Iterable[Metric]:
         waiting = WebhookLog.objects.filter(processing_status=ProcessingStatus.RECEIVED)
         yield _gauge("voronka_backlog_deliveries", "Deliveries that wait to be applied.", waiting.count())
@@ -123,8 +144,20 @@ class DatabaseCollector(Collector):
         soonest = connected.aggregate(at=Min("token_expires_at"))["at"]
         if soonest is not None:
             yield _gauge("voronka_token_expires_seconds", "Until the first access token expires.", -self._age(soonest))
+        ends = self._first_end(connected)
+        if ends is not None:
+            yield _gauge(
+                "voronka_connection_ends_seconds", "Until the first connection ends, if nothing renews it.", ends
+            )
         yield from self._syncs(connected)
         yield from self._hook_days(connected)
+
+    def _first_end(self, connected: QuerySet[AmoCRMConnection]) -> float | None:
+        """Seconds: a long-lived token's own end; of the others, that of the refresh token."""
+        long_lived = connected.filter(refresh_token="").aggregate(at=Min("token_expires_at"))["at"]
+        refreshed = connected.exclude(refresh_token="").aggregate(at=Min("token_refreshed_at"))["at"]
+        ends = [at for at in (long_lived, refreshed and refreshed + REFRESH_TOKEN_LIVES) if at is not None]
+        return -self._age(min(ends)) if ends else None
 
     def _syncs(self, connected: QuerySet[AmoCRMConnection]) -> Iterable[Metric]:
         done = SyncRun.objects.filter(kind=SyncRun.Kind.LEADS, state=SyncRun.State.DONE)
@@ -155,6 +188,9 @@ class DatabaseCollector(Collector):
             ("told", "untold", "late"),
             "outcome",
         )
+        if changes := (sums["told"] or 0) + (sums["untold"] or 0):
+            loss = 100 * (sums["untold"] or 0) / changes
+            yield _gauge("voronka_hook_loss_percent", "Of those changes: what no hook told of in time.", loss)
         if delay is not None:
             yield _gauge("voronka_hook_delay_p95_seconds", "Of the account whose hooks are the slowest.", delay)
 

@@ -1,3 +1,4 @@
+from integrations.models.alerts import Alert
 from integrations.models.connection import AmoCRMConnection, ConnectionState, OAuthState, Problem
 from integrations.models.meta import MetaAdAccount, MetaAdDay, MetaProblem, MetaPull
 from integrations.models.notifications import (
@@ -13,6 +14,7 @@ from integrations.models.sync import HookDay, SyncDue, SyncGap, SyncRun
 from integrations.models.webhooks import Hook, ProcessingStatus, RoutingDecision, WebhookLog
 
 __all__ = [
+    "Alert",
     "AmoCRMConnection",
     "ConnectionState",
     "DealTag",

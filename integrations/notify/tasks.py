@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from integrations.alerts.watch import watch
 from integrations.notify.sending import give_up_the_lost, is_anything_due, send_due
 from integrations.notify.summaries import queue_summaries
 
@@ -31,3 +32,9 @@ def sweep_notifications() -> None:
 def daily_summaries() -> None:
     """Every quarter of an hour: summaries whose account's morning has come."""
     queue_summaries(timezone.now())
+
+
+@shared_task(name="integrations.watch", ignore_result=True)
+def watch_conditions() -> None:
+    """Every minute: what operators must hear of."""
+    watch()
