@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from analytics.pages.funnel import funnel_page
+from analytics.pages.rates import rates_page, rates_template, rates_upload
 from analytics.pages.referrer import referrer_page
 from analytics.pages.roi import roi_page
 from analytics.pages.sales import sales_page
@@ -19,6 +20,9 @@ urlpatterns = [
     path("app/spend", spend_page, name="page-spend"),
     path("app/spend/template", spend_template, name="page-spend-template"),
     path("app/spend/upload", spend_upload, name="page-spend-upload"),
+    path("app/spend/rates", rates_page, name="page-rates"),
+    path("app/spend/rates/template", rates_template, name="page-rates-template"),
+    path("app/spend/rates/upload", rates_upload, name="page-rates-upload"),
     path("app/targetologists/<int:pk>", targetologist_page, name="page-targetologist"),
     path("r/<str:token>", referrer_page, name="referrer-page"),
 ]

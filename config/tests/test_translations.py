@@ -202,7 +202,7 @@ def english_in(html: str) -> dict[str, str]:
 
 OWN_PAGES = (
     *("page-dashboard", "page-leads", "page-stages", "page-connection", "page-connection-syncs", "page-roi"),
-    *("page-funnel", "page-sales", "page-spend", "page-spend-upload"),
+    *("page-funnel", "page-sales", "page-spend", "page-spend-upload", "page-rates", "page-rates-upload", "page-meta"),
 )
 
 

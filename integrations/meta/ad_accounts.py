@@ -10,12 +10,12 @@ from integrations.connecting.waking import wake
 from integrations.meta.tasks import pull_meta
 from integrations.models import MetaAdAccount
 
-_ID = re.compile(r"(?:act[_=]|^)(\d{1,30})\b")
+_ID = re.compile(r"\bact[_=](\d{1,30})\b")
 
 
 def act_id_typed(text: str) -> str:
     """`123` out of itself, `act_123` or Ads Manager's address (`…?act=123&…`); what holds no id stays as it is."""
-    found = _ID.search(text.strip())
+    found = _ID.search(text)
     return found[1] if found else text.strip()
 
 

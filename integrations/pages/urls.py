@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from integrations.pages import connection, dashboard, deliveries, sync_run, syncs
+from integrations.pages import connection, dashboard, deliveries, meta, sync_run, syncs
 
 urlpatterns = [
     path("", dashboard.home, name="page-home"),
@@ -15,6 +15,9 @@ urlpatterns = [
     path("app/deliveries/<int:pk>/body", deliveries.delivery_body, name="page-delivery-body"),
     path("app/deliveries/<int:pk>/replay", deliveries.delivery_replay, name="page-delivery-replay"),
     path("app/syncs/<int:pk>", sync_run.sync_run, name="page-sync"),
+    path("app/spend/meta", meta.meta_page, name="page-meta"),
+    path("app/spend/meta/read", meta.meta_read, name="page-meta-read"),
+    path("app/spend/meta/creatives", meta.meta_creatives, name="page-meta-creatives"),
     path("connection", connection.show, name="page-connection"),
     path("connection/state", connection.state, name="page-connection-state"),
     path("connection/hook", connection.hook, name="page-connection-hook"),

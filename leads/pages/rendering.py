@@ -39,6 +39,9 @@ ABOVE = {
     "page-lead": "page-leads",
     "page-targetologist": "page-roi",
     "page-spend-upload": "page-spend",
+    "page-rates": "page-spend",
+    "page-rates-upload": "page-spend",
+    "page-meta": "page-spend",
     "page-delivery": "page-deliveries",
     "page-sync": "page-connection",
 }

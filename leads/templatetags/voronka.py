@@ -40,6 +40,12 @@ def number(value: int | None) -> str:
 
 
 @register.filter
+def exact(value: Decimal) -> str:
+    """All of its digits and no more: 501.25, 500."""
+    return number_format(f"{value.normalize():f}", force_grouping=True)
+
+
+@register.filter
 def rate(value: Decimal) -> str:
     """`12.5%`: a percentage with one digit."""
     # number_format cuts digits; 56.79 is 56.8.
