@@ -3,15 +3,15 @@
 One row per (account's host, integration) holds the moment at which the next request may leave. Whoever wants to send
 moves it on by one interval and sleeps until the moment found there: first come, first served, over all processes, with
 no bursts and no polling. amoCRM counts when a request arrives, which is somewhere between that moment and the answer:
-where the answer was late, those to come are held back so far that even then no second sees one too many. The row also
-holds what amoCRM told all of us: a pause (429) and a block (403).
+where it may have come late, those to come are held back so far that even then no second sees one too many. The row
+also holds what amoCRM told all of us: a pause (429) and a block (403).
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from contextlib import nullcontext
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -24,24 +24,24 @@ from integrations.amocrm.errors import Blocked, RateLimited
 from integrations.models import RateSlot
 from leads.told import told
 
-# Eight requests at this spacing span 1.12 s: one of them may be 0.12 s late on its way and still no second sees eight.
-SPREAD = 1.12
-ON_TIME = SPREAD - 1.0
-# Who wakes later than this has missed its slot and takes another, rather than crowding the one after it.
-LATEST = 0.05
+# Eight requests at this spacing span 1.05 s: one of them may be 0.05 s late on its way and still no second sees eight.
+SPREAD = 1.05
+# The rest is for what the clocks of database and process are apart.
+ON_TIME = 0.04
 # A pause up to this long is slept through; for a longer one the caller has better things to do.
 PATIENCE = 5.0
 
 
-# A live look-up that had to wait is seldom alone: for so long after it bulk reading takes no slot.
+# Who had to wait is seldom alone: for so long after it those who are less urgent take no slot.
 HOLD = 0.3
-# Bulk reading moves on at least this often, however busy the hooks are.
-BULK_WAITS_AT_MOST = 3.0
-_bulk_turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+# They move on at least this often, however busy the others are.
+WAITS_AT_MOST = 3.0
+# SQLite has one writer at a time, and while a page is applied no slot can be taken: bulk reading takes some ahead.
+AHEAD_ON_SQLITE = 2
 
 
 class Priority(IntEnum):
-    """Who goes first. Live look-ups never wait for more than one bulk request; the others queue among themselves."""
+    """Who goes first. Those of one level queue among themselves; a lower level has a slot or two ahead, no more."""
 
     LIVE = 0
     RECONCILIATION = 1
@@ -64,6 +64,18 @@ class _State(NamedTuple):
     paused_until: float
     blocked_until: float
     live_until: float
+    reconciliation_until: float
+
+
+class _Queue:
+    """The threads of this process that read in bulk at one level: one at a time has the turn, with the slots ahead."""
+
+    def __init__(self) -> None:
+        self.turn = threading.Lock()
+        self.slots: deque[Slot] = deque()
+
+
+_queues: defaultdict[tuple[str, Priority], _Queue] = defaultdict(_Queue)
 
 
 class Bucket:
@@ -86,43 +98,72 @@ class Bucket:
         """
         _refuse_in_transaction()
         if self.priority is Priority.LIVE:
-            return self._take(is_probe=is_probe)
-        # However many threads read in bulk, together they hold one slot ahead.
-        with _bulk_turns[self.name]:
-            self._let_live_go_first()
-            return self._take(is_probe=is_probe)
+            return self._take(deque(), is_probe=is_probe)
+        queue = _queues[self.name, self.priority]
+        with queue.turn:
+            return self._take(queue.slots, is_probe=is_probe)
 
-    def _let_live_go_first(self) -> None:
-        ends = time.monotonic() + BULK_WAITS_AT_MOST
-        while time.monotonic() < ends:
-            state = self._state()
-            if state.live_until <= state.now:
-                return
-            time.sleep(min(0.1, max(0.01, state.live_until - state.now)))
-
-    def _take(self, *, is_probe: bool) -> Slot:
+    def _take(self, ahead: deque[Slot], *, is_probe: bool) -> Slot:
         while True:
-            reserved = self._reserve() or self._probe_slot(self._state(), is_probe=is_probe)
-            if reserved is None:
-                continue
-            wait, number = reserved
-            slot = Slot(int(number), time.monotonic() + wait)
-            if wait <= 0:
+            if ahead:
+                slot = ahead.popleft()
+            else:
+                self._let_others_go_first()
+                slot = self._next_slot(is_probe=is_probe)
+                if slot.due <= time.monotonic():
+                    return slot
+            if not ahead:
+                self._take_ahead(ahead)
+            time.sleep(max(0.0, slot.due - time.monotonic()))
+            if self._is_open() and self._may_leave(slot):
                 return slot
-            time.sleep(wait)
-            if time.monotonic() - slot.due <= LATEST and self._is_open():
+            ahead.clear()
+
+    def _next_slot(self, *, is_probe: bool) -> Slot:
+        while True:
+            slot = self._reserve() or self._probe_slot(self._state(), is_probe=is_probe)
+            if slot is not None:
                 return slot
 
-    def done(self, slot: Slot) -> None:
-        """The request has been answered, or given up: by now it has arrived, if ever."""
-        if time.monotonic() - slot.due <= ON_TIME:
+    def _take_ahead(self, ahead: deque[Slot]) -> None:
+        if self.priority is Priority.LIVE or connection.vendor != "sqlite":
             return
-        # The slot a whole rate after this one must not come within a second of now. Those between are given already.
-        self._run(
-            "UPDATE amocrm_rate_slots SET next_free = {greatest}(next_free, {now} + 1 - %s * (%s - sequence))"
+        first = self._reserve(AHEAD_ON_SQLITE)
+        if first is not None:
+            steps = range(AHEAD_ON_SQLITE)
+            ahead.extend(Slot(first.number + step, first.due + step * self.interval) for step in steps)
+
+    def _let_others_go_first(self) -> None:
+        ends = time.monotonic() + WAITS_AT_MOST
+        while self.priority is not Priority.LIVE and time.monotonic() < ends:
+            state = self._state()
+            until = state.live_until
+            if self.priority is Priority.FIRST_SYNC:
+                until = max(until, state.reconciliation_until)
+            if until <= state.now:
+                return
+            time.sleep(min(0.1, max(0.01, until - state.now)))
+
+    def _may_leave(self, slot: Slot) -> bool:
+        """Who wakes late holds back those to come; where these are given already, the slot is lost."""
+        return time.monotonic() - slot.due <= ON_TIME or self._hold_back(slot, 0.0)
+
+    def done(self, slot: Slot, *, least: float = 0.0) -> None:
+        """The request has been answered, or given up: by now it has arrived, if ever.
+
+        :param least: seconds that processing and the way back take at the least: so long ago the request has arrived.
+        """
+        if time.monotonic() - slot.due - least > ON_TIME:
+            self._hold_back(slot, least)
+
+    def _hold_back(self, slot: Slot, least: float) -> bool:
+        """The slot a whole rate after this one must not come within a second of its arrival. False: it is given."""
+        held = self._run(
+            "UPDATE amocrm_rate_slots SET next_free = {greatest}(next_free, {now} - %s + 1 - %s * (%s - sequence))"
             " WHERE bucket = %s AND sequence < %s RETURNING 0, 0",
-            [self.interval, slot.number + self._per_second - 1, self.name, slot.number + self._per_second],
+            [least, self.interval, slot.number + self._per_second - 1, self.name, slot.number + self._per_second],
         )
+        return held is not None
 
     def pause(self, seconds: float) -> None:
         """Back the whole bucket off, also for those who sleep towards their slot already."""
@@ -136,19 +177,22 @@ class Bucket:
         """amoCRM answers again."""
         self._update("blocked_until = 0", [])
 
-    def _reserve(self) -> tuple[float, float] | None:
-        """Seconds until the slot that is ours now, and its number; None when the bucket is closed, or has no row."""
-        hold = HOLD if self.priority is Priority.LIVE else 0.0
+    def _reserve(self, count: int = 1) -> Slot | None:
+        """The first of the slots that are ours now; None when the bucket is closed, or has no row. Who has to wait asks
+        those who are less urgent to hold back."""
+        hold = {Priority.LIVE: (HOLD, 0.0), Priority.RECONCILIATION: (0.0, HOLD)}.get(self.priority, (0.0, 0.0))
         return self._run(
             "UPDATE amocrm_rate_slots SET next_free = {greatest}(next_free, paused_until, {now}) + %s,"
-            " sequence = sequence + 1,"
-            " live_until = CASE WHEN next_free > {now} THEN {greatest}(live_until, {now} + %s) ELSE live_until END"
+            " sequence = sequence + %s,"
+            " live_until = CASE WHEN next_free > {now} THEN {greatest}(live_until, {now} + %s) ELSE live_until END,"
+            " reconciliation_until = CASE WHEN next_free > {now} THEN {greatest}(reconciliation_until, {now} + %s)"
+            " ELSE reconciliation_until END"
             " WHERE bucket = %s AND blocked_until = 0 AND paused_until <= {now} + %s"
-            " RETURNING next_free - %s - {now}, sequence",
-            [self.interval, hold, self.name, PATIENCE, self.interval],
+            " RETURNING next_free - %s - {now}, sequence - %s",
+            [count * self.interval, count, *hold, self.name, PATIENCE, count * self.interval, count - 1],
         )
 
-    def _probe_slot(self, state: _State, *, is_probe: bool) -> tuple[float, float] | None:
+    def _probe_slot(self, state: _State, *, is_probe: bool) -> Slot | None:
         """For a closed bucket: the slot of this probe, if one is due; None when the bucket is open after all."""
         if state.blocked_until > state.now:
             raise Blocked(told("amoCRM blocks our requests."), retry_after=state.blocked_until - state.now)
@@ -160,7 +204,7 @@ class Bucket:
             raise RateLimited(told("amoCRM asks for fewer requests."), retry_after=state.paused_until - state.now)
         return None
 
-    def _claim_probe(self) -> tuple[float, float] | None:
+    def _claim_probe(self) -> Slot | None:
         return self._run(
             "UPDATE amocrm_rate_slots SET blocked_until = {now} + %s, next_free = {now} + %s, sequence = sequence + 1"
             " WHERE bucket = %s AND blocked_until > 0 AND blocked_until <= {now} RETURNING 0, sequence",
@@ -170,31 +214,36 @@ class Bucket:
     def _is_open(self) -> bool:
         """Whether nobody was told off while we slept."""
         state = self._state()
-        return state.blocked_until == 0 and state.paused_until <= state.now + LATEST
+        return state.blocked_until == 0 and state.paused_until <= state.now + ON_TIME
 
     def _state(self) -> _State:
         with connection.cursor() as cursor:
             cursor.execute(
-                _sql("SELECT {now}, paused_until, blocked_until, live_until FROM amocrm_rate_slots WHERE bucket = %s"),
+                _sql(
+                    "SELECT {now}, paused_until, blocked_until, live_until, reconciliation_until"
+                    " FROM amocrm_rate_slots WHERE bucket = %s"
+                ),
                 [self.name],
             )
             row = cursor.fetchone()
         if row is not None:
             return _State(*map(float, row))
         RateSlot.objects.bulk_create([RateSlot(bucket=self.name)], ignore_conflicts=True)
-        return _State(0.0, 0.0, 0.0, 0.0)
+        return _State(0.0, 0.0, 0.0, 0.0, 0.0)
 
     def _update(self, change: str, values: list[Any]) -> None:
         self._state()  # makes the row where there is none
         statement = f"UPDATE amocrm_rate_slots SET {change} WHERE bucket = %s RETURNING 0, 0"  # noqa: S608 - our own text
         self._run(statement, [*values, self.name])
 
-    def _run(self, statement: str, values: list[Any]) -> tuple[float, float] | None:
-        # SQLite's clock is this process's, so it is read only once the write lock is ours.
+    def _run(self, statement: str, values: list[Any]) -> Slot | None:
+        """:param statement: one that returns seconds from now, and a number."""
+        # SQLite's clock is this process's, so it is read only once the write lock is ours. And a commit may take long.
         with transaction.atomic() if connection.vendor == "sqlite" else nullcontext(), connection.cursor() as cursor:
+            now = time.monotonic()
             cursor.execute(_sql(statement), values)
             row = cursor.fetchone()
-        return None if row is None else (float(row[0]), float(row[1]))
+        return None if row is None else Slot(int(row[1]), now + float(row[0]))
 
 
 def _sql(statement: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from integrations.amocrm.client import AmoCRMClient
@@ -117,23 +117,21 @@ def read(client: AmoCRMClient, account: UserAccount, deal_ids: Sequence[int]) ->
     readings.deals = client.deals(deal_ids)
     with_phone = Lead.objects.filter(user_account=account, amocrm_lead_id__in=deal_ids).exclude(contact_phones=[])
     settled = set(with_phone.values_list("amocrm_lead_id", flat=True))
-    seeking = [deal for deal_id, deal in readings.deals.items() if deal_id not in settled and deal.contact_ids]
-    # The main contact nearly always has the phone; the others are read only where it has not.
-    readings.contacts = _contacts(client, {deal.contact_ids[0] for deal in seeking})
-    others = {
-        contact_id
-        for deal in seeking
-        if not _has_phone(readings.contacts, deal.contact_ids[0], account.phone_region)
-        for contact_id in deal.contact_ids[1:]
-    }
-    readings.contacts |= _contacts(client, others)
+    seeking = [deal for deal_id, deal in readings.deals.items() if deal_id not in settled]
+    readings.contacts = contacts_of(seeking, client.contacts, account.phone_region)
     return readings
 
 
-def _contacts(client: AmoCRMClient, contact_ids: set[int]) -> dict[int, ContactSnapshot]:
-    return client.contacts(sorted(contact_ids)) if contact_ids else {}
+def contacts_of(
+    deals: Iterable[DealSnapshot], look_up: Callable[[set[int]], dict[int, ContactSnapshot]], region: str
+) -> dict[int, ContactSnapshot]:
+    """The contacts whose phones count for these deals: the main one, and the others where it has no phone."""
+    linked = [deal.contact_ids for deal in deals if deal.contact_ids]
+    main = {ids[0] for ids in linked}
+    found = look_up(main) if main else {}
+    others = {contact_id for ids in linked if not has_phone(found.get(ids[0]), region) for contact_id in ids[1:]}
+    return found | (look_up(others) if others else {})
 
 
-def _has_phone(contacts: Mapping[int, ContactSnapshot], contact_id: int, region: str) -> bool:
-    contact = contacts.get(contact_id)
+def has_phone(contact: ContactSnapshot | None, region: str) -> bool:
     return contact is not None and any(normalise_phone(phone, region) for phone in contact.phones)

@@ -10,7 +10,7 @@ from integrations.models.notifications import (
 from integrations.models.push import DealTag, LeadPush, PushSettings
 from integrations.models.rate import RateSlot
 from integrations.models.retention import DeliveryRemoval, RetentionSettings
-from integrations.models.sync import HookDay, SyncDue, SyncGap, SyncRun
+from integrations.models.sync import HookDay, SyncDue, SyncGap, SyncRun, SyncStaged
 from integrations.models.webhooks import Hook, ProcessingStatus, RoutingDecision, WebhookLog
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "SyncDue",
     "SyncGap",
     "SyncRun",
+    "SyncStaged",
     "WebhookLog",
 ]

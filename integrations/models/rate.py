@@ -15,8 +15,9 @@ class RateSlot(models.Model):
     paused_until = models.FloatField(default=0)
     blocked_until = models.FloatField(default=0)
 
-    # Until then who reads in bulk lets live look-ups go first.
+    # Until then whoever is less urgent lets live look-ups, or reconciliation, go first.
     live_until = models.FloatField(default=0)
+    reconciliation_until = models.FloatField(default=0)
 
     class Meta:
         db_table = "amocrm_rate_slots"

@@ -141,6 +141,27 @@ class HookDay(models.Model):
         return 100 * self.untold / changes if changes else None
 
 
+class SyncStaged(models.Model):
+    """What a run has read and needs until it has read more; gone with its end. `kind` says what `data` holds."""
+
+    class Kind(models.TextChoices):
+        CONTACT = "contact"
+        """`[name, [phones as typed]]` of the contact `entity_id`."""
+        LONELY = "lonely"
+        """The ids of the contacts of the deal `entity_id`, of which none has shown a phone yet."""
+
+    run = models.ForeignKey(SyncRun, models.CASCADE, related_name="staged")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    entity_id = models.BigIntegerField()
+    data = models.JSONField()
+
+    class Meta:
+        db_table = "sync_staged"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["run", "kind", "entity_id"], name="staged_once")
+        ]
+
+
 class SyncDue(models.Model):
     """When an account's next sync by the clock is due: the accounts' moments are spread over the window."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -41,27 +41,23 @@ class Ledger:
         heard = self._hearsay.of_deals({gap.amocrm_lead_id for gap in found})
         self._write(gap for gap in found if not _is_told(gap, heard.get(gap.amocrm_lead_id, ())))
 
-    def note_contacts(self, leads: Iterable[Lead], contacts: Mapping[int, ContactSnapshot]) -> None:
-        """`leads`: those whose contact has another name or more phones than they know."""
+    def note_contacts(self, changed: Collection[tuple[Lead, ContactSnapshot]]) -> None:
+        """Leads with a contact that has another name or more phones than they know."""
         if not self.is_kept:
             return
-        changed = [lead for lead in leads if not self._is_fresh(lead)]
-        heard = self._hearsay.of_contacts({lead.amocrm_contact_id or 0 for lead in changed})
-        explained = self.run.gaps.filter(amocrm_lead_id__in=[lead.amocrm_lead_id for lead in changed])
-        # A deal that is new to us, or has another contact, brings the contact's name and phones with it.
-        brought = set(explained.filter(what__in=(What.CREATED, What.CONTACT)).values_list("amocrm_lead_id", flat=True))
+        heard = self._hearsay.of_contacts({contact.contact_id for _lead, contact in changed})
         found = []
-        for lead in changed:
-            if lead.amocrm_lead_id in brought:
+        for lead, contact in changed:
+            if self._is_made_by_this_run(lead):
                 continue
-            contact = contacts[lead.amocrm_contact_id or 0]
             if contact.updated_at not in heard.get(contact.contact_id, ()):
                 after = ", ".join(dict.fromkeys([contact.name, *contact.phones]))
                 now = ", ".join(dict.fromkeys([lead.contact_name, lead.contact_phone]))
                 found.append(self._gap(lead.amocrm_lead_id or 0, What.CONTACT, contact.updated_at, now, after))
         self._write(found)
 
-    def _is_fresh(self, lead: Lead) -> bool:
+    def _is_made_by_this_run(self, lead: Lead) -> bool:
+        """Its deal was read before its contact, which is then nothing new."""
         return lead.created_at >= self.run.started_at and not (lead.contact_name or lead.contact_phones)
 
     def note_deleted(self, lead: Lead, at: datetime | None) -> None:
@@ -133,6 +129,8 @@ class Ledger:
 
     def _differences(self, lead: Lead | None, told: DealSnapshot) -> list[SyncGap]:
         if lead is None:
+            if self.run.cursor.get("mends") and told.created_at and self._floor and told.created_at < self._floor:
+                return []  # the last whole reading missed it, not a hook
             return [self._gap(told.deal_id, What.CREATED, told.created_at)]  # no name: whose deal it is, the lead says
         at = told.updated_at
         if at is None or (lead.amocrm_updated_at and at < lead.amocrm_updated_at):

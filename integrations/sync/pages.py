@@ -11,6 +11,7 @@ from django.db import transaction
 
 from integrations.drain.blame import is_the_databases
 from integrations.drain.lease import LeaseLost
+from integrations.drain.reading import contacts_of, has_phone
 from integrations.sync.lease import Cancelled
 from integrations.sync.session import Session
 from leads.models import Lead
@@ -22,17 +23,53 @@ logger = structlog.get_logger(__name__)
 T = TypeVar("T", DealSnapshot, ContactSnapshot)
 
 
-def apply_deals(session: Session, told: Sequence[DealSnapshot]) -> None:
-    """Apply the deals of a page that are not as we have them. Inside the page's transaction."""
+def apply_deals(session: Session, told: Sequence[DealSnapshot]) -> list[DealSnapshot]:
+    """Apply the deals of a page that are not as we have them, with their main contacts, as far as these were read.
+    Inside the page's transaction. Returns those for which the phones of other contacts may count.
+    """
     told = [replace(deal, evidence=session.evidence) for deal in told]
     before = leads_of(session, [deal.deal_id for deal in told])
     news = [deal for deal in told if is_news(deal, before.get(deal.deal_id))]
+    seeking = [deal for deal in told if deal.contact_ids and seeks_contacts(deal, before.get(deal.deal_id))]
+    book = session.staging.contacts({deal.contact_ids[0] for deal in seeking}) if seeking else {}
 
     def apply(deals: list[DealSnapshot]) -> None:
         session.ledger.note_deals(before, deals)
-        session.apply(deals)
+        main = {deal.contact_ids[0] for deal in deals if deal.contact_ids}
+        session.apply(deals, [book[contact_id] for contact_id in main if contact_id in book])
 
     _together_or_alone(session, news, apply)
+    region = session.account.phone_region
+    return [one for one in seeking if len(one.contact_ids) > 1 and not has_phone(book.get(one.contact_ids[0]), region)]
+
+
+def read_contacts_of(session: Session, deals: Sequence[DealSnapshot]) -> None:
+    """Read the contacts that the news among these deals needs and that were not read before. Not in a transaction."""
+    before = leads_of(session, [deal.deal_id for deal in deals])
+
+    def look_up(ids: set[int]) -> dict[int, ContactSnapshot]:
+        found = session.staging.contacts(ids)
+        missing = ids - found.keys()
+        read = session.reader.client.contacts(missing) if missing else {}
+        session.staging.keep(read.values())
+        return found | read
+
+    news = [deal for deal in deals if is_news(deal, before.get(deal.deal_id))]
+    seeking = [deal for deal in news if seeks_contacts(deal, before.get(deal.deal_id))]
+    contacts_of(seeking, look_up, session.account.phone_region)
+
+
+def befriend(session: Session, deals: Sequence[DealSnapshot]) -> None:
+    """Try the phones of all contacts of deals whose main contact has none, as far as these were read."""
+    leads = leads_of(session, [deal.deal_id for deal in deals])
+    lonely = [deal for deal in deals if deal.deal_id in leads and not leads[deal.deal_id].contact_phones]
+    book = contacts_of(lonely, session.staging.contacts, session.account.phone_region)
+
+    def apply(some: list[DealSnapshot]) -> None:
+        links = [DealSnapshot(one.deal_id, contact_ids=one.contact_ids) for one in some]
+        session.apply(links, list(book.values()), counts=session.ledger.is_kept)
+
+    _together_or_alone(session, lonely, apply)
 
 
 def apply_contacts(session: Session, told: Sequence[ContactSnapshot]) -> None:
@@ -44,11 +81,35 @@ def apply_contacts(session: Session, told: Sequence[ContactSnapshot]) -> None:
 
     def apply(contacts: list[ContactSnapshot]) -> None:
         ids = {contact.contact_id for contact in contacts}
-        session.ledger.note_contacts([lead for lead in stale if lead.amocrm_contact_id in ids], book)
+        mine = [lead for lead in stale if lead.amocrm_contact_id in ids]
+        session.ledger.note_contacts([(lead, book[lead.amocrm_contact_id or 0]) for lead in mine])
         # A run that made the leads completes them here: that is no second change.
         session.apply([], contacts, counts=session.ledger.is_kept)
 
     _together_or_alone(session, [contact for contact in told if contact.contact_id in wanted], apply)
+    _offer(session, told)
+
+
+def _offer(session: Session, contacts: Sequence[ContactSnapshot]) -> None:
+    """Contacts that are not the main one of a deal: their phones count where that has none."""
+    region = session.account.phone_region
+    reachable = [contact for contact in contacts if contact.deal_ids and has_phone(contact, region)]
+    of_deal = {deal_id: contact for contact in reachable for deal_id in contact.deal_ids}
+    lonely = Lead.objects.filter(user_account=session.account, amocrm_lead_id__in=of_deal, contact_phones=[])
+    pairs = [(lead, of_deal[lead.amocrm_lead_id or 0]) for lead in lonely if lead.amocrm_contact_id]
+    if pairs:
+        session.ledger.note_contacts(pairs)
+        links = [
+            DealSnapshot(lead.amocrm_lead_id or 0, contact_ids=(lead.amocrm_contact_id or 0, contact.contact_id))
+            for lead, contact in pairs
+        ]
+        main = [ContactSnapshot(lead.amocrm_contact_id or 0, name=lead.contact_name) for lead, _contact in pairs]
+        session.apply(links, [*main, *dict(pairs).values()])
+
+
+def seeks_contacts(deal: DealSnapshot, lead: Lead | None) -> bool:
+    """Whether nothing is known yet of the deal's client."""
+    return lead is None or not lead.contact_phones or lead.amocrm_contact_id not in (None, *deal.contact_ids[:1])
 
 
 def leads_of(session: Session, deal_ids: Iterable[int]) -> dict[int, Lead]:

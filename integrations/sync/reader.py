@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -15,6 +15,8 @@ from django.db import connections
 from django.utils import timezone
 
 from integrations.amocrm.client import AmoCRMClient
+from integrations.amocrm.entities import entities_in
+from integrations.amocrm.errors import AmoCRMError
 from integrations.amocrm.lookups import has_next
 from integrations.amocrm.rate import SPREAD, Priority
 from integrations.models import AmoCRMConnection
@@ -22,6 +24,8 @@ from integrations.models import AmoCRMConnection
 T = TypeVar("T")
 # A page of 250 deals takes amoCRM up to a second; with the rate of seven that is so many at once.
 WIDEST = 6
+# In how many parts a page is read: 250, 125, 50, 25 rows at a time.
+PARTS = (1, 2, 5, 10)
 
 
 class Page(NamedTuple, Generic[T]):
@@ -33,9 +37,11 @@ class Page(NamedTuple, Generic[T]):
 
 
 class Reader:
-    """`requests_made` counts what all of its threads have sent."""
+    """`requests_made` counts what all of its threads have sent. `parts`: in how many requests each page is read, since
+    amoCRM breaks off answers that take it too long; they are numbered as if each were one."""
 
-    def __init__(self, connection: AmoCRMConnection, priority: Priority) -> None:
+    def __init__(self, connection: AmoCRMConnection, priority: Priority, *, parts: int = 1) -> None:
+        self.parts = parts
         self._connection = connection
         self._priority = priority
         self._local = threading.local()
@@ -58,16 +64,46 @@ class Reader:
     def page(self, path: str, query: Mapping[str, Any], number: int, parse: Callable[[Any, datetime], T]) -> Page[T]:
         """One page; `parse` is given the answer and when it was asked for."""
         asked_at = timezone.now()
-        answer = self.client.get(path, {**query, "page": number})
+        answer = self._answer(path, query, number)
         self._seconds += (self.client.answered_in - self._seconds) / 4
         return Page(number, parse(answer, asked_at), has_next(answer))
 
+    def _answer(self, path: str, query: Mapping[str, Any], number: int) -> Any:
+        limit = int(query["limit"])
+        if self.parts == 1 or limit < self.parts:
+            return self.client.get(path, {**query, "page": number})
+        rows: list[Any] = []
+        answer: Any = None
+        for part in range((number - 1) * self.parts + 1, number * self.parts + 1):
+            answer = self.client.get(path, {**query, "limit": limit // self.parts, "page": part})
+            rows += entities_in(answer, path)
+            if not has_next(answer):
+                break
+        return {**(answer or {}), "_embedded": {path: rows}}
+
+    def smaller_parts(self) -> int:
+        """For a page that has failed more than once: in how many parts to read from now on. As many as before where
+        amoCRM does not answer at all."""
+        try:
+            self.client.account()
+        except AmoCRMError:
+            return self.parts
+        return next((parts for parts in PARTS if parts > self.parts), self.parts)
+
     def pages(
-        self, path: str, query: Mapping[str, Any], parse: Callable[[Any, datetime], T], *, start: int = 1
-    ) -> Iterator[Page[T]]:
+        self,
+        path: str,
+        query: Mapping[str, Any],
+        parse: Callable[[Any, datetime], T],
+        *,
+        start: int = 1,
+        last: Callable[[], int] | None = None,
+    ) -> Generator[Page[T]]:
         """The pages from `start` on, in order, read ahead; so few at a time that memory does not grow.
 
         What fails is raised when its page would be due.
+
+        :param last: which page seems to be the last one; beyond it nothing is read ahead.
         """
         first = self.page(path, query, start, parse)
         yield first
@@ -79,7 +115,7 @@ class Reader:
         try:
             while True:
                 width = min(width + 1, self._width())  # a short list is at its end before much is asked in vain
-                while len(under_way) < width:
+                while len(under_way) < width and not (under_way and last is not None and number > last()):
                     under_way.append(pool.submit(self._in_thread, path, query, number, parse))
                     number += 1
                 page = under_way.popleft().result()

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from integrations.amocrm.entities import contacts_in, deals_in
+from integrations.amocrm.entities import contacts_in, deals_in, entities_in
 from integrations.amocrm.lookups import PAGE
-from integrations.sync.pages import apply_contacts, apply_deals
+from integrations.amocrm.values import id_of, time_of
+from integrations.sync.pages import apply_contacts, apply_deals, befriend, read_contacts_of
 from integrations.sync.session import Session
 from leads.news import ContactSnapshot, DealSnapshot
 
@@ -16,6 +17,17 @@ T = TypeVar("T", DealSnapshot, ContactSnapshot)
 # amoCRM's lists may lag behind its own clock, and rows shift between pages while data changes.
 OVERLAP = timedelta(minutes=5)
 NEWEST_FIRST = {"limit": PAGE, "order[updated_at]": "desc"}
+
+
+def read_recent_contacts(session: Session) -> None:
+    """Before the deals, which then find their contacts read."""
+
+    def apply(contacts: Sequence[ContactSnapshot]) -> None:
+        apply_contacts(session, contacts)
+        session.staging.keep(contacts)
+
+    query = {**NEWEST_FIRST, "with": "leads"}
+    _read(session, "contacts", query, lambda answer, _: contacts_in(answer), apply)
 
 
 def read_recent_deals(session: Session) -> None:
@@ -28,16 +40,10 @@ def read_recent_deals(session: Session) -> None:
     def apply(deals: Sequence[DealSnapshot]) -> None:
         seen.update(deal.deal_id for deal in deals)
         session.run.total = len(seen)
-        apply_deals(session, deals)
+        befriend(session, apply_deals(session, deals))
 
-    _read(session, "leads", {**NEWEST_FIRST, "with": "contacts"}, parse, apply)
-
-
-def read_recent_contacts(session: Session) -> None:
-    def parse(answer: Any, _asked_at: datetime) -> Sequence[ContactSnapshot]:
-        return contacts_in(answer)
-
-    _read(session, "contacts", NEWEST_FIRST, parse, lambda contacts: apply_contacts(session, contacts))
+    query = {**NEWEST_FIRST, "with": "contacts"}
+    _read(session, "leads", query, parse, apply, prepare=lambda deals: read_contacts_of(session, deals))
 
 
 def _read(
@@ -46,12 +52,14 @@ def _read(
     query: dict[str, Any],
     parse: Callable[[Any, datetime], Sequence[T]],
     apply: Callable[[Sequence[T]], None],
+    prepare: Callable[[Sequence[T]], None] = lambda rows: None,
 ) -> None:
     since: datetime | None = session.moment(f"since_{path}")
     number = 0
     while True:
         number += 1
         page = session.reader.page(path, query, number, parse)
+        prepare(page.rows)
         times: list[datetime] = [row.updated_at for row in page.rows if row.updated_at is not None]
         with session.page(gives_way=False):
             if f"high_{path}" not in session.cursor:  # only by the first page that any worker of this run has read
@@ -64,10 +72,12 @@ def _read(
 
 def newest(session: Session, path: str) -> datetime | None:
     """When the list was last changed, by the CRM's own clock."""
+    rows = session.reader.page(path, {**NEWEST_FIRST, "limit": 1}, 1, lambda answer, _: entities_in(answer, path)).rows
+    return max(filter(None, (time_of(row.get("updated_at")) for row in rows)), default=None)
 
-    def parse(answer: Any, asked_at: datetime) -> list[datetime]:
-        rows: Sequence[DealSnapshot | ContactSnapshot]
-        rows = contacts_in(answer) if path == "contacts" else deals_in(answer, read_at=asked_at)
-        return [row.updated_at for row in rows if row.updated_at is not None]
 
-    return max(session.reader.page(path, {**NEWEST_FIRST, "limit": 1}, 1, parse).rows, default=None)
+def last_id(session: Session, path: str) -> int:
+    """The highest id of the list; 0 where it is empty."""
+    query = {"limit": 1, "order[id]": "desc"}
+    rows = session.reader.page(path, query, 1, lambda answer, _: entities_in(answer, path)).rows
+    return max((id_of(row.get("id")) or 0 for row in rows), default=0)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 from django.utils import timezone
 
-from integrations.amocrm.errors import AmoCRMError, ConditionError, RequestError
+from integrations.amocrm.errors import AmoCRMError, ConditionError, Outage, RequestError
 from integrations.connecting.problems import note_problem
 from integrations.drain.deliveries import waiting
 from integrations.drain.drain import drain
@@ -18,18 +18,18 @@ from integrations.models import AmoCRMConnection, ConnectionState, Problem, Sync
 from integrations.sync.events import read_first_events, read_old_events, read_recent_events
 from integrations.sync.figures import refresh_figures
 from integrations.sync.lease import Cancelled, RunLease
-from integrations.sync.recent import newest, read_recent_contacts, read_recent_deals
+from integrations.sync.recent import last_id, newest, read_recent_contacts, read_recent_deals
 from integrations.sync.runs import CANCELLED
-from integrations.sync.scanning import scan_contacts, scan_deals
+from integrations.sync.scanning import LISTS, scan_all
 from integrations.sync.session import Session, TurnOver
 from integrations.sync.trash import read_trash
 
 logger = structlog.get_logger(__name__)
 
 Phase = Callable[[Session], None]
-FIRST: tuple[Phase, ...] = (scan_deals, scan_contacts, read_trash, read_first_events)
-FULL: tuple[Phase, ...] = (scan_deals, scan_contacts, read_trash, read_recent_events)
-LATER: tuple[Phase, ...] = (read_recent_deals, read_recent_contacts, read_trash, read_recent_events)
+FIRST: tuple[Phase, ...] = (scan_all, read_trash, read_first_events)
+FULL: tuple[Phase, ...] = (scan_all, read_trash, read_recent_events)
+LATER: tuple[Phase, ...] = (read_recent_contacts, read_recent_deals, read_trash, read_recent_events)
 HISTORY: tuple[Phase, ...] = (read_old_events,)
 # Bulk reading leaves threads of a worker to the hooks.
 _PLACES = threading.BoundedSemaphore(4)
@@ -98,6 +98,15 @@ def _work(run: SyncRun, connection: AmoCRMConnection, lease: RunLease) -> None:
         run.cursor = {**run.cursor, "phase": 0, **_beginning(run, connection)}
         run.save(update_fields=["cursor"])
     session = Session(run, connection, lease)
+    try:
+        _go_through(session)
+    except Outage:
+        session.note_outage()
+        raise
+
+
+def _go_through(session: Session) -> None:
+    run, connection = session.run, session.connection
     if connection.problem_code == Problem.BLOCKED:
         session.reader.client.account()  # one careful question before the rest
     _set_marks(session)
@@ -108,9 +117,9 @@ def _work(run: SyncRun, connection: AmoCRMConnection, lease: RunLease) -> None:
             phase(session)
         except RequestError as error:
             # Without rights for events or contacts the deals are still worth having.
-            if phase in (scan_deals, read_recent_deals):
+            if phase in (scan_all, read_recent_deals):
                 raise
-            run.detail = f"{run.detail} {error}".strip()
+            session.note(error)
         with session.page():
             session.remember(phase=session.cursor["phase"] + 1, page=1)
     _end(run, SyncRun.State.DONE, run.detail)
@@ -151,7 +160,9 @@ def _beginning(run: SyncRun, connection: AmoCRMConnection) -> dict[str, object]:
     return {
         **common,
         "is_first": False,
-        "is_whole": run.is_full or not told.get("high_leads"),
+        # A whole reading during which deals were deleted may have missed one, and is done again.
+        "is_whole": run.is_full or not told.get("high_leads") or told.get("is_shaken", False),
+        "mends": told.get("is_shaken", False),
         "is_kept": is_kept,
         "floor": told.get("floor"),
         "since_leads": told.get("high_leads"),
@@ -167,11 +178,13 @@ def _set_marks(session: Session) -> None:
     cursor = session.cursor
     if session.run.kind == SyncRun.Kind.HISTORY or not cursor["is_whole"] or "high_leads" in cursor:
         return
-    marks = {path: newest(session, path) for path in ("leads", "contacts")}
+    marks = {path: newest(session, path) for path in LISTS}
+    ends = {path: last_id(session, path) for path in LISTS}
     # Of an empty list our own clock has to do.
     known = [mark for mark in marks.values() if mark is not None] or [session.run.started_at.replace(microsecond=0)]
     with session.page():
         session.remember(**{f"high_{path}": mark or max(known) for path, mark in marks.items()})
+        session.remember(**{f"last_{path}": last for path, last in ends.items()})
         if cursor["is_first"]:
             session.remember(floor=max(known), high_events=max(known))
 
@@ -180,6 +193,7 @@ def _end(run: SyncRun, state: SyncRun.State, detail: str) -> None:
     """A run ends once: whoever comes later finds it ended."""
     now = timezone.now()
     run.state, run.detail, run.finished_at = state, detail, now
+    run.staged.all().delete()
     SyncRun.objects.filter(pk=run.pk, state=SyncRun.State.RUNNING).update(
         state=state, detail=detail, finished_at=now, lease_key=None, lease_until=None
     )

@@ -1,79 +1,102 @@
-"""Reading everything: all deals, then all contacts, by their ids, from wherever an earlier worker got to."""
+"""Reading everything: contacts and deals by their ids, a page of each in turn, from wherever an earlier worker got to.
+
+Ids of both ascend with time, so that most deals find their contacts read already and are written once. The others are
+completed when their contact's page comes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from integrations.amocrm.entities import contacts_in, deals_in
+from integrations.amocrm.errors import RequestError
 from integrations.amocrm.lookups import PAGE
-from integrations.sync.pages import apply_contacts, apply_deals
+from integrations.sync.pages import apply_contacts, apply_deals, befriend
 from integrations.sync.session import Session
 from leads.news import ContactSnapshot, DealSnapshot
 
 T = TypeVar("T", DealSnapshot, ContactSnapshot)
 ORDER = {"limit": PAGE, "order[id]": "asc"}
-_PROBE_FROM = 8
-_PROBE_UP_TO = 8192
+LISTS = ("contacts", "leads")
 
 
-def scan_deals(session: Session) -> None:
+def scan_all(session: Session) -> None:
+    """All contacts and all deals; at last the deals whose main contact turned out to have no phone."""
+    with closing(_contacts(session)) as contacts, closing(_deals(session)) as deals:
+        for _turn in zip_longest(contacts, deals):
+            pass
+    for batch in session.staging.lonely():
+        with session.page():
+            befriend(session, batch)
+
+
+def _deals(session: Session) -> Generator[None]:
     def parse(answer: Any, asked_at: datetime) -> Sequence[DealSnapshot]:
         return deals_in(answer, read_at=asked_at, mapping=session.account.utm_mapping)
 
     def apply(deals: Sequence[DealSnapshot]) -> None:
         session.run.total += len(deals)
-        apply_deals(session, deals)
+        session.staging.keep_lonely(apply_deals(session, deals))
 
-    _scan(session, "leads", {**ORDER, "with": "contacts"}, parse, apply)
-
-
-def scan_contacts(session: Session) -> None:
-    _scan(session, "contacts", ORDER, lambda answer, _: contacts_in(answer), lambda rows: apply_contacts(session, rows))
+    return _pages(session, "leads", {**ORDER, "with": "contacts"}, parse, apply)
 
 
-def _scan(
+def _contacts(session: Session) -> Generator[None]:
+    def apply(contacts: Sequence[ContactSnapshot]) -> None:
+        apply_contacts(session, contacts)
+        session.staging.keep(contacts)
+
+    try:
+        yield from _pages(session, "contacts", ORDER, lambda answer, _: contacts_in(answer), apply)
+    except RequestError as error:
+        session.note(error)  # without rights for contacts the deals are still worth having
+
+
+def _pages(
     session: Session,
     path: str,
     query: dict[str, Any],
     parse: Callable[[Any, datetime], Sequence[T]],
     apply: Callable[[Sequence[T]], None],
-) -> None:
-    for page in session.reader.pages(path, query, parse, start=session.cursor.get("page", 1)):
-        if page.number == 1 and page.has_next and path == "leads":
-            session.remember(pages=_pages_about(session, query))
-        with session.page():
-            apply(page.rows)
-            session.forget_changed()
-            session.remember(page=page.number + 1)
-            _show(session, path, page.number, has_next=page.has_next)
+) -> Generator[None]:
+    """Each step is a page, committed."""
+    pages = session.reader.pages(
+        path, query, parse, start=session.cursor.get(f"page_{path}", 1), last=lambda: _expected(session, path)
+    )
+    with closing(pages):
+        for page in pages:
+            with session.page():
+                apply(page.rows)
+                session.forget_changed()
+                ids = [_id(row) for row in page.rows]
+                _measure(session, path, page.number, ids, has_next=page.has_next)
+                session.show(phase="leads", **_progress(session))
+            yield
 
 
-def _show(session: Session, path: str, number: int, *, has_next: bool) -> None:
-    """Contacts are taken to be about as many as deals, until their last page says better."""
-    pages = max(number + has_next, session.cursor.get("pages", 1)) if has_next else number
-    if path == "leads":
-        session.remember(pages=pages)
-        left = pages - number + pages
-    else:
-        left = pages - number
-    session.show(phase=path, done=number * PAGE, expected=pages * PAGE if has_next else number * PAGE, pages_left=left)
+def _id(row: DealSnapshot | ContactSnapshot) -> int:
+    return row.deal_id if isinstance(row, DealSnapshot) else row.contact_id
 
 
-def _pages_about(session: Session, query: dict[str, Any]) -> int:
-    """amoCRM tells no totals, and a bar needs one: where the list ends, to an eighth, by a handful of pages."""
-    low, high = 1, _PROBE_FROM
-    while high < _PROBE_UP_TO and _is_there(session, query, high):
-        low, high = high, high * 4
-    while high - low > max(1, low // 4):
-        middle = (low + high) // 2
-        low, high = (middle, high) if _is_there(session, query, middle) else (low, middle)
-    return (low + high) // 2
+def _measure(session: Session, path: str, number: int, ids: Sequence[int], *, has_next: bool) -> None:
+    """Remember how far the list is read, and how long it seems to be: amoCRM tells no totals, but its last id."""
+    pages = number
+    if has_next and ids:
+        first = session.cursor.setdefault(f"first_{path}", ids[0])
+        share = (ids[-1] - first) / max(1, session.cursor.get(f"last_{path}", 0) - first)
+        pages = max(number + 1, round(number / share)) if share > 0 else number + 1
+    session.remember(**{f"page_{path}": number + 1, f"pages_{path}": pages})
 
 
-def _is_there(session: Session, query: dict[str, Any], number: int) -> bool:
-    # One row a page: the same place in the list, without the weight of a whole page.
-    place = (number - 1) * PAGE + 1
-    answer = session.reader.page("leads", {**query, "limit": 1, "with": ""}, place, lambda found, _: found)
-    return bool(answer.rows)
+def _expected(session: Session, path: str) -> int:
+    return int(session.cursor.get(f"pages_{path}", 1))
+
+
+def _progress(session: Session) -> dict[str, int]:
+    done = sum(session.cursor.get(f"page_{path}", 1) - 1 for path in LISTS)
+    expected = sum(_expected(session, path) for path in LISTS)
+    return {"done": done * PAGE, "expected": expected * PAGE, "pages_left": max(0, expected - done)}

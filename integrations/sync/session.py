@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from integrations.amocrm.errors import RequestError
 from integrations.amocrm.rate import Priority
 from integrations.connecting.problems import clear_problem
 from integrations.drain.applying import apply_and_settle
@@ -20,6 +21,7 @@ from integrations.sync.hearsay import Hearsay
 from integrations.sync.lease import RunLease
 from integrations.sync.ledger import Ledger
 from integrations.sync.reader import Reader
+from integrations.sync.staging import Staging
 from leads.deals.changes import LeadChange
 from leads.models import UserAccount
 from leads.news import ContactSnapshot, DealSnapshot, Evidence
@@ -43,9 +45,14 @@ class Session:
         self.lease = lease
         self.cursor: dict[str, Any] = run.cursor
         is_first = bool(self.cursor.get("is_first"))
-        self.reader = Reader(connection, Priority.FIRST_SYNC if is_first else Priority.RECONCILIATION)
+        self.reader = Reader(
+            connection,
+            Priority.FIRST_SYNC if is_first else Priority.RECONCILIATION,
+            parts=self.cursor.get("parts", 1),
+        )
         hearsay = Hearsay(self.account.pk, self.moment("heard_since") or run.started_at)
         self.ledger = Ledger(run, hearsay, is_kept=self.cursor.get("is_kept", False), floor=self.moment("floor"))
+        self.staging = Staging(run)
         self.evidence = Evidence(sync_run_id=run.pk, action="sync")
         self._changed: set[int] = set()
         self._updated_before = run.updated
@@ -74,6 +81,7 @@ class Session:
         with transaction.atomic():
             self.lease.hold()
             yield
+            self.cursor["outages"] = 0
             self._save()
         if self.connection.problem_code or self.connection.failures:
             clear_problem(self.connection)
@@ -96,6 +104,19 @@ class Session:
         """What comes next cannot be what was counted already: the set need not grow with the account."""
         self._updated_before += len(self._changed)
         self._changed.clear()
+
+    def note_outage(self) -> None:
+        """A page did not come. One that fails again and again may be too heavy for amoCRM."""
+        self.cursor["outages"] = self.cursor.get("outages", 0) + 1
+        if self.cursor["outages"] > 1:
+            self.cursor["parts"] = self.reader.smaller_parts()
+        with transaction.atomic():
+            self.lease.hold()
+            self.run.save(update_fields=["cursor"])
+
+    def note(self, error: RequestError) -> None:
+        """What amoCRM refuses, and the run can do without."""
+        self.run.detail = f"{self.run.detail} {error}".strip()
 
     def show(self, **progress: Any) -> None:
         """What people see of the run: phase, done, expected (None: not known), and what follows from them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -12,6 +12,8 @@ from integrations.sync.pages import leads_of
 from integrations.sync.recent import NEWEST_FIRST, OVERLAP
 from integrations.sync.session import Session
 from leads.news import DealSnapshot
+
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 def read_trash(session: Session) -> None:
@@ -25,6 +27,7 @@ def read_trash(session: Session) -> None:
         )
         with session.page(gives_way=False):
             found = _mark(session, page.rows)
+            _note_shifts(session, page.rows)
             session.show(phase="deleted", done=number, expected=None)
         if not page.has_next or not page.rows or _is_enough(page.rows, since, found=found):
             return
@@ -43,6 +46,13 @@ def bin_of(session: Session, deal_ids: Collection[int]) -> set[int]:
         if not page.has_next or not page.rows:
             break
     return found
+
+
+def _note_shifts(session: Session, rows: Sequence[DeletedDeal]) -> None:
+    """A deal deleted while all pages are read moves those after it up, and one between two pages may be missed."""
+    since = session.run.started_at - _CLOCKS_DIFFER
+    if session.cursor["is_whole"] and any(row.updated_at and row.updated_at >= since for row in rows):
+        session.remember(is_shaken=True)
 
 
 def _mark(session: Session, rows: Sequence[DeletedDeal]) -> int:

@@ -15,6 +15,8 @@ class Switches:
     """`GET /leads/{id}` of a deleted deal: 204, or 200 with `is_deleted: true`."""
     limit_over_maximum: str = "cap"
     """`limit` above the page maximum when reading: `cap` or `error` (422)."""
+    heaviest_page: int = 250
+    """A list of more rows than this is answered 504."""
     token_accepts_form: bool = False
     """Whether the token endpoint takes form-encoded bodies; otherwise they are a 401."""
     strict_redirect_uri: bool = True

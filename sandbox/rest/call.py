@@ -52,6 +52,8 @@ class Call:
         """A page of a list; 204 when it is empty."""
         if not rows:
             return nothing()
+        if len(rows) > self.switches.heaviest_page:
+            raise ApiError(504)
         links = page_links(self.request, self.root, query, has_next=has_next)
         return ok({"_page": query.page, "_links": links, "_embedded": {key: rows}})
 

@@ -1,0 +1,51 @@
+"""What a run has read of contacts, kept until the deals that name them are read.
+
+amoCRM lists deals and contacts apart. A lead is written once when both halves are there, and twice when they are not;
+and which contact's phones count can be said only when all contacts of the deal are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from integrations.models import SyncRun, SyncStaged
+from leads.news import ContactSnapshot, DealSnapshot
+
+_BATCH = 250
+
+
+class Staging:
+    """In the database, so that memory does not grow with the account, and a killed worker's run finds it again."""
+
+    def __init__(self, run: SyncRun) -> None:
+        self._run = run
+        self._rows = SyncStaged.objects.filter(run=run)
+
+    def keep(self, contacts: Iterable[ContactSnapshot]) -> None:
+        self._put(SyncStaged.Kind.CONTACT, ((one.contact_id, [one.name, one.phones]) for one in contacts))
+
+    def contacts(self, ids: Collection[int]) -> dict[int, ContactSnapshot]:
+        """Those of the contacts that were read, as they then were."""
+        found = self._rows.filter(kind=SyncStaged.Kind.CONTACT, entity_id__in=ids).values_list("entity_id", "data")
+        return {key: ContactSnapshot(key, name=name, phones=tuple(phones)) for key, (name, phones) in found}
+
+    def keep_lonely(self, deals: Iterable[DealSnapshot]) -> None:
+        """Deals with several contacts of which none has shown a phone yet."""
+        self._put(SyncStaged.Kind.LONELY, ((deal.deal_id, deal.contact_ids) for deal in deals))
+
+    def lonely(self) -> Iterator[list[DealSnapshot]]:
+        """The lonely deals, with nothing but their contacts, a batch at a time."""
+        rows = self._rows.filter(kind=SyncStaged.Kind.LONELY).order_by("entity_id")
+        last = 0
+        while batch := list(rows.filter(entity_id__gt=last).values_list("entity_id", "data")[:_BATCH]):
+            yield [DealSnapshot(deal_id, contact_ids=tuple(ids)) for deal_id, ids in batch]
+            last = batch[-1][0]
+
+    def clear(self) -> None:
+        self._rows.delete()
+
+    def _put(self, kind: SyncStaged.Kind, rows: Iterable[tuple[int, Sequence[object]]]) -> None:
+        SyncStaged.objects.bulk_create(
+            [SyncStaged(run=self._run, kind=kind, entity_id=key, data=data) for key, data in rows],
+            ignore_conflicts=True,
+        )

@@ -1,0 +1,101 @@
+"""Reading everything under difficulties: heavy pages, lists that shift, history that a second run completes."""
+
+from __future__ import annotations
+
+import pytest
+
+from integrations.amocrm import caller
+from integrations.amocrm.deal_events import EVENTS_PAGE
+from integrations.models import SyncRun
+from integrations.sync import events, runs, session
+from integrations.sync.runner import work
+from integrations.tests.sync_world import finish, gaps, known_deals, our_history, sync, their_history
+from integrations.tests.test_laws import ours, truth
+from integrations.tests.world import make_due
+from leads.models import LeadStatusHistory, UserAccount
+from sandbox import Server, seed_bulk
+
+
+@pytest.fixture(autouse=True)
+def one_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trying again at once is the client's own matter."""
+    monkeypatch.setattr(caller, "TRIES", 1)
+
+
+@pytest.mark.parametrize("heaviest", [200, 25])
+def test_pages_that_are_too_heavy_are_read_in_parts(connected: UserAccount, amocrm: Server, heaviest: int) -> None:
+    seed_bulk(amocrm.crm.demo, 600)
+    amocrm.crm.set_switches({"heaviest_page": heaviest})
+    run = finish(runs.start(connected), between=lambda: make_due(connected))
+    assert (run.state, run.total, run.errors) == ("done", 600, 0)
+    assert ours(connected) == truth(amocrm.crm.demo)
+
+
+def test_an_outage_is_no_reason_to_read_in_parts(connected: UserAccount, amocrm: Server) -> None:
+    seed_bulk(amocrm.crm.demo, 300)
+    run = runs.start(connected)
+    amocrm.crm.faults.answer(504)
+    for _try in range(4):
+        work(run.pk, ring_again=lambda _seconds: None)
+        make_due(connected)
+    amocrm.crm.faults.clear()
+    finish(run)
+    assert run.cursor.get("parts", 1) == 1
+
+
+def test_a_deal_that_a_deletion_hid_between_two_pages_is_found_by_the_next_run(
+    connected: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = seed_bulk(amocrm.crm.demo, 600)
+    run = runs.start(connected)
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "TURN_SECONDS", 0.0)  # a turn is over after a page
+        while run.total == 0:
+            work(run.pk, ring_again=lambda _seconds: None)
+            run.refresh_from_db()
+    amocrm.crm.demo.deals.delete(ids[0], silent=True)
+    finish(run)
+    assert ids[250] not in known_deals(connected)
+    again = sync(connected)
+    assert ids[250] in known_deals(connected)
+    assert (again.cursor["is_whole"], gaps(connected)) == (True, [])
+    assert not sync(connected).cursor["is_whole"]
+
+
+def test_old_history_is_handed_to_a_run_of_its_own(
+    connected: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_AT_LEAST", 1)
+    monkeypatch.setattr(events, "_SHARE", 0.0)
+    seed_bulk(amocrm.crm.demo, 300, with_events=True)
+    moved = sum(event.type == "lead_status_changed" for event in amocrm.crm.demo.history.by_id.values())
+    assert moved > EVENTS_PAGE
+    sync(connected)
+    passed = LeadStatusHistory.objects.exclude(from_status_id=None)
+    assert passed.count() == EVENTS_PAGE
+    history = SyncRun.objects.get(kind=SyncRun.Kind.HISTORY)
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "TURN_SECONDS", 0.0)
+        finish(history)
+    assert history.state == "done"
+    assert passed.count() == moved
+    for deal_id in known_deals(connected):
+        assert our_history(connected, deal_id) == their_history(amocrm.crm.demo, deal_id)
+    assert gaps(connected) == []
+
+
+def test_reading_everything_again_finds_what_was_not_told_and_nothing_else(
+    connected: UserAccount, amocrm: Server
+) -> None:
+    amocrm.crm.clock.advance(-3600)
+    ids = seed_bulk(amocrm.crm.demo, 300)
+    sync(connected)
+    amocrm.crm.clock.advance(60)
+    amocrm.crm.demo.deals.set_price(ids[7], 777, silent=True)
+    amocrm.crm.demo.deals.move(ids[8], amocrm.crm.demo.pipelines.main.stages[2].id, silent=True)
+    amocrm.crm.demo.contacts.add_phone(amocrm.crm.demo.deals.by_id[ids[9]].contact_ids[0], "+77019999999", silent=True)
+    run = sync(connected, full=True)
+    assert (run.state, run.total, run.drift_count) == ("done", 300, 3)
+    assert gaps(connected) == sorted([(ids[7], "price"), (ids[8], "stage"), (ids[9], "contact")])
+    assert ours(connected) == truth(amocrm.crm.demo)
+    assert sync(connected, full=True).updated == 0
