@@ -30,6 +30,7 @@ def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
         "Read pipelines": _at(environment.amocrm_pipelines_sync, "integrations.sync_pipelines"),
         "Fold the rollups that reports read": _every(60, "analytics.tend_rollups"),
         "Read spend from Meta, each ad account's once a day": _every(60, "integrations.tend_meta"),
+        "Write down what the reports said, after each account's midnight": _every(300, "analytics.take_snapshots"),
         "Renew idle amoCRM tokens": _at(crontab(minute="17", hour="3"), "integrations.refresh_idle_tokens"),
     }
 

@@ -9,6 +9,7 @@ from analytics.models.referrals import (
 )
 from analytics.models.rollups import LeadContribution, LeadRollup, RollupState, SaleContribution, SaleRollup
 from analytics.models.sales import UTM_COLUMNS, DealTelling, Routing, Sale, SaleStatus, UnknownSale
+from analytics.models.snapshots import ReportSnapshot, SnapshotLine
 from analytics.models.spend import AdSpend, ExchangeRate
 from analytics.models.targetologists import Targetologist
 
@@ -27,11 +28,13 @@ __all__ = [
     "ReferralEarning",
     "Referrer",
     "RollupState",
+    "ReportSnapshot",
     "Routing",
     "Sale",
     "SaleContribution",
     "SaleRollup",
     "SaleStatus",
+    "SnapshotLine",
     "Targetologist",
     "UnknownSale",
 ]

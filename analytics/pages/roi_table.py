@@ -85,7 +85,7 @@ class RoiTable:
         self.period = period
         self.order = order if order.removeprefix("-") in {"name", *(figure.name for figure in FIGURES)} else ""
         everything = [report.totals, *(row.figures for row in report.rows)]
-        self._decimals = {figure.name: _decimals(figure, everything) for figure in FIGURES}
+        self._decimals = {figure.name: decimals_of(figure, everything) for figure in FIGURES}
 
     @property
     def columns(self) -> list[Column]:
@@ -156,7 +156,7 @@ def _why_none(definition: Definition, figures: Figures) -> Text:
     return NO_RATE if lacks else definition.none
 
 
-def _decimals(definition: Definition, rows: Sequence[Figures]) -> int:
+def decimals_of(definition: Definition, rows: Sequence[Figures]) -> int:
     """The same for a whole column, so that its digits stand below each other."""
     if definition.kind is Kind.COUNT:
         return 0

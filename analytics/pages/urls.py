@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from analytics.pages.as_of import as_of_page
 from analytics.pages.funnel import funnel_page
 from analytics.pages.rates import rates_page, rates_template, rates_upload
 from analytics.pages.referrer import referrer_page
@@ -15,6 +16,7 @@ from analytics.pages.targetologist import targetologist_page
 
 urlpatterns = [
     path("app/roi", roi_page, name="page-roi"),
+    path("app/as-of", as_of_page, name="page-as-of"),
     path("app/funnel", funnel_page, name="page-funnel"),
     path("app/sales", sales_page, name="page-sales"),
     path("app/spend", spend_page, name="page-spend"),

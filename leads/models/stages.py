@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from leads.models.accounts import UserAccount
@@ -86,6 +87,7 @@ class LeadStatusHistory(models.Model):
     webhook_data = models.JSONField(
         _("told by"), default=dict, help_text=_("The delivery, sync or event that told of this stage.")
     )
+    learnt_at = models.DateTimeField(_("learnt"), auto_now_add=True, db_default=Now())
 
     class Meta:
         db_table = "amocrm_lead_status_history"
@@ -101,6 +103,7 @@ class LeadStatusHistory(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["lead", "changed_at"], name="history_of_lead"),
             models.Index(fields=["user_account", "to_pipeline_id", "to_status_id"], name="history_by_stage"),
+            models.Index(fields=["user_account", "learnt_at"], name="history_by_learning"),
         ]
 
     def __str__(self) -> str:

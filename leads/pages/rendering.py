@@ -42,6 +42,7 @@ ABOVE = {
     "page-rates": "page-spend",
     "page-rates-upload": "page-spend",
     "page-meta": "page-spend",
+    "page-as-of": "page-roi",
     "page-delivery": "page-deliveries",
     "page-sync": "page-connection",
 }

@@ -1,0 +1,158 @@
+"""`/app/as-of`: what the reports showed on a day, what they show now, and what moved them since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from analytics.models import ReportSnapshot
+from analytics.pages.definitions import BASIS_LABELS, BASIS_MEANINGS, FIGURES, OF_NONE, Definition, Text
+from analytics.pages.periods import DaysForm, day_field
+from analytics.pages.roi_table import Cell, decimals_of
+from analytics.reports.figures import Figures, total
+from analytics.reports.roi import roi
+from analytics.reports.spans import Basis, GroupBy, Span
+from analytics.snapshots.moved import moved_since
+from analytics.snapshots.sums import lines_of, sums_as_of, sums_of_lines
+from leads.access import account_of, account_rows, page
+from leads.models import Creative, UserAccount
+from leads.pages.days import begin_of
+from leads.pages.rendering import render_page
+
+DAYS_BEFORE = 29
+SHOWN_DAYS = 60
+# What the others follow from.
+COUNTED = FIGURES[:5]
+
+
+class AsOfForm(DaysForm):
+    on = day_field(_("As of the end of"))
+    basis = forms.ChoiceField(label=_("Sales by"), required=False, choices=list(BASIS_LABELS.items()))
+
+    field_order = ("on", "since", "until", "basis")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A figure then and now. `change` None: one of the two has no value."""
+
+    then: Cell
+    now: Cell
+    change: Cell
+
+    @property
+    def has_changed(self) -> bool:
+        return self.then.value != self.now.value
+
+    @property
+    def sign(self) -> str:
+        return "+" if self.change.value is not None and self.change.value > 0 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    name: Text
+    figures: list[Compared]
+
+
+@require_safe
+@page()
+def as_of_page(request: HttpRequest) -> HttpResponse:
+    account = account_of(request)
+    form = _asked(request.GET, account)
+    is_valid = form.is_valid()
+    chosen = form.cleaned_data if is_valid else _defaults(account)
+    basis = Basis(chosen.get("basis") or Basis.SALE)
+    snapshots = account_rows(ReportSnapshot, request).order_by("-day")
+    snapshot = snapshots.filter(day__lte=chosen["on"]).first() if chosen.get("on") else None
+    context: dict[str, Any] = {
+        "form": form,
+        "snapshot": snapshot,
+        "oldest": snapshots.last(),
+        "basis_meaning": BASIS_MEANINGS[basis],
+        "currency": account.currency,
+        "definitions": COUNTED,
+    }
+    if snapshot:
+        span = Span(account, *(_within(chosen.get(name), account) for name in ("since", "until")))
+        context |= _compared(snapshot, span, basis)
+        context["moved"] = moved_since(snapshot.taken_at, span, basis)
+        context["moves"] = _moves(snapshot, span, basis)
+        context["roi_url"] = _roi_url(span, basis)
+    return render_page(request, "pages/as_of.html", context)
+
+
+def _asked(query: QueryDict, account: UserAccount) -> AsOfForm:
+    """The day, and the thirty days until then, unless others are asked for."""
+    defaults = _defaults(account)
+    given = {name: query[name] for name in ("on", "since", "until", "basis") if query.get(name)}
+    try:
+        on = date.fromisoformat(str(given.get("on", "")))
+        defaults |= {"on": on, "since": on - timedelta(days=DAYS_BEFORE), "until": on}
+    except (ValueError, OverflowError):
+        pass
+    days = {} if "since" in given or "until" in given else {name: defaults[name] for name in ("since", "until")}
+    return AsOfForm({"on": defaults["on"], "basis": Basis.SALE, **days, **given})
+
+
+def _defaults(account: UserAccount) -> dict[str, Any]:
+    """The first of this month, or yesterday where that is it."""
+    today = timezone.localdate(timezone=account.zone)
+    on = min(today.replace(day=1), today - timedelta(days=1))
+    return {"on": on, "since": on - timedelta(days=DAYS_BEFORE), "until": on}
+
+
+def _within(day: date | None, account: UserAccount) -> date | None:
+    return begin_of(day, account).date() if day else None
+
+
+def _compared(snapshot: ReportSnapshot, span: Span, basis: Basis) -> dict[str, Any]:
+    report = roi(span, GroupBy.CREATIVE, basis)
+    now: dict[Any, Figures] = {row.key: row.figures for row in report.rows}
+    names: dict[Any, Text] = {row.key: row.name for row in report.rows}
+    names[None] = OF_NONE[GroupBy.CREATIVE]
+    then = {key: sums.figures(basis) for key, sums in sums_as_of(snapshot, span).items()}
+    others = [key for key in then if key is not None and key not in now]
+    names |= dict(Creative.objects.filter(user_account=span.account, pk__in=others).values_list("pk", "name"))
+    lines = [
+        Line(names.get(key) or _("Creative %(id)s") % {"id": key}, _figures(then.get(key), now.get(key), COUNTED))
+        for key in sorted({*then, *now}, key=lambda key: (key is None, str(names.get(key, "")).casefold()))
+    ]
+    return {
+        "totals": _figures(total(then.values()), report.totals, FIGURES),
+        "lines": [line for line in lines if any(figure.has_changed for figure in line.figures)],
+    }
+
+
+def _figures(then: Figures | None, now: Figures | None, definitions: tuple[Definition, ...]) -> list[Compared]:
+    then, now = then or Figures(), now or Figures()
+    return [_compare(definition, then, now) for definition in definitions]
+
+
+def _compare(definition: Definition, then: Figures, now: Figures) -> Compared:
+    before, after = getattr(then, definition.name), getattr(now, definition.name)
+    decimals = decimals_of(definition, [then, now])
+    change = after - before if before is not None and after is not None else None
+    return Compared(*(Cell(definition, value, decimals) for value in (before, after, change)))
+
+
+def _moves(snapshot: ReportSnapshot, span: Span, basis: Basis) -> list[tuple[date, list[Compared]]]:
+    """On which days the figures moved since, and by how much: what the later snapshots wrote down."""
+    lines = lines_of(span).filter(snapshot__day__gt=snapshot.day)
+    by_day = sorted(sums_of_lines(lines, "snapshot__day").items(), reverse=True)
+    found = [(day, _figures(None, sums.figures(basis), COUNTED)) for (day,), sums in by_day]
+    return [(day, figures) for day, figures in found if any(figure.has_changed for figure in figures)][:SHOWN_DAYS]
+
+
+def _roi_url(span: Span, basis: Basis) -> str:
+    days = {name: day.isoformat() for name, day in (("since", span.first), ("until", span.last)) if day}
+    return f"{reverse('page-roi')}?{urlencode({'basis': basis.value, **days})}"
