@@ -83,7 +83,7 @@ def as_of_page(request: HttpRequest) -> HttpResponse:
         "definitions": COUNTED,
     }
     if snapshot:
-        span = Span(account, *(_within(chosen.get(name), account) for name in ("since", "until")))
+        span = Span(account, _within(chosen.get("since"), account), _within(chosen.get("until"), account))
         context |= _compared(snapshot, span, basis)
         context["moved"] = moved_since(snapshot.taken_at, span, basis)
         context["moves"] = _moves(snapshot, span, basis)

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Case, Count, DateField, F, Q, QuerySet, Sum, When
 from django.db.models.expressions import Combinable
-from django.db.models.functions import TruncDate
+from django.db.models.functions import Coalesce, TruncDate
 
 from analytics.models import ReportSnapshot, SnapshotLine
 from analytics.reports.figures import Figures
@@ -61,18 +61,17 @@ NAMES = tuple(field.name for field in fields(Sums))
 def sums_now(span: Span) -> dict[Place, Sums]:
     """A fixed number of statements. Money without an exchange rate is in no sum, as in the reports."""
     found: dict[Place, Sums] = defaultdict(Sums)
-    for row in _by_place(span.leads(), _day_of(span, "lead_at"), "creative_id").annotate(
-        n=Count("pk"), good=Count("pk", filter=Q(is_qualified=True))
-    ):
-        sums = found[row["on_day"], row["of"]]
+    day = TruncDate("at", tzinfo=span.account.zone)
+    for row in _by_place(span.lead_lines(), day).annotate(n=Sum("leads"), good=Sum("qualified")):
+        sums = found[row["on_day"], row["creative_id"]]
         sums.leads, sums.qualified_leads = row["n"], row["good"]
-    sold_on = _day_of(span, "sold_at")
+    sold_on = Coalesce("rate_on", TruncDate("rate_at", tzinfo=span.account.zone))
     money = {
-        "": _money(span, span.sales(Basis.SALE), sold_on, "lead__creative_id", sold_on),
-        "cohort_": _money(span, span.sales(Basis.COHORT), _day_of(span, "lead__lead_at"), "lead__creative_id", sold_on),
-        "spend": _money(span, span.spend(), F("day"), "creative_id", F("day")),
+        "": _money(span, span.sale_lines(Basis.SALE), day, sold_on, Sum("sales")),
+        "cohort_": _money(span, span.sale_lines(Basis.COHORT), day, sold_on, Sum("sales")),
+        "spend": _money(span, span.spend(), F("day"), F("day"), Count("pk")),
     }
-    rates = Rates(span.account, (sum_ for sums_ in money.values() for _place, sum_ in sums_))
+    rates = Rates(span.account, (item for items in money.values() for _place, item in items))
     for kind, items in money.items():
         for place, item in items:
             _add(found[place], kind, item.rows, rates.convert(item) or Decimal(0))
@@ -87,26 +86,23 @@ def _add(sums: Sums, kind: str, rows: int, amount: Decimal) -> None:
     setattr(sums, f"{kind}revenue", getattr(sums, f"{kind}revenue") + amount)
 
 
-def _day_of(span: Span, column: str) -> Combinable:
-    return TruncDate(column, tzinfo=span.account.zone)
-
-
-def _by_place(rows: QuerySet[Any], day: Combinable, creative: str, **more: Combinable) -> Any:
-    named = rows.annotate(on_day=day, of=F(creative), **more)
-    return named.values("on_day", "of", *more).order_by()
+def _by_place(rows: QuerySet[Any], day: Combinable, **more: Combinable) -> Any:
+    return rows.annotate(on_day=day, **more).values("on_day", "creative_id", *more).order_by()
 
 
 def _money(
-    span: Span, rows: QuerySet[Any], day: Combinable, creative: str, rate_day: Combinable
+    span: Span, rows: QuerySet[Any], day: Combinable, rate_day: Combinable, count: Combinable
 ) -> list[tuple[Place, MoneySum]]:
     foreign_day = Case(When(~Q(currency=span.account.currency), then=rate_day), default=None, output_field=DateField())
-    grouped = _by_place(rows, day, creative, in_currency=F("currency"), rate_on=foreign_day)
+    grouped = _by_place(rows, day, in_currency=F("currency"), foreign_day=foreign_day)
     return [
         (
-            (row["on_day"], row["of"]),
-            MoneySum(row["of"], row["rows"], row["total"] or Decimal(0), row["in_currency"], row["rate_on"]),
+            (row["on_day"], row["creative_id"]),
+            MoneySum(
+                row["creative_id"], row["rows"], row["total"] or Decimal(0), row["in_currency"], row["foreign_day"]
+            ),
         )
-        for row in grouped.annotate(rows=Count("pk"), total=Sum("amount"))
+        for row in grouped.annotate(rows=count, total=Sum("amount")).exclude(rows=0)
     ]
 
 

@@ -133,11 +133,11 @@ def test_a_snapshot_writes_only_what_has_changed(march: March) -> None:
 
 
 def test_a_snapshot_is_a_fixed_number_of_statements(march: March, django_assert_num_queries: Any) -> None:
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         take_snapshot(march.account, FIRST)
     for number in range(30):
         Lead.objects.create(user_account=march.account, amocrm_created_at=timezone.now() - timedelta(days=number))
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         take_snapshot(march.account, FIRST + timedelta(days=1))
 
 
