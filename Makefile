@@ -1,12 +1,13 @@
 # `make run`: everything on this machine. `make run PORT=9000`: on another port.
 .DEFAULT_GOAL := run
-.PHONY: run test lint bench soak scale migrate venv venv-dev lock
+.PHONY: run test lint bench bench-peers soak scale migrate venv venv-dev lock
 SHELL := /bin/bash
 PYTHON ?= python3.11
 PORT ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 SECONDS ?= 300
 SEED ?= 1
 SERVERS ?= own
@@ -50,6 +51,15 @@ test: venv-dev
 
 bench: venv-dev
 	$(BIN)/python -m benchmarks
+
+# The intake beside Node-RED, Fastify and plain Django. Wants node, npm and PostgreSQL (its own, or DATABASE_URL's).
+bench-peers: venv-dev benchmarks/peers/node_modules/.installed
+	$(BIN)/python -m benchmarks.peers $(BENCH_ARGS)
+
+benchmarks/peers/node_modules/.installed: benchmarks/peers/package.json
+	@command -v npm >/dev/null || { echo "make: npm is not here. On Debian: apt-get install nodejs npm" >&2; exit 1; }
+	cd benchmarks/peers && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # Minutes of trouble, then everything is compared. `make soak SECONDS=600 SEED=7 SERVERS=hosts`
 soak: venv-dev

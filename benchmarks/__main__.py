@@ -80,8 +80,8 @@ def tear_down() -> None:
         connection.close_pool()
 
 
-def header(url: str) -> str:
-    command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+def header(url: str, module: str = "benchmarks") -> str:
+    command = shlex.join(["python", "-m", module, *sys.argv[1:]])
     where = "PostgreSQL" if url.startswith("postgres") else "SQLite"
     again = f"DATABASE_URL=postgres://… {command}" if where == "PostgreSQL" else command
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}"

@@ -1,13 +1,14 @@
-"""gunicorn as the product runs it, with its own `gunicorn.conf.py`, on a free port."""
+"""Servers on free ports: gunicorn as the product runs it, with its own `gunicorn.conf.py`, and others."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +25,19 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running gunicorn: where it listens, and its master's process id."""
+    """A running server: where it listens, and the process id of its master."""
 
     url: str
     pid: int
 
+    def processes(self) -> list[int]:
+        """The master's id, then its workers'."""
+        workers = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [self.pid, *map(int, workers)]
+
     def cpu_seconds(self) -> float:
         """What its workers have used of the CPU so far. Says more than the clock on a machine that others use too."""
-        workers = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        _, *workers = self.processes()
         stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in workers]
         return sum(int(ticks) for stat in stats for ticks in stat[11:13]) / os.sysconf("SC_CLK_TCK")
 
@@ -41,21 +47,31 @@ def serving(application: str, *arguments: str) -> Iterator[Server]:
     """A gunicorn that serves the `application` (a module), as the product's `gunicorn.conf.py` and `arguments` say."""
     port = free_port()
     env = os.environ | {"PORT": str(port), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "gunicorn", *arguments, application]
-    process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
+    with running([sys.executable, "-m", "gunicorn", *arguments, application], port, cwd=ROOT, env=env) as server:
+        yield server
+
+
+@contextmanager
+def running(command: Sequence[str], port: int, *, cwd: Path, env: Mapping[str, str]) -> Iterator[Server]:
+    """The server that `command` starts on `port` of this machine.
+
+    :raises RuntimeError: it does not listen there within a minute.
+    """
+    process = subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _wait_for(process, port)
+        if not _listens(process, port):
+            raise RuntimeError(f"it did not start; in {cwd}, `{shlex.join(command)}` says why")
         yield Server(f"http://127.0.0.1:{port}", process.pid)
     finally:
         process.terminate()
         process.wait()
 
 
-def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
     ends = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < ends:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+                return True
         time.sleep(0.05)
-    raise RuntimeError("gunicorn did not start; `python -m gunicorn config.asgi` says why")
+    return False

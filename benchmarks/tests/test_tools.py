@@ -38,6 +38,7 @@ def test_ratios_are_for_people(ratio: float, text: str) -> None:
 def test_latencies_are_milliseconds_at_their_percentiles() -> None:
     figures = load.figures([number / 1000 for number in range(100, 0, -1)], 2.0)
     assert (figures.per_second, figures.p50, figures.p99, figures.acknowledged) == (50.0, 51.0, 100.0, 100)
+    assert figures.longest == 100.0
     assert load.figures([], 2.0).acknowledged == 0
 
 
