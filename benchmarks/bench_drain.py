@@ -46,8 +46,8 @@ class Measured:
 
 def run(options: Options) -> list[Table]:
     table = Table("Drain", HEADS)
-    alone = _measured(ONE_BY_ONE, drain_one_by_one)
-    together = _measured(options.events, _in_batches)
+    alone = drained(ONE_BY_ONE, drain_one_by_one)
+    together = drained(options.events, in_batches)
     for at, name in enumerate(("deals never seen: amoCRM is asked", "known deals that move: it is not")):
         for way, measured in (("in batches", together), ("one by one", alone)):
             one = measured[at]
@@ -58,11 +58,11 @@ def run(options: Options) -> list[Table]:
     return [table]
 
 
-def _in_batches(account: UserAccount, bodies: Sequence[bytes]) -> None:
+def in_batches(account: UserAccount, bodies: Sequence[bytes]) -> None:
     drain_all(account)
 
 
-def _measured(events: int, work: Work) -> list[Measured]:
+def drained(events: int, work: Work) -> list[Measured]:
     """For deals that are new, then for the same deals moved."""
     account, crm = new_account(), telling_sandbox(has_filter=True)
     created = create_deals(crm, events)
@@ -75,7 +75,7 @@ def _measured(events: int, work: Work) -> list[Measured]:
 
 def _timed(account: UserAccount, remote: RemoteCrm, bodies: Sequence[bytes], work: Work) -> Measured:
     requests = remote.requests_made()
-    if work is _in_batches:
+    if work is in_batches:
         deliver(account, bodies)
     started, used = time.perf_counter(), time.process_time()
     work(account, bodies)

@@ -7,7 +7,19 @@ from analytics.models.referrals import (
     ReferralEarning,
     Referrer,
 )
-from analytics.models.rollups import LeadContribution, LeadRollup, RollupState, SaleContribution, SaleRollup
+from analytics.models.rollups import (
+    LeadContribution,
+    LeadPath,
+    LeadRollup,
+    LeadStay,
+    PathContribution,
+    PathRollup,
+    RollupState,
+    SaleContribution,
+    SaleRollup,
+    StayContribution,
+    StayRollup,
+)
 from analytics.models.sales import UTM_COLUMNS, DealTelling, Routing, Sale, SaleStatus, UnknownSale
 from analytics.models.snapshots import ReportSnapshot, SnapshotLine
 from analytics.models.spend import AdSpend, ExchangeRate
@@ -21,9 +33,13 @@ __all__ = [
     "EarningKind",
     "ExchangeRate",
     "LeadContribution",
+    "LeadPath",
     "LeadRollup",
+    "LeadStay",
     "LedgerIsAppendOnly",
     "MoneySettings",
+    "PathContribution",
+    "PathRollup",
     "ReferralConversion",
     "ReferralEarning",
     "Referrer",
@@ -35,6 +51,8 @@ __all__ = [
     "SaleRollup",
     "SaleStatus",
     "SnapshotLine",
+    "StayContribution",
+    "StayRollup",
     "Targetologist",
     "UnknownSale",
 ]

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from itertools import accumulate
 
-from django.db.models import Case, Count, DurationField, F, IntegerField, Max, OuterRef, Q, Subquery, When, Window
-from django.db.models.expressions import ExpressionWrapper
-from django.db.models.functions import RowNumber
+from django.db.models import Sum
 
 from analytics.reports.figures import percent
 from analytics.reports.spans import Span
-from leads.models import LeadStatusHistory, PipelineStage, UserAccount
+from leads.models import PipelineStage, UserAccount
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
 
 SYSTEM = (WON_STATUS_ID, LOST_STATUS_ID)
+NOWHERE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def funnel(span: Span, pipeline_id: int | None) -> Funnel | None:
     steps = [stage for stage in stages if stage.status_id not in SYSTEM]
     places = {stage.status_id: place for place, stage in enumerate(steps)}
     standing = _standing(span, pipeline_id, places)
-    stays = _medians(span, pipeline_id, places)
+    stays = _medians(span, pipeline_id)
     # A stage that amoCRM no longer has is shown where its place explains something: somebody stood there.
     shown = [
         stage for stage in steps if not stage.is_archived or stage.status_id in stays or standing.now[stage.status_id]
@@ -94,68 +93,43 @@ class _Standing:
 
 
 def _standing(span: Span, pipeline_id: int, places: Mapping[int, int]) -> _Standing:
-    """One statement: the database counts leads by their furthest place and present stage."""
-    best = (
-        LeadStatusHistory.objects.filter(lead=OuterRef("pk"), to_pipeline_id=pipeline_id)
-        .order_by()
-        .values("lead")
-        .annotate(best=Max(_place_of("to_status_id", places)))
-        .values("best")
-    )
-    here = Case(When(current_pipeline_id=pipeline_id, then=F("current_status_id")), default=None)
-    rows = span.leads().annotate(best=Subquery(best, output_field=IntegerField()), here=here)
     furthest: Counter[int] = Counter()
     now: Counter[int] = Counter()
-    for row in rows.values("best", "here").annotate(n=Count("pk")):
-        stood = [place for place in (row["best"], _place(row["here"], places)) if place is not None]
-        if stood:
-            furthest[max(stood)] += row["n"]
-        if row["here"] is not None:
-            now[row["here"]] += row["n"]
+    lines = span.path_lines().filter(pipeline_id=pipeline_id)
+    for stood, now_status_id, leads in lines.values_list("stood", "now_status_id").annotate(n=Sum("leads")):
+        stages = [_place(int(status_id), places) for status_id in stood.split(",")]
+        furthest[max((place for place in stages if place is not None), default=NOWHERE)] += leads
+        if now_status_id is not None:
+            now[now_status_id] += leads
     return _Standing(furthest, now)
 
 
-def _place(status_id: int | None, places: Mapping[int, int]) -> int | None:
+def _place(status_id: int, places: Mapping[int, int]) -> int | None:
     """Won is the place after the last stage; lost is none."""
-    return len(places) if status_id == WON_STATUS_ID else places.get(status_id) if status_id is not None else None
+    return len(places) if status_id == WON_STATUS_ID else places.get(status_id)
 
 
-def _place_of(column: str, places: Mapping[int, int]) -> Case:
-    whens = [When(**{column: status_id}, then=place) for status_id, place in places.items()]
-    won = When(**{column: WON_STATUS_ID}, then=len(places))
-    return Case(*whens, won, default=None, output_field=IntegerField())
+def _medians(span: Span, pipeline_id: int) -> dict[int, int]:
+    """The middle of the stays in each stage that have ended, in whole seconds; the mean of the two of an even number.
 
-
-def _medians(span: Span, pipeline_id: int, places: Mapping[int, int]) -> dict[int, int]:
-    """Median of the stays in each stage that have ended, in whole seconds, computed by the database.
-
-    A stay ends with the change that comes from its stage, and began with the change before that one.
+    To within one percent where a day has more of them than `EXACT_STAYS`.
     """
-    before = LeadStatusHistory.objects.filter(lead=OuterRef("lead")).filter(
-        Q(changed_at__lt=OuterRef("changed_at")) | Q(changed_at=OuterRef("changed_at"), tie__lt=OuterRef("tie"))
-    )
-    entered_at = Subquery(before.order_by("-changed_at").values("changed_at")[:1])
-    endings = LeadStatusHistory.objects.filter(
-        lead__in=span.leads().values("pk"), from_pipeline_id=pipeline_id, from_status_id__in=list(places)
-    )
-    stay = ExpressionWrapper(F("changed_at") - entered_at, output_field=DurationField())
-    return _middle(endings.order_by().annotate(stay=stay))
+    lines = span.stay_lines().filter(pipeline_id=pipeline_id)
+    stays: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for status_id, seconds, number in lines.values_list("status_id", "seconds").annotate(n=Sum("stays")):
+        stays[status_id].append((seconds, number))
+    medians = {status_id: _median(sorted(lengths)) for status_id, lengths in stays.items()}
+    return {status_id: median for status_id, median in medians.items() if median is not None}
 
 
-def _middle(stays: Any) -> dict[int, int]:
-    """The middle stay of each stage, the mean of the two middle ones of an even number."""
-    by_stage = [F("from_status_id")]
-    ranked = stays.annotate(
-        rank=Window(RowNumber(), partition_by=by_stage, order_by=["stay", "pk"]),
-        stays=Window(Count("pk"), partition_by=by_stage),
-    ).filter(rank__gte=F("stays") / 2.0, rank__lte=F("stays") / 2.0 + 1)
-    found: dict[int, list[timedelta]] = {}
-    for status_id, stay in ranked.values_list("from_status_id", "stay"):
-        found.setdefault(status_id, []).append(stay)
-    return {
-        status_id: round(sum(stay.total_seconds() for stay in middle) / len(middle))
-        for status_id, middle in found.items()
-    }
+def _median(lengths: Sequence[tuple[int, int]]) -> int | None:
+    """Of (length, how many of it) in their order."""
+    counts = list(accumulate(number for _seconds, number in lengths))
+    total = counts[-1]
+    if total <= 0:
+        return None
+    low, high = (lengths[bisect_right(counts, place)][0] for place in ((total - 1) // 2, total // 2))
+    return round((low + high) / 2)
 
 
 def _stage_figures(

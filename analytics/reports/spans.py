@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.models import AdSpend, Sale, SaleStatus
 from analytics.rollups.folding import is_folded
-from analytics.rollups.ledgers import LEADS, SALES, Ledger
+from analytics.rollups.ledgers import LEADS, PATHS, SALES, STAYS, Ledger
 from leads.api.days import within_days
 from leads.models import Lead, UserAccount
 
@@ -52,6 +52,14 @@ class Span:
     def sale_lines(self, basis: Basis) -> QuerySet[Any]:
         """What paid sales add up to. By cohort only those that have a lead: a purchase without one is of no day's."""
         return self._lines(SALES).filter(basis=basis)
+
+    def path_lines(self) -> QuerySet[Any]:
+        """In which stages leads have stood, by the lead's day."""
+        return self._lines(PATHS)
+
+    def stay_lines(self) -> QuerySet[Any]:
+        """Stays in a stage that have ended, by the lead's day."""
+        return self._lines(STAYS)
 
     def _lines(self, ledger: Ledger) -> QuerySet[Any]:
         rows = ledger.rollup if self._is_folded else ledger.contribution

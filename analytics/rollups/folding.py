@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.db import connection, models, transaction
-from django.db.models import Case, F, Max, Q, QuerySet, Sum, When
+from django.db import connection, transaction
+from django.db.models import F, Max, Q, QuerySet, Sum
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce, Now, TruncDate
+from django.db.models.functions import Now
 
 from analytics.models.rollups import RollupState
-from analytics.rollups.ledgers import LEDGERS, Ledger
+from analytics.rollups.ledgers import LEDGERS, Counting, Ledger, Lines, table_of
 from leads.api.days import FIRST_DAY, midnight
-from leads.models import UserAccount
+from leads.models import Lead, UserAccount
 
 LEASE = timedelta(minutes=1)
 DAY = timedelta(days=1)
@@ -73,20 +73,24 @@ def _rebuild(account: UserAccount, held: QuerySet[RollupState]) -> None:
     """Until it is done, reports read the rows themselves."""
     held.update(timezone="", currency="")
     for ledger in LEDGERS:
-        lines = ledger.rollup.objects.filter(user_account=account)
-        rows = ledger.contribution.objects.filter(user_account=account)
+        rows = ledger.counted.objects.filter(user_account=account)
+        dated = [rows, ledger.rollup.objects.filter(user_account=account)]
+        if ledger.counting:
+            dated.append(Lead.objects.filter(user_account=account).annotate(at=F("lead_at")))
         begin = midnight(FIRST_DAY, account)
-        while True:
-            later = (_first(found.filter(at__gte=begin)) for found in (lines, rows))
-            at = min((moment for moment in later if moment is not None), default=None)
-            if at is None:
-                break
-            begin = _replace(ledger, account, held, at, rows)
+        while (at := _earliest(dated, begin)) is not None:
+            begin = _replace(ledger, account, held, at, rows, recount=ledger.counting)
     held.update(timezone=account.timezone, currency=account.currency)
 
 
-def _first(lines: QuerySet[models.Model]) -> datetime | None:
-    return lines.order_by("at").values_list("at", flat=True).first()
+def _earliest(dated: Sequence[Lines], begin: datetime) -> datetime | None:
+    found = (_first(rows.filter(at__gte=begin)) for rows in dated)
+    return min((at for at in found if at is not None), default=None)
+
+
+def _first(lines: Lines) -> datetime | None:
+    first: datetime | None = lines.order_by("at").values_list("at", flat=True).first()
+    return first
 
 
 def _replace(
@@ -94,21 +98,33 @@ def _replace(
     account: UserAccount,
     held: QuerySet[RollupState],
     at: datetime,
-    rows: QuerySet[models.Model],
+    rows: Lines,
+    *,
+    recount: Counting | None = None,
 ) -> datetime:
-    """Replace the lines of the account's day in which `at` lies by the sums of `rows`. When the next day begins."""
+    """Replace the lines of the account's day in which `at` lies by the sums of `rows`. When the next day begins.
+
+    :param recount: the day's leads are first counted anew.
+    """
     begin, end = day_of(at, account)
-    stamp = connection.ops.adapt_datetimefield_value(begin)
-    day = Q(at__gte=begin, at__lt=end)
-    lines = ledger.rollup.objects.filter(day, user_account=account)
-    summed, values = _summed(ledger, account, rows.filter(day)).query.sql_with_params()
-    columns = ("at", "is_folded", *ledger.keys, *(["rate_on"] if ledger.has_rate else []), *ledger.sums)
-    table = ledger.table
-    insert = f"INSERT INTO {table} ({', '.join(columns)}) SELECT %s, true, summed.* FROM ({summed}) AS summed"  # noqa: S608
-    with transaction.atomic(), connection.cursor() as cursor:
+    day = Q(user_account=account, at__gte=begin, at__lt=end)
+    with transaction.atomic():
         # Also the lock by which only one replaces lines.
         if not held.update(lease_until=Now() + LEASE):
             raise LeaseLost
+        if recount:
+            _recount(recount, day, Lead.objects.filter(user_account=account, lead_at__gte=begin, lead_at__lt=end))
+        _write_sums(ledger, day, begin, _summed(ledger, account, rows.filter(day)))
+    return end
+
+
+def _write_sums(ledger: Ledger, day: Q, begin: datetime, summed: Lines) -> None:
+    lines = ledger.rollup.objects.filter(day)
+    table, stamp = ledger.table, connection.ops.adapt_datetimefield_value(begin)
+    select, values = summed.query.sql_with_params()
+    columns = ", ".join(["at", "is_folded", *ledger.keys, *ledger.blurred, *ledger.sums])
+    insert = f"INSERT INTO {table} ({columns}) SELECT %s, true, summed.* FROM ({select}) AS summed"  # noqa: S608
+    with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # One statement, so that both parts see the same lines: what others append just now stays, and is loose.
             old, of_day = lines.values("pk").query.sql_with_params()
@@ -118,20 +134,31 @@ def _replace(
             last = lines.aggregate(last=Max("pk"))["last"] or 0
             cursor.execute(insert, (stamp, *values))
             lines.filter(pk__lte=last).delete()
-    return end
 
 
-def _summed(ledger: Ledger, account: UserAccount, rows: QuerySet[models.Model]) -> QuerySet[models.Model, Any]:
+def _summed(ledger: Ledger, account: UserAccount, rows: Lines) -> Lines:
     """One row per different keys: these, then the sums. Those that came to nothing are left out."""
     keys: dict[str, Combinable] = {name: F(name) for name in ledger.keys}
-    if ledger.has_rate:
-        # Days matter to rates of exchange alone, so only foreign money is kept apart by them.
-        day = Coalesce("rate_on", TruncDate("rate_at", tzinfo=account.zone))
-        keys["rate_on"] = Case(When(currency=account.currency, then=None), default=day, output_field=models.DateField())
+    keys |= {name: blurred(account, rows) for name, blurred in ledger.blurred.items()}
     grouped = rows.order_by().values(**{f"by_{name}": key for name, key in keys.items()})
     sums = {f"sum_{name}": Sum(name) for name in ledger.sums}
-    summed: QuerySet[models.Model, Any] = grouped.annotate(**sums).exclude(**dict.fromkeys(sums, 0))
+    summed: Lines = grouped.annotate(**sums).exclude(**dict.fromkeys(sums, 0))
     return summed
+
+
+def _recount(counting: Counting, day: Q, leads: QuerySet[Lead]) -> None:
+    kept = table_of(counting.kept)
+    ids, of_day = leads.values("pk").query.sql_with_params()
+    counted = counting.sql(connection.vendor, ids)
+    columns = ", ".join(field.column for field in counting.kept._meta.concrete_fields if not field.primary_key)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"LOCK TABLE {kept} IN SHARE ROW EXCLUSIVE MODE")
+        counting.kept.objects.filter(day).delete()
+        cursor.execute(
+            f"INSERT INTO {kept} ({columns}) SELECT {columns} FROM ({counted}) AS counted",  # noqa: S608
+            of_day * counted.count(ids),
+        )
 
 
 def day_of(at: datetime, account: UserAccount) -> tuple[datetime, datetime]:

@@ -15,7 +15,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 
 from analytics.models.rollups import RollupState
 from analytics.rollups.folding import forget
-from analytics.rollups.ledgers import LEDGERS, VIEWS
+from analytics.rollups.ledgers import LEDGERS, views
 from analytics.rollups.triggers import triggers
 
 _EXISTING = {
@@ -34,32 +34,32 @@ def _before_migrations(using: str, plan: list[Any], **_signal: object) -> None:
     # SQLite cannot alter a table that a view reads. Backwards, what the triggers write to may be about to go.
     if plan and (connection.vendor == "sqlite" or any(backwards for _migration, backwards in plan)):
         with transaction.atomic(using):
-            _uninstall(connection)
+            uninstall(connection)
 
 
 def _after_migrations(using: str, **_signal: object) -> None:
     connection = connections[using]
-    tables = set(connection.introspection.table_names())
-    if {RollupState._meta.db_table, *(ledger.table for ledger in LEDGERS)} <= tables:
+    if {ledger.table for ledger in LEDGERS} <= set(connection.introspection.table_names()):
         install(connection)
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
     """Make views and triggers, unless these very ones are there."""
-    wanted = triggers()
+    wanted = triggers(connection.vendor)
     if set(_existing(connection)) == {trigger.name for trigger in wanted}:
         return
     with transaction.atomic(connection.alias), connection.cursor() as cursor:
-        _uninstall(connection)
-        for name, select in VIEWS.items():
+        uninstall(connection)
+        for name, select in views(connection.vendor).items():
             cursor.execute(f"CREATE VIEW {name} AS {select}")
         for trigger in wanted:
-            for statement in trigger.sql(connection.vendor):
+            for statement in trigger.sql():
                 cursor.execute(statement)
         forget(RollupState.objects.using(connection.alias).all())
 
 
-def _uninstall(connection: BaseDatabaseWrapper) -> None:
+def uninstall(connection: BaseDatabaseWrapper) -> None:
+    """Take views and triggers away. What is written from then on is in no line, until `install` and `refresh`."""
     with connection.cursor() as cursor:
         for name, table in _existing(connection).items():
             if connection.vendor == "postgresql":
@@ -67,7 +67,7 @@ def _uninstall(connection: BaseDatabaseWrapper) -> None:
                 cursor.execute(f"DROP FUNCTION {name}()")
             else:
                 cursor.execute(f"DROP TRIGGER {name}")
-        for name in VIEWS:
+        for name in views(connection.vendor):
             cursor.execute(f"DROP VIEW IF EXISTS {name}")
 
 

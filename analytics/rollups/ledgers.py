@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import BigIntegerField, Case, DateField, F, FloatField, Model, QuerySet, Sum, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast, Coalesce, Exp, Ln, Round, TruncDate
 
-from analytics.models.rollups import LeadContribution, LeadRollup, SaleContribution, SaleRollup
+from analytics.models.rollups import (
+    LeadContribution,
+    LeadPath,
+    LeadRollup,
+    LeadStay,
+    PathContribution,
+    PathRollup,
+    SaleContribution,
+    SaleRollup,
+    StayContribution,
+    StayRollup,
+)
+from analytics.rollups.paths import paths_of, stays_of
+from leads.models import UserAccount
 
 LEAD_CONTRIBUTIONS = """
 SELECT
@@ -41,31 +57,77 @@ LEFT JOIN referral_conversions AS conversions ON conversions.sale_id = sales.id
 WHERE sales.status = 'paid' AND NOT leads.is_deleted
 """  # noqa: S608 - constants
 
-VIEWS = {"lead_contributions": LEAD_CONTRIBUTIONS, "sale_contributions": SALE_CONTRIBUTIONS}
+
+def views(vendor: str) -> dict[str, str]:
+    return {
+        "lead_contributions": LEAD_CONTRIBUTIONS,
+        "sale_contributions": SALE_CONTRIBUTIONS,
+        "path_contributions": paths_of(vendor, "SELECT id FROM leads"),
+        "stay_contributions": stays_of(vendor, "SELECT id FROM leads"),
+    }
+
+
+Lines = QuerySet[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How what a lead contributes is counted, and where it is kept as it was counted. `sql`: by vendor and lead ids."""
+
+    kept: Any
+    sql: Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """`keys`: columns by which lines are told apart, besides their day and that of their rate. `sums`: what adds up."""
+    """`keys`: columns by which lines are told apart, besides their day. `sums`: columns that add up.
+
+    `blurred`: further keys, and what folding makes of them, given the account and the lines of its day.
+    """
 
     contribution: Any
     rollup: Any
     keys: tuple[str, ...]
     sums: tuple[str, ...]
-    has_rate: bool = False
+    blurred: Mapping[str, Callable[[UserAccount, Lines], Combinable]] = field(default_factory=dict)
+    counting: Counting | None = None
+
+    @property
+    def counted(self) -> Any:
+        """Whose rows are summed up when lines are made anew."""
+        return self.counting.kept if self.counting else self.contribution
 
     @property
     def view(self) -> str:
-        return _table(self.contribution)
+        return table_of(self.contribution)
 
     @property
     def table(self) -> str:
-        return _table(self.rollup)
+        return table_of(self.rollup)
 
 
-def _table(model: type[Model]) -> str:
+def table_of(model: type[Model]) -> str:
     return model._meta.db_table
 
+
+def day_of_rate(account: UserAccount, _lines: Lines) -> Combinable:
+    """Days matter to rates of exchange alone, so only foreign money is kept apart by them."""
+    day = Coalesce("rate_on", TruncDate("rate_at", tzinfo=account.zone))
+    return Case(When(currency=account.currency, then=None), default=day, output_field=DateField())
+
+
+def rounded_stay(_account: UserAccount, lines: Lines) -> Combinable:
+    """To within one percent, on days with so many stays that it shows in no median. Below 100 seconds there is nothing
+    to round."""
+    stays = lines.aggregate(stays=Sum("stays"))["stays"] or 0
+    if stays <= EXACT_STAYS:
+        return F("seconds")
+    step = Round(Ln(Cast("seconds", FloatField())) * STEPS_PER_E) / STEPS_PER_E
+    return Case(When(seconds__lt=100, then=F("seconds")), default=Cast(Round(Exp(step)), BigIntegerField()))
+
+
+EXACT_STAYS = 1000
+STEPS_PER_E = 50.0
 
 LEADS = Ledger(
     LeadContribution,
@@ -81,6 +143,21 @@ SALES = Ledger(
         *("utm_campaign", "targetologist_id", "referrer_id", "currency"),
     ),
     ("sales", "amount"),
-    has_rate=True,
+    blurred={"rate_on": day_of_rate},
 )
-LEDGERS = (LEADS, SALES)
+PATHS = Ledger(
+    PathContribution,
+    PathRollup,
+    ("user_account_id", "pipeline_id", "stood", "now_status_id"),
+    ("leads",),
+    counting=Counting(LeadPath, paths_of),
+)
+STAYS = Ledger(
+    StayContribution,
+    StayRollup,
+    ("user_account_id", "pipeline_id", "status_id"),
+    ("stays",),
+    blurred={"seconds": rounded_stay},
+    counting=Counting(LeadStay, stays_of),
+)
+LEDGERS = (LEADS, SALES, PATHS, STAYS)

@@ -8,66 +8,38 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from analytics.rollups.ledgers import LEADS, SALES, VIEWS, Ledger
+from analytics.rollups.ledgers import LEADS, PATHS, SALES, STAYS, Ledger, table_of, views
+
+INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A table of which contributions are made.
+    """A table of whose rows contributions are made. In all statements `{keys}` are the values of `key` concerned.
 
-    :param key: its column that the view has as `match`.
     :param watched: columns by which a contribution differs. No generated ones: a trigger that runs before the change
         does not have them yet.
-    :param unset: what of a contribution is NULL as long as there is no row. Of a table whose rows contribute
-        themselves, there is nothing before.
-    :param shared: (column of the row, statement): how PostgreSQL keeps others from changing what the contribution is
-        joined from, until this transaction ends. Without it neither of two would see what the other did.
+    :param inserted: what is to be done after an insert besides `after`.
+    :param shared: (column, statement): how PostgreSQL keeps others from changing what a contribution is made from,
+        until this transaction ends. Without it neither of two would see what the other did.
     """
 
     name: str
     table: str
-    ledger: Ledger
     key: str
-    match: str
     watched: tuple[str, ...]
-    events: tuple[str, ...] = ("INSERT", "UPDATE", "DELETE")
-    unset: tuple[str, ...] = ()
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    inserted: tuple[str, ...] = ()
+    events: tuple[str, ...] = (INSERT, UPDATE, DELETE)
     shared: tuple[tuple[str, str], ...] = ()
-
-
-_SHARE_SALES = "PERFORM 1 FROM sales WHERE id IN ({keys}) FOR SHARE;"
-_SHARE_LEADS = "PERFORM 1 FROM leads WHERE id IN ({keys}) FOR SHARE;"
-_SHARE_LEADS_OF_SALES = "PERFORM 1 FROM leads WHERE id IN (SELECT lead_id FROM sales WHERE id IN ({keys})) FOR SHARE;"
-_DAY = ("amocrm_created_at", "created_at", "is_deleted", "creative_id", "direction_id")
-
-SOURCES = (
-    Source(
-        *("leads", "leads", LEADS, "id", "lead_id"),
-        watched=("user_account_id", *_DAY, "utm_source", "utm_campaign", "is_qualified"),
-    ),
-    # No sale can be of a lead that was not there.
-    Source("sales_of_leads", "leads", SALES, "id", "lead_id", watched=_DAY, events=("UPDATE", "DELETE")),
-    Source(
-        *("sales", "sales", SALES, "id", "sale_id"),
-        watched=(
-            *("user_account_id", "lead_id", "status", "sold_at", "utm_campaign", "targetologist_id"),
-            *("currency", "amount"),
-        ),
-        shared=(("lead_id", _SHARE_LEADS),),
-    ),
-    Source(
-        *("conversions", "referral_conversions", SALES, "sale_id", "sale_id"),
-        watched=("sale_id", "referrer_id", "status"),
-        unset=("referrer_id",),
-        shared=(("sale_id", _SHARE_SALES), ("sale_id", _SHARE_LEADS_OF_SALES)),
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """`statements` on each row, `when` it differs; `shared` before them, on PostgreSQL."""
+    """`statements` on each row, of an update only where it changes something; `shared` before them, on PostgreSQL."""
 
+    vendor: str
     source: Source
     timing: str
     event: str
@@ -77,12 +49,12 @@ class Trigger:
     @property
     def name(self) -> str:
         """With a digest of what it does, so that one made by another version is known by its name."""
-        does = repr((self.timing, self.event, self.source.watched, self.statements, self.shared, VIEWS))
+        does = repr((self.source.watched, self.statements, self.shared, views(self.vendor)))
         digest = hashlib.sha256(does.encode()).hexdigest()[:8]
         return f"rollup_{self.source.name}_{self.timing}_{self.event}_{digest}".lower()
 
-    def sql(self, vendor: str) -> list[str]:
-        return self._postgresql() if vendor == "postgresql" else [self._sqlite()]
+    def sql(self) -> list[str]:
+        return self._postgresql() if self.vendor == "postgresql" else [self._sqlite()]
 
     def _sqlite(self) -> str:
         return (
@@ -103,45 +75,141 @@ class Trigger:
         return [function, trigger]
 
     def _when(self, differs: str) -> str:
-        if self.event != "UPDATE":
+        if self.event != UPDATE:
             return ""
         return f"WHEN ({' OR '.join(f'OLD.{column} {differs} NEW.{column}' for column in self.source.watched)}) "
 
 
-def triggers() -> list[Trigger]:
-    return [trigger for source in SOURCES for trigger in _of(source) if trigger.event in source.events]
+def triggers(vendor: str) -> list[Trigger]:
+    made = (trigger for source in sources(vendor) for trigger in _of(vendor, source))
+    return [trigger for trigger in made if trigger.event in trigger.source.events and trigger.statements]
 
 
-def _of(source: Source) -> Iterator[Trigger]:
-    minus, plus = _append(source, "-"), _append(source, "")
-    before = [_append(source, "-", unset=True)] if source.unset else []
-    yield _trigger(source, "AFTER", "INSERT", [*before, plus], ["NEW"])
-    yield _trigger(source, "BEFORE", "UPDATE", [minus], ["OLD", "NEW"])
-    yield _trigger(source, "AFTER", "UPDATE", [plus], ["OLD", "NEW"])
-    yield _trigger(source, "BEFORE", "DELETE", [minus], ["OLD"])
-    yield _trigger(source, "AFTER", "DELETE", [plus], ["OLD"])
+def _of(vendor: str, source: Source) -> Iterator[Trigger]:
+    # Where no column of it is watched, a key never changes.
+    rows = ["OLD", "NEW"] if source.key in source.watched else ["NEW"]
+    yield _trigger(vendor, source, "AFTER", INSERT, [*source.inserted, *source.after], ["NEW"])
+    yield _trigger(vendor, source, "BEFORE", UPDATE, source.before, rows)
+    yield _trigger(vendor, source, "AFTER", UPDATE, source.after, rows)
+    yield _trigger(vendor, source, "BEFORE", DELETE, source.before, ["OLD"])
+    yield _trigger(vendor, source, "AFTER", DELETE, source.after, ["OLD"])
 
 
-def _trigger(source: Source, timing: str, event: str, statements: Sequence[str], rows: Sequence[str]) -> Trigger:
-    def about(column: str, statement: str) -> str:
+def _trigger(
+    vendor: str, source: Source, timing: str, event: str, statements: Sequence[str], rows: Sequence[str]
+) -> Trigger:
+    def about(column: str, statement: str, rows: Sequence[str]) -> str:
         return statement.format(keys=", ".join(f"{row}.{column}" for row in rows))
 
+    both = {INSERT: ["NEW"], UPDATE: ["OLD", "NEW"], DELETE: ["OLD"]}[event]
     return Trigger(
+        vendor,
         source,
         timing,
         event,
-        tuple(about(source.key, statement) for statement in statements),
-        tuple(about(column, statement) for column, statement in source.shared),
+        tuple(about(source.key, statement, rows) for statement in statements),
+        tuple(about(column, statement, both) for column, statement in source.shared),
     )
 
 
-def _append(source: Source, sign: str, *, unset: bool = False) -> str:
-    """Append the contributions of the rows `{keys}` to the ledger."""
-    ledger = source.ledger
-    columns = [*ledger.keys, "at", *(["rate_at"] if ledger.has_rate else [])]
-    values = ["NULL" if unset and column in source.unset else column for column in columns]
+# --- What is written down when ---
+
+
+def sources(vendor: str) -> list[Source]:
+    day = ("amocrm_created_at", "created_at", "is_deleted")
+    ad = ("creative_id", "direction_id")
+    share_sales = "PERFORM 1 FROM sales WHERE id IN ({keys}) FOR SHARE;"
+    share_leads = "PERFORM 1 FROM leads WHERE id IN ({keys}) FOR SHARE;"
+    share_leads_of_sales = share_leads.format(keys="SELECT lead_id FROM sales WHERE id IN ({keys})")
+    # Whoever rebuilds waits for those who recount, and they for him.
+    share_counted = "LOCK TABLE lead_paths, lead_stays IN ROW EXCLUSIVE MODE;"
+    lock_leads = "PERFORM 1 FROM leads WHERE id IN ({keys}) FOR NO KEY UPDATE;"
+    recounted = (*_recounted(PATHS, vendor), *_recounted(STAYS, vendor))
+    return [
+        Source(
+            *("leads", "leads", "id"),
+            watched=("user_account_id", *day, *ad, "utm_source", "utm_campaign", "is_qualified"),
+            before=(_appended(LEADS, "lead_id", "-"),),
+            after=(_appended(LEADS, "lead_id"),),
+        ),
+        Source(
+            *("sales_of_leads", "leads", "id"),
+            watched=(*day, *ad),
+            before=(_appended(SALES, "lead_id", "-"),),
+            after=(_appended(SALES, "lead_id"),),
+            events=(UPDATE, DELETE),  # no sale can be of a lead that was not there
+        ),
+        Source(
+            *("sales", "sales", "id"),
+            watched=(
+                *("user_account_id", "lead_id", "status", "sold_at", "utm_campaign", "targetologist_id"),
+                *("currency", "amount"),
+            ),
+            before=(_appended(SALES, "sale_id", "-"),),
+            after=(_appended(SALES, "sale_id"),),
+            shared=(("lead_id", share_leads),),
+        ),
+        Source(
+            *("conversions", "referral_conversions", "sale_id"),
+            watched=("sale_id", "referrer_id", "status"),
+            before=(_appended(SALES, "sale_id", "-"),),
+            after=(_appended(SALES, "sale_id"),),
+            # The sale was there before, and was nobody's.
+            inserted=(_appended(SALES, "sale_id", "-", unset=("referrer_id",)),),
+            shared=(("sale_id", share_sales), ("sale_id", share_leads_of_sales)),
+        ),
+        Source(
+            *("stages_of_leads", "leads", "id"),
+            watched=("user_account_id", *day, "current_pipeline_id", "current_status_id"),
+            before=(),
+            after=recounted,
+            shared=(("id", share_counted),),
+        ),
+        Source(
+            *("history", "amocrm_lead_status_history", "lead_id"),
+            watched=(
+                *("lead_id", "from_pipeline_id", "from_status_id", "to_pipeline_id", "to_status_id"),
+                *("changed_at", "tie"),
+            ),
+            before=(),
+            after=recounted,
+            shared=(("lead_id", lock_leads), ("lead_id", share_counted)),
+        ),
+    ]
+
+
+def _appended(ledger: Ledger, match: str, sign: str = "", *, unset: Sequence[str] = ()) -> str:
+    """Append what the view has of these keys. `unset`: columns that are NULL instead."""
+    loose = ["rate_at"] if ledger is SALES else []
+    columns = [*ledger.keys, "at", *loose]
+    values = ["NULL" if column in unset else column for column in columns]
     values += [f"{sign}{column}" for column in ledger.sums]
     return (
         f"INSERT INTO {ledger.table} ({', '.join([*columns, *ledger.sums])}, is_folded) "  # noqa: S608 - constants
-        f"SELECT {', '.join(values)}, false FROM {ledger.view} WHERE {source.match} IN ({{keys}});"
+        f"SELECT {', '.join(values)}, false FROM {ledger.view} WHERE {match} IN ({{keys}});"
     )
+
+
+def _recounted(ledger: Ledger, vendor: str) -> list[str]:
+    """Take back what was counted of these leads, and count them anew."""
+    counting = ledger.counting
+    assert counting is not None
+    kept = table_of(counting.kept)
+    keys = [*ledger.keys, *ledger.blurred, "at"]
+    of_leads = "WHERE lead_id IN ({keys})"
+
+    def append(sign: str) -> str:
+        sums = [f"{sign}{column}" for column in ledger.sums]
+        return (
+            f"INSERT INTO {ledger.table} ({', '.join([*keys, *ledger.sums])}, is_folded) "  # noqa: S608 - constants
+            f"SELECT {', '.join([*keys, *sums])}, false FROM {kept} {of_leads};"
+        )
+
+    columns = ", ".join(["lead_id", *keys, *ledger.sums])
+    counted = f"SELECT {columns} FROM ({counting.sql(vendor, '{keys}')}) AS counted"  # noqa: S608 - constants
+    return [
+        append("-"),
+        f"DELETE FROM {kept} {of_leads};",  # noqa: S608 - constants
+        f"INSERT INTO {kept} ({columns}) {counted};",
+        append(""),
+    ]
