@@ -65,7 +65,7 @@ class Trigger:
     def _postgresql(self) -> list[str]:
         body = " ".join([*self.shared, *self.statements])
         function = (
-            f"CREATE FUNCTION {self.name}() RETURNS trigger LANGUAGE plpgsql AS "
+            f"CREATE OR REPLACE FUNCTION {self.name}() RETURNS trigger LANGUAGE plpgsql AS "
             f"$$ BEGIN {body} RETURN COALESCE(NEW, OLD); END $$"
         )
         trigger = (

@@ -37,8 +37,7 @@ def elsewhere(work: Callable[[], object]) -> Any:
         work()
         connections.close_all()
 
-    with_one = ThreadPoolExecutor(1)
-    return with_one.submit(do)
+    return ThreadPoolExecutor(1).submit(do)
 
 
 def test_a_writer_open_across_a_refresh_loses_nothing(world: World) -> None:
