@@ -20,7 +20,8 @@ KINDS |= {"phone": 1, "lead": 1}
 # Shared by several deals: repeat purchases, and deals that find each other late.
 PHONES = tuple(f"+770155500{number:02}" for number in range(20))
 REFERRERS = {"ref_aida": "0.1", "ref_bolat": "0.125"}
-SOURCES = ("ig", "google", "REF_AIDA", "ref_bolat", "ref_nobody", "")
+# Never empty: a deal without UTM has those of the lead that it is matched with.
+SOURCES = ("ig", "google", "REF_AIDA", "ref_bolat", "ref_nobody")
 CAMPAIGNS = ("kenesary_tripwire", "Arystan-2", "muha on ai", "autumn", "")
 
 
@@ -30,6 +31,9 @@ class Origin:
 
     source: str
     campaign: str
+
+
+ENTERED = Origin("site", "")
 
 
 class Life:
@@ -111,7 +115,10 @@ class Life:
         external_id = f"site-{self._chance.getrandbits(48)}"
         phone = f"+7707{self._chance.randrange(10**7):07}"
         try:
-            self._api.post("/leads", {"name": external_id, "phone": phone, "external_id": external_id})
+            self._api.post(
+                "/leads",
+                {"name": external_id, "phone": phone, "external_id": external_id, "utm_source": ENTERED.source},
+            )
         except requests.RequestException:
             return
         self.accepted.append(external_id)

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -54,8 +53,7 @@ class Product:
         self.clock = Clock(folder)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._expected_dead: set[str] = set()
-        self.ended_by_themselves: Counter[str] = Counter()
-        self.last_words: list[str] = []
+        self.ended_by_themselves: list[tuple[str, str]] = []
 
     def _host(self, name: str) -> Host:
         return self._hosts.get(name, HERE)
@@ -79,6 +77,11 @@ class Product:
 
     def _log(self, name: str) -> Path:
         return self._folder / f"{name}.log"
+
+    def _last_words(self, name: str) -> str:
+        """The last line that is critical, else the last of all."""
+        lines = self._log(name).read_text(errors="replace").splitlines() or [""]
+        return next((line for line in reversed(lines) if "level=critical" in line), lines[-1])
 
     def is_running(self, name: str) -> bool:
         return name in self._running and self._running[name].poll() is None
@@ -110,8 +113,7 @@ class Product:
         """Start what ended by itself, as every process host does. It is counted, and its last words are kept."""
         for name in PROCESSES:
             if name not in self._expected_dead and not self.is_running(name):
-                self.ended_by_themselves[name] += 1
-                self.last_words.append(self._log(name).read_text(errors="replace").rstrip().rpartition("\n")[2])
+                self.ended_by_themselves.append((name, self._last_words(name)))
                 self.start(name)
 
     def start_all(self) -> None:

@@ -18,15 +18,19 @@ LONGEST = 1000
 
 def report(product: Product, chaos: Chaos, life: Life, account_id: str) -> int:
     """Print all of it. The exit code: 0 when nothing differs."""
-    findings = [*Verdict(account_id, life).findings(), *_own_checks(product)]
+    findings = [*Verdict(account_id, life).findings(), _deaths(product), *_own_checks(product)]
     print(_troubles(chaos))
     print(f"\n{_findings(findings)}\n\n{_surroundings(product, life)}")
-    for words in product.last_words:
-        print(f"LAST WORDS  {words[:LONGEST]}")
     for finding in findings:
         for difference in finding.differences[:SHOWN]:
             print(f"DIFFERENCE  {finding.what}: {difference}")
     return int(any(finding.differences for finding in findings))
+
+
+def _deaths(product: Product) -> Finding:
+    """Only a SIGKILL ends a process of the product: servers that are away are waited for."""
+    words = [f"{name}: {words[-LONGEST:]}" for name, words in product.ended_by_themselves]
+    return Finding("processes that ended by themselves", len(words), words)
 
 
 def _own_checks(product: Product) -> list[Finding]:
@@ -58,9 +62,7 @@ def _findings(findings: list[Finding]) -> Table:
 def _surroundings(product: Product, life: Life) -> str:
     attempts = [attempt for delivery in life.crm.courier.deliveries for attempt in delivery.attempts]
     refused = sum(attempt.status != 200 for attempt in attempts)
-    ended = ", ".join(f"{name} {count}×" for name, count in product.ended_by_themselves.items()) or "none"
     return (
         f"{life.changes:,} changes in the CRM; {len(attempts):,} attempts to deliver, {refused:,} of them without a"
-        f" 200. Most requests to amoCRM in one second: {life.crm.max_in_any_second()}. Processes that ended by"
-        f" themselves and were started again: {ended}."
+        f" 200. Most requests to amoCRM in one second: {life.crm.max_in_any_second()}."
     )

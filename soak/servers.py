@@ -43,8 +43,12 @@ class Postgres:
         self._run("pg_ctl", "-w", "-t", str(START_SECONDS), "-l", str(self._log), "-o", options, "start")
 
     def stop(self, mode: str) -> None:
-        """`fast` breaks off what is open; `immediate` is a crash, and the next start recovers from the log."""
-        self._run("pg_ctl", "-w", "-m", mode, "stop")
+        """`fast` breaks off what is open; `immediate` is a crash, and the next start recovers from the log. It is also
+        what comes when breaking off takes a minute, as with a client that is frozen."""
+        try:
+            self._run("pg_ctl", "-w", "-m", mode, "stop")
+        except subprocess.CalledProcessError:
+            self._run("pg_ctl", "-w", "-m", "immediate", "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._bin / program), "-D", str(self._data), *arguments]

@@ -18,7 +18,7 @@ from integrations.models import NotificationState, ProcessingStatus, SaleNotific
 from leads.models import Lead, LeadStatusHistory, PushState
 from sandbox import WON_STATUS_ID
 from sandbox.crm.models import Deal
-from soak.life import REFERRERS, Life, Origin
+from soak.life import ENTERED, REFERRERS, Life, Origin
 
 PATTERNS = {"Kenesary": ("tripwire", "kenesary"), "Arystan": ("arystan",), "Muha": ("on ai", "muha")}
 CLIENT = re.compile(r"(Patient|site)-\d+")
@@ -130,7 +130,7 @@ class Verdict:
 
     def _sales(self) -> Finding:
         theirs = {
-            deal.id: (Decimal(deal.price), *_credit(self._life.origins.get(deal.id, Origin("", ""))))
+            deal.id: (Decimal(deal.price), *_credit(self._life.origins.get(deal.id, ENTERED)))
             for deal in self._won.values()
         }
         paid = Sale.objects.filter(user_account=self._account, status=SaleStatus.PAID).select_related("targetologist")
@@ -148,7 +148,7 @@ class Verdict:
         theirs = {
             deal_id: (Decimal(deal.price) * Decimal(rate)).quantize(Decimal("0.01"), ROUND_HALF_UP)
             for deal_id, deal in self._won.items()
-            if (rate := REFERRERS.get(self._life.origins.get(deal_id, Origin("", "")).source.lower()))
+            if (rate := REFERRERS.get(self._life.origins.get(deal_id, ENTERED).source.lower()))
         }
         ours: defaultdict[int, Decimal] = defaultdict(Decimal)
         lines = ReferralConversion.objects.filter(user_account=self._account).values_list(

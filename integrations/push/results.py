@@ -79,7 +79,7 @@ def leave_as_it_is(row: LeadPush) -> None:
 
 def read_back(client: AmoCRMClient, account: UserAccount, deal_ids: Collection[int]) -> None:
     """Read what was made, so that stage and day are known at once and our own echo is no news. Its failure costs
-    nothing: the hook tells the same."""
+    nothing: the hook tells the same. No sync: a deal that was won by now is news, and its hook will find it known."""
     if not deal_ids:
         return
     try:
@@ -89,4 +89,4 @@ def read_back(client: AmoCRMClient, account: UserAccount, deal_ids: Collection[i
         return
     told = [replace(deal, evidence=Evidence(action="push")) for deal in deals.values()]
     with transaction.atomic():
-        apply_and_settle(account, deals=told, contacts=[], told_by={}, is_sync=True, now=timezone.now())
+        apply_and_settle(account, deals=told, contacts=[], told_by={}, is_sync=False, now=timezone.now())

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kombu import Connection
+
+import config.redis_broker  # noqa: F401 - what is tested here
+from soak.servers import Redis
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Redis]:
+    if shutil.which("redis-server") is None:
+        pytest.skip("there is no redis-server")
+    server = Redis(tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+def test_a_connection_that_was_given_up_closes_with_a_message_in_hand(broker: Redis) -> None:
+    link = Connection(f"{broker.url}/0")
+    queue = link.SimpleQueue("soak")
+    queue.put({})
+    assert queue.get(timeout=10).acknowledged is False
+    channel: Any = link.default_channel
+    link.transport.client = None
+    channel.close()
+    assert channel.closed
+
+
+def test_what_a_worker_holds_goes_back_when_it_ends_in_peace(broker: Redis) -> None:
+    with Connection(f"{broker.url}/0") as link:
+        queue = link.SimpleQueue("soak")
+        queue.put({"number": 1})
+        queue.get(timeout=10)
+    with Connection(f"{broker.url}/0") as link:
+        assert link.SimpleQueue("soak").get(timeout=10).payload == {"number": 1}
