@@ -123,6 +123,11 @@ class UserAccount(models.Model):
     # re-registers the hook at amoCRM.
     hook_key_version = models.PositiveIntegerField(default=1, editable=False)
     hook_key_oldest = models.PositiveIntegerField(default=1, editable=False)
+    demo_rows = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text=_("Of an account filled with generated data: each table and the last of its rows that is generated."),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

@@ -1,0 +1,56 @@
+"""Taking the demo year away again, and nothing that has come into the account since."""
+
+from __future__ import annotations
+
+from django.db import models, transaction
+from django.db.models import Q, QuerySet
+
+from analytics.models import (
+    AdSpend,
+    DealTelling,
+    ExchangeRate,
+    ReferralConversion,
+    ReferralEarning,
+    Referrer,
+    Sale,
+)
+from integrations.demo.stories import FIRST_DEAL_ID
+from integrations.models import AmoCRMConnection, HookDay, SaleNotification, SyncGap, SyncRun, WebhookLog
+from leads.deals.apply import lock_account
+from leads.models import Creative, DealPhone, Direction, Lead, LeadStatusHistory, PipelineStage, StageNews, UserAccount
+
+# What refers to others first.
+GENERATED: tuple[type[models.Model], ...] = (
+    *(SaleNotification, ReferralEarning, ReferralConversion, Sale, DealTelling),
+    *(LeadStatusHistory, StageNews, DealPhone, Lead),
+    *(AdSpend, ExchangeRate, SyncGap, HookDay, SyncRun, WebhookLog),
+    *(Referrer, Creative, Direction),
+)
+# What the rows of others have come to use by now, and so stays.
+USED: dict[type[models.Model], Q] = {
+    Lead: Q(amocrm_lead_id__lt=FIRST_DEAL_ID),
+    Referrer: Q(conversions__isnull=False),
+    Creative: Q(leads__isnull=False),
+    Direction: Q(leads__isnull=False) | Q(creatives__isnull=False),
+}
+
+
+@transaction.atomic
+def year_remove(account: UserAccount) -> int:
+    """Delete the account's generated rows, after which it is a demo no more. How many leads they were.
+
+    What a person or a CRM brought since stays, with all that it uses.
+    """
+    lock_account(account)
+    account.refresh_from_db(fields=["demo_rows"])
+    before = Lead.objects.filter(user_account=account).count()
+    for model in GENERATED:
+        # A plain QuerySet: the ledger's own deletes nothing, but nobody ever earned these lines.
+        rows: QuerySet[models.Model] = QuerySet(model).filter(user_account=account)
+        used = rows.filter(USED[model]).values("pk") if model in USED else ()
+        rows.filter(pk__lte=account.demo_rows.get(model._meta.db_table, 0)).exclude(pk__in=used).delete()
+    if not AmoCRMConnection.objects.filter(user_account=account).exists():
+        PipelineStage.objects.filter(user_account=account).delete()
+    account.demo_rows = {}
+    account.save(update_fields=["demo_rows"])
+    return before - Lead.objects.filter(user_account=account).count()
