@@ -23,7 +23,6 @@ from leads.deals.facts import UTM_KEYS
 from leads.deals.record import evidence_as_json
 from leads.models import Creative, DealPhone, Lead, LeadSource, LeadStatusHistory, MatchMethod, StageNews, UserAccount
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
-from leads.qualification import recompute_qualified
 from leads.told import told
 
 EXTERNAL_ID = "demo-"
@@ -48,7 +47,6 @@ def deals_make(account: UserAccount, stories: Sequence[Story], creatives: Mappin
     )
     insert_rows(StageNews, [row for story in deals for row in _news(account, story, hooks)])
     insert_rows(LeadStatusHistory, [row for story in deals for row in _history(account, story, hooks, ids)])
-    recompute_qualified(account)
     _settle(account, deals, hooks, ids)
 
 
@@ -115,6 +113,7 @@ def _deal(story: Story) -> dict[str, Any]:
         "deal_name": deal_name(story),
         "current_pipeline_id": story.pipeline.pipeline_id,
         "current_status_id": last.status_id,
+        "is_qualified": story.is_qualified,
         "price": price_at(story, last),
         "deal_utm": asdict(story.utm) if story.utm else {},
         "amocrm_created_at": story.created_at,

@@ -1,4 +1,4 @@
-"""Who told of the year's deals: syncs, and the hooks of the last two weeks with what those did not tell."""
+"""Who told of the year's deals: syncs, and the hooks of the last days with what those did not tell."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from integrations.models import Hook, HookDay, ProcessingStatus, SyncGap, SyncRu
 from leads.models import UserAccount
 from leads.news import Evidence
 
-DELIVERIES_KEPT = timedelta(days=14)
+DELIVERIES_KEPT = timedelta(days=10)
 SYNC_EVERY = timedelta(hours=6)
 LOST, TOLD_LATE = 0.025, 0.3
 ODD = (
@@ -32,7 +32,7 @@ ODD = (
 
 @dataclass(slots=True)
 class Telling:
-    """A step of the last two weeks. `delay`: seconds until its hook came; None: none came."""
+    """A step of the last days. `delay`: seconds until its hook came; None: none came."""
 
     story: Story
     step: Step

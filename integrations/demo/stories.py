@@ -65,8 +65,9 @@ class Story:
         return bool(self.steps) and self.status_id == WON_STATUS_ID
 
     @property
-    def is_closed(self) -> bool:
-        return self.status_id in (WON_STATUS_ID, LOST_STATUS_ID)
+    def is_qualified(self) -> bool:
+        marked = {stage.status_id for stage in self.pipeline.stages if stage.is_qualified} | {WON_STATUS_ID}
+        return any(step.status_id in marked for step in self.steps)
 
 
 def stories_of(

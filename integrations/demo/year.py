@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Max, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
+from analytics.earning.settle import settle_deals
 from analytics.models import ReferralConversion, ReferralEarning, Sale
 from integrations.demo.ads import ads_of
 from integrations.demo.deals import deals_make
@@ -20,7 +21,7 @@ from integrations.demo.remove import GENERATED
 from integrations.demo.seasons import year_of
 from integrations.demo.spending import spend_make
 from integrations.demo.stories import stories_of
-from integrations.drain.applying import apply_and_settle
+from leads.deals.apply import apply_news
 from leads.models import Lead, UserAccount
 
 SEED = "voronka"
@@ -59,8 +60,8 @@ def year_fill(account: UserAccount, now: datetime) -> None:
 def _regret(account: UserAccount, regrets: Regrets, began: datetime) -> None:
     """In two goes, so that what was undone leaves its mark in the ledger before it is done again."""
     for deals in ([*regrets.repriced, *regrets.undone, *regrets.deleted], regrets.redone):
-        # As by a sync: of sales that it meets first nobody is told.
-        apply_and_settle(account, deals=deals, contacts=[], told_by={}, is_sync=True, now=timezone.now())
+        changes = apply_news(account, deals=deals, now=timezone.now())
+        settle_deals(account, changes, told_by={}, currency="", is_sync=True, now=timezone.now())
         _date_money(account, began)
 
 
