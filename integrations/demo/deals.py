@@ -172,6 +172,7 @@ def _history(account: UserAccount, story: Story, hooks: Hooks, ids: Mapping[int,
             "to_pipeline_id": pipeline_id,
             "to_status_id": step.status_id,
             "changed_at": step.at,
+            "learnt_at": step.at,
             "webhook_data": evidence_as_json(hooks.evidence(story, step)),
         }
         before = step.status_id

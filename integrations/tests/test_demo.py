@@ -96,9 +96,8 @@ def test_the_books_balance(year: UserAccount) -> None:
 
 
 def test_the_history_is_what_was_told(year: UserAccount) -> None:
-    deal_ids = list(
-        Lead.objects.filter(user_account=year).exclude(amocrm_lead_id=None).values_list("amocrm_lead_id", flat=True)
-    )
+    leads = Lead.objects.filter(user_account=year)
+    deal_ids = [deal_id for deal_id in leads.values_list("amocrm_lead_id", flat=True) if deal_id]
     told = steps_told(year, deal_ids)
     stored: dict[int, list[Any]] = {deal_id: [] for deal_id in deal_ids}
     for row in LeadStatusHistory.objects.filter(user_account=year):

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("leads", "0007_people"),
+        ("leads", "0008_history_learnt_at"),
     ]
 
     operations = [
