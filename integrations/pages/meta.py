@@ -69,8 +69,8 @@ def meta_page(request: HttpRequest) -> HttpResponse:
     return render_page(request, "pages/meta.html", context, status=400 if form.errors else 200)
 
 
-@require_POST
 @page(Role.STAFF)
+@require_POST
 def meta_read(request: HttpRequest) -> HttpResponse:
     for ad_account in account_rows(MetaAdAccount, request).filter(is_active=True):
         read_now(ad_account)
@@ -78,8 +78,8 @@ def meta_read(request: HttpRequest) -> HttpResponse:
     return redirect("page-meta")
 
 
-@require_POST
 @page(Role.STAFF)
+@require_POST
 def meta_creatives(request: HttpRequest) -> HttpResponse:
     """A creative of each chosen ad. Their spend moves to them with the reading that is begun here."""
     account = account_of(request)
