@@ -91,6 +91,8 @@ UNFOLD: dict[str, Any] = {
                     _item(_("Connections"), "cable", "integrations_amocrmconnection_changelist"),
                     _item(_("Pipeline stages"), "filter_alt", "leads_pipelinestage_changelist"),
                     _item(_("Syncs"), "sync", "integrations_syncrun_changelist"),
+                    _item(_("What no hook told"), "link_off", "integrations_syncgap_changelist"),
+                    _item(_("Hooks by day"), "monitor_heart", "integrations_hookday_changelist"),
                     _item(_("Leads sent to amoCRM"), "outbox", "integrations_leadpush_changelist"),
                     _item(_("Settings of sending"), "tune", "integrations_pushsettings_changelist"),
                 ],

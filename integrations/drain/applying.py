@@ -15,6 +15,7 @@ from django.db import connection as database
 from django.db import transaction
 
 from analytics.earning.settle import settle_deals
+from analytics.models import Sale
 from analytics.routing import Buyer, Route, buyers_of, route
 from integrations.drain.deliveries import Delivery
 from integrations.drain.lease import Lease
@@ -24,6 +25,7 @@ from integrations.notify.outbox import enqueue_for
 from integrations.people.deliveries import take_bodies_of_erased
 from integrations.push.tagging import enqueue_tags
 from integrations.sync.late import note_late
+from integrations.sync.schedule import hasten
 from leads.deals.apply import apply_news
 from leads.deals.changes import LeadChange
 from leads.models import Lead, UserAccount
@@ -50,7 +52,7 @@ def apply_batch(
                 now=now,
             )
             note_late(account, applicable)
-        _note_gone(applicable, readings)
+        _note_gone(account, applicable, readings, now)
         write_outcomes(account, deliveries, now)
     logger.info("deliveries_applied", account=str(account.pk), deliveries=[delivery.log.pk for delivery in deliveries])
 
@@ -136,7 +138,10 @@ def _told_contacts(deliveries: Sequence[Delivery]) -> list[ContactSnapshot]:
     return [news.snapshot for delivery in deliveries for news in delivery.parsed.contacts if news.action != "delete"]
 
 
-def _note_gone(deliveries: Sequence[Delivery], readings: Readings) -> None:
+def _note_gone(account: UserAccount, deliveries: Sequence[Delivery], readings: Readings, now: datetime) -> None:
+    gone = readings.asked - readings.deals.keys()
+    if gone and Sale.objects.filter(user_account=account, amocrm_deal_id__in=gone).exists():
+        hasten(account, now)  # only amoCRM's events tell whether a sale goes with it, or moves into another deal
     for delivery in deliveries:
         deal_ids = dict.fromkeys(news.snapshot.deal_id for news in delivery.parsed.deals)
         for deal_id in deal_ids:

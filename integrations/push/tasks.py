@@ -6,18 +6,21 @@ import uuid
 
 from celery import shared_task
 
+from integrations.intake.alarms import Alarms
 from integrations.push import claims, tagging
 from integrations.push.sending import push_account
+
+_pushes, _tags = Alarms(), Alarms()
 
 
 @shared_task(name="integrations.push_leads", ignore_result=True)
 def push_leads(account_id: str) -> None:
     """Send an account's leads. Ringing twice does no harm: each lead has one worker at a time."""
 
-    def ring_again(seconds: float) -> None:
+    def send(seconds: float) -> None:
         push_leads.apply_async(args=(account_id,), countdown=seconds, retry=False)
 
-    push_account(uuid.UUID(account_id), ring_again=ring_again)
+    push_account(uuid.UUID(account_id), ring_again=lambda seconds: _pushes.set(account_id, seconds, send))
 
 
 @shared_task(name="integrations.sweep_pushes", ignore_result=True)
@@ -33,7 +36,7 @@ def sweep_pushes() -> None:
 def tag_deals(account_id: str) -> None:
     """Write the tags that an account's deals are to get."""
 
-    def ring_again(seconds: float) -> None:
+    def send(seconds: float) -> None:
         tag_deals.apply_async(args=(account_id,), countdown=seconds, retry=False)
 
-    tagging.tag_account(uuid.UUID(account_id), ring_again=ring_again)
+    tagging.tag_account(uuid.UUID(account_id), ring_again=lambda seconds: _tags.set(account_id, seconds, send))

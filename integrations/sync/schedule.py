@@ -30,6 +30,11 @@ def plan_syncs(now: datetime | None = None) -> None:
     SyncDue.objects.bulk_create(dues, update_conflicts=True, unique_fields=["user_account"], update_fields=["due_at"])
 
 
+def hasten(account: UserAccount, now: datetime) -> None:
+    """Something was found that only a sync can mend: let the next one come within the minute."""
+    SyncDue.objects.update_or_create(user_account=account, defaults={"due_at": now})
+
+
 def take_due(now: datetime | None = None) -> list[UserAccount]:
     """The accounts whose moment has come; each is given once."""
     due = SyncDue.objects.filter(due_at__lte=now or timezone.now()).select_related("user_account")

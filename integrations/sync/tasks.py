@@ -8,6 +8,7 @@ import structlog
 from celery import shared_task
 
 from integrations.connecting.waking import wake
+from integrations.intake.alarms import Alarms
 from integrations.models import SyncRun
 from integrations.sync import runs
 from integrations.sync.runner import work
@@ -15,6 +16,7 @@ from integrations.sync.schedule import plan_syncs, take_due
 from leads.models import UserAccount
 
 logger = structlog.get_logger(__name__)
+_alarms = Alarms()
 
 
 @shared_task(name="integrations.sync_leads", ignore_result=True)
@@ -29,10 +31,10 @@ def sync_leads(account_id: str) -> None:
 def work_on_sync(run_id: int) -> None:
     """Go on with a run. Ringing twice does no harm: the second finds the lease taken."""
 
-    def ring_again(seconds: float) -> None:
+    def send(seconds: float) -> None:
         work_on_sync.apply_async(args=(run_id,), countdown=seconds, retry=False)
 
-    work(run_id, ring_again=ring_again)
+    work(run_id, ring_again=lambda seconds: _alarms.set(str(run_id), seconds, send))
 
 
 @shared_task(name="integrations.plan_syncs", ignore_result=True)

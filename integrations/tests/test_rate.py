@@ -9,7 +9,7 @@ from django.db.transaction import TransactionManagementError
 from pytest_django import Settings
 
 from integrations.amocrm.errors import Blocked, RateLimited
-from integrations.amocrm.rate import Bucket, ProbeDue
+from integrations.amocrm.rate import Bucket, Priority, ProbeDue
 from integrations.models import AmoCRMConnection, RateSlot
 from integrations.tests import parallel
 from leads.models import UserAccount
@@ -138,3 +138,47 @@ def test_a_block_lets_nothing_through_until_one_probe_is_due(settings: Settings)
         bucket.take(is_probe=True)
     bucket.unblock()
     bucket.take()
+
+
+def test_each_level_goes_before_the_next_and_none_starves(seven: None) -> None:
+    served: dict[Priority, list[float]] = {level: [] for level in Priority}
+    ends = time.monotonic() + 5.0
+
+    def read(level: Priority) -> None:
+        bucket = Bucket("demo.amocrm.ru", priority=level)
+        while time.monotonic() < ends:
+            slot = bucket.take()
+            served[level].append(time.monotonic())
+            bucket.done(slot)
+        connections.close_all()
+
+    # Two of each of the upper levels: so there is always somebody of them who has to wait.
+    threads = [threading.Thread(target=read, args=(level,)) for level in Priority for _reader in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    live, reconciliation, first = (len(served[level]) for level in Priority)
+    assert live > reconciliation >= first >= 1
+    assert most_in_a_second(sorted(at for times in served.values() for at in times)) <= 7
+
+
+def test_a_first_sync_waits_for_reconciliation(seven: None) -> None:
+    host = "patient.amocrm.ru"
+    Bucket(host).take()
+    Bucket(host, priority=Priority.RECONCILIATION).take()
+    until = RateSlot.objects.get().reconciliation_until
+    assert until > 0
+    Bucket(host, priority=Priority.FIRST_SYNC).take()
+    assert time.time() >= until
+
+
+def test_an_answer_that_always_takes_long_holds_nobody_back(seven: None) -> None:
+    bucket = Bucket("demo.amocrm.ru")
+    slot = bucket.take()
+    RateSlot.objects.update(next_free=0.0)
+    late = slot._replace(due=time.monotonic() - 0.5)
+    bucket.done(late, least=10.0)
+    assert RateSlot.objects.get().next_free == 0.0
+    bucket.done(late)
+    assert RateSlot.objects.get().next_free > 0.0

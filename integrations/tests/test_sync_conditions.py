@@ -111,6 +111,24 @@ def test_a_merge_of_strangers_is_found_by_looking_through_all(connected: UserAcc
     assert not Lead.objects.get(amocrm_lead_id=third.id).is_deleted
 
 
+def test_a_sold_deal_that_is_gone_is_looked_for_within_the_minute(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    gone = demo.deals.create("gone", price=700, phone="+77011111111")
+    survivor = demo.deals.create("survivor", contact_ids=gone.contact_ids)
+    demo.deals.win(gone.id)
+    sync(connected)
+    crm.crm.clock.advance(30)
+    demo.deals.merge(survivor.id, gone.id, silent=True)
+    deliver(connected, f"leads[update][0][id]={gone.id}")
+    drain_all(connected)
+    assert take_due() == [connected]
+    sync(connected)
+    assert [sale.amocrm_deal_id for sale in Sale.objects.all()] == [survivor.id]
+    deliver(connected, f"leads[update][0][id]={gone.id}")
+    drain_all(connected)
+    assert take_due() == []
+
+
 def test_a_hook_that_comes_after_all_marks_its_gap(connected: UserAccount, crm: Server) -> None:
     demo = crm.crm.demo
     deal = demo.deals.create("deal", price=1, phone="+77011111111")
