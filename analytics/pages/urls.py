@@ -13,8 +13,12 @@ from analytics.pages.sales import sales_page
 from analytics.pages.spend import spend_page, spend_template
 from analytics.pages.spend_upload import spend_upload
 from analytics.pages.targetologist import targetologist_page
+from analytics.pages.what_if import apply_pattern, apply_rate, what_if
 
 urlpatterns = [
+    path("app/what-if", what_if, name="page-what-if"),
+    path("app/what-if/pattern", apply_pattern, name="page-what-if-pattern"),
+    path("app/what-if/rate", apply_rate, name="page-what-if-rate"),
     path("app/roi", roi_page, name="page-roi"),
     path("app/as-of", as_of_page, name="page-as-of"),
     path("app/funnel", funnel_page, name="page-funnel"),

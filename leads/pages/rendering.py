@@ -43,6 +43,7 @@ ABOVE = {
     "page-rates-upload": "page-spend",
     "page-meta": "page-spend",
     "page-as-of": "page-roi",
+    "page-what-if": "page-roi",
     "page-delivery": "page-deliveries",
     "page-sync": "page-connection",
 }

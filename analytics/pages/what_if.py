@@ -1,0 +1,131 @@
+"""`/app/what-if`: what a qualified stage, a pattern or a commission rate would do to the numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_safe
+
+from analytics.earning.patterns import PreviewStale, pattern_add
+from analytics.earning.referrers import referrer_save
+from analytics.models import Referrer, Targetologist
+from analytics.pages.periods import LAST_DAYS, period_of
+from analytics.whatif.effects import pattern_added, rate_changed, stage_toggled
+from leads.access import account_of, account_rows, page
+from leads.models import PipelineStage, Role, UserAccount
+from leads.news import LOST_STATUS_ID, WON_STATUS_ID
+from leads.pages.rendering import render_page
+
+SHOWN_SALES = 50
+MAX_PATTERN_LENGTH = 200
+
+
+class StageForm(forms.Form):
+    stage = forms.ModelChoiceField(PipelineStage.objects.none(), label=gettext_lazy("Mark or unmark the stage"))
+
+    def __init__(self, data: Any, account: UserAccount) -> None:
+        super().__init__(data)
+        stages = PipelineStage.objects.filter(user_account=account, is_archived=False)
+        self.fields["stage"].queryset = stages.exclude(status_id__in=(WON_STATUS_ID, LOST_STATUS_ID))  # type: ignore[attr-defined]
+
+
+class PatternForm(forms.Form):
+    targetologist = forms.ModelChoiceField(Targetologist.objects.none(), label=gettext_lazy("Targetologist"))
+    pattern = forms.CharField(label=gettext_lazy("A new pattern"), max_length=MAX_PATTERN_LENGTH)
+
+    def __init__(self, data: Any, account: UserAccount) -> None:
+        super().__init__(data)
+        self.fields["targetologist"].queryset = Targetologist.objects.filter(user_account=account)  # type: ignore[attr-defined]
+
+
+class RateForm(forms.Form):
+    referrer = forms.ModelChoiceField(Referrer.objects.none(), label=gettext_lazy("Referrer"))
+    rate = forms.DecimalField(
+        label=gettext_lazy("Commission rate"), min_value=0, max_value=1, max_digits=5, decimal_places=4, required=False
+    )
+
+    def __init__(self, data: Any, account: UserAccount) -> None:
+        super().__init__(data)
+        self.fields["referrer"].queryset = Referrer.objects.filter(user_account=account)  # type: ignore[attr-defined]
+
+
+@require_safe
+@page()
+def what_if(request: HttpRequest) -> HttpResponse:
+    account = account_of(request)
+    period = period_of(request.GET, account)
+    span = period.span(account)
+    context: dict[str, Any] = {
+        "period": period,
+        "periods": LAST_DAYS,
+        "kept": [
+            (name, value)
+            for name in (*StageForm.base_fields, *PatternForm.base_fields, *RateForm.base_fields)
+            if (value := request.GET.get(name))
+        ],
+        "account_currency": account.currency,
+    }
+    stage, pattern, rate = (
+        form(request.GET if name in request.GET else None, account)
+        for form, name in ((StageForm, "stage"), (PatternForm, "pattern"), (RateForm, "referrer"))
+    )
+    if stage.is_valid():
+        chosen = stage.cleaned_data["stage"]
+        lines, total = stage_toggled(span, chosen)
+        context |= {"stage": chosen, "lines": lines, "total": total}
+    if pattern.is_valid():
+        person, text = pattern.cleaned_data["targetologist"], pattern.cleaned_data["pattern"]
+        moved, credited = pattern_added(person, text)
+        context |= {
+            "person": person,
+            "pattern": text,
+            "credited": credited,
+            "moved": moved[:SHOWN_SALES],
+            "moved_count": len(moved),
+            "moved_ids": ",".join(str(sale.pk) for sale in moved),
+        }
+    if rate.is_valid():
+        referrer, new = rate.cleaned_data["referrer"], rate.cleaned_data["rate"]
+        context |= {"referrer": referrer, "rate": new, "commissions": rate_changed(span, referrer, new)}
+    context |= {"stage_form": stage, "pattern_form": pattern, "rate_form": rate}
+    return render_page(request, "pages/what_if.html", context)
+
+
+@page(Role.STAFF)
+def apply_pattern(request: HttpRequest) -> HttpResponse:
+    """Add the pattern and move exactly the sales that were shown."""
+    if request.method != "POST":  # somebody was sent here after having signed in again
+        return redirect("page-what-if")
+    form = PatternForm(request.POST, account_of(request))
+    if not form.is_valid():
+        raise Http404
+    shown = [int(part) for part in request.POST.get("moved", "").split(",") if part.isascii() and part.isdecimal()]
+    try:
+        number = pattern_add(form.cleaned_data["targetologist"], form.cleaned_data["pattern"], shown)
+    except PreviewStale:
+        messages.error(request, _("Things have changed since you looked. Nothing was changed."))
+    else:
+        text = ngettext("%(n)d sale moved.", "%(n)d sales moved.", number) % {"n": number}
+        messages.success(request, f"{_('The pattern was added.')} {text}")
+    return redirect("page-what-if")
+
+
+@page(Role.STAFF)
+def apply_rate(request: HttpRequest) -> HttpResponse:
+    """For new sales: those already credited keep their rate."""
+    if request.method != "POST":
+        return redirect("page-what-if")
+    form = RateForm(request.POST, account_of(request))
+    if not form.is_valid():
+        raise Http404
+    referrer = account_rows(Referrer, request).get(pk=form.cleaned_data["referrer"].pk)
+    referrer.commission_rate = form.cleaned_data["rate"]
+    referrer_save(referrer)
+    messages.success(request, _("The rate holds for new sales."))
+    return redirect("page-what-if")
