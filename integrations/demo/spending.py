@@ -20,7 +20,7 @@ from leads.models import Creative, UserAccount
 SOURCE = "demo"
 CENT = Decimal("0.01")
 # In tenge: a click, a lead from a search engine, and what a targetologist is paid a month.
-CLICK, SEARCH_LEAD, RETAINER = 95, 5_200, 150_000
+CLICK, SEARCH_LEAD, RETAINER = 95, 9_000, 350_000
 VIEWS_PER_CLICK = 70
 FIRST_RATE, DRIFT = 505.0, 0.07
 

@@ -23,10 +23,17 @@ MAX_ACCOUNTS_IN_MENU = 50
 NAVIGATION: tuple[tuple[str, str | Promise], ...] = (
     ("page-dashboard", _("Dashboard")),
     ("page-leads", _("Leads")),
-    ("page-roi", "ROI"),
     ("page-funnel", _("Funnel")),
     ("page-sales", _("Sales")),
     ("page-spend", _("Spend")),
+)
+# One page, by what its figures are grouped (`by`).
+ROI_NAVIGATION: tuple[tuple[str, str | Promise], ...] = (
+    ("creative", _("Creatives")),
+    ("direction", _("Directions")),
+    ("campaign", _("Campaigns")),
+    ("targetologist", _("Targetologists")),
+    ("referrer", _("Referrals")),
 )
 # What is looked at seldom stands in a menu of its own: a phone's header is narrow.
 CRM_NAVIGATION: tuple[tuple[str, str | Promise], ...] = (
@@ -92,9 +99,17 @@ def _frame(request: HttpRequest) -> dict[str, Any]:
         "switch_url": reverse(ABOVE[current]) if current in ABOVE else request.path,
         "role_name": role.label,
         "navigation": _navigation(NAVIGATION, current),
-        "crm_navigation": _navigation(CRM_NAVIGATION, current),
+        "menus": {"ROI": _roi_navigation(request, current), "amoCRM": _navigation(CRM_NAVIGATION, current)},
         **_rights(role),
     }
+
+
+def _roi_navigation(request: HttpRequest, current: str) -> list[NavigationItem]:
+    """The groupings of the ROI page; without `by` it shows the first."""
+    is_here = ABOVE.get(current, current) == "page-roi"
+    first = "targetologist" if current == "page-targetologist" else ROI_NAVIGATION[0][0]
+    shown = request.GET.get("by", first) if is_here else ""
+    return [NavigationItem(f"{reverse('page-roi')}?by={by}", label, by == shown) for by, label in ROI_NAVIGATION]
 
 
 def _navigation(pages: Iterable[tuple[str, str | Promise]], current: str) -> list[NavigationItem]:
