@@ -10,7 +10,8 @@ import pytest
 from django.db import connections, transaction
 from django.utils import timezone
 
-from integrations.models import AmoCRMConnection, ConnectionState, LeadPush, Problem
+from analytics.models import Sale
+from integrations.models import AmoCRMConnection, ConnectionState, LeadPush, Problem, SaleNotification
 from integrations.push.claims import Claim, accounts_in_need
 from integrations.push.queue import push_again, push_enqueue
 from integrations.push.sending import push_account
@@ -405,3 +406,16 @@ def test_staff_sends_again_in_the_admin_and_nobody_else(transactional_db: None, 
     chosen = {"action": "push_again_selected", "_selected_action": [world.rows[LeadPush].pk]}
     world.client(name).post(admin_world.address(LeadPush, "changelist"), chosen)
     assert LeadPush.objects.get().state == state
+
+
+def test_a_deal_that_was_won_before_we_read_it_back_is_told_of(connected: UserAccount, told: Server) -> None:
+    told.crm.faults.lose_answer(prefix=COMPLEX)
+    entered(connected)
+    push(connected)
+    (deal,) = deals(told)
+    told.crm.demo.deals.win(deal.id, price=1000)
+    make_due()
+    push(connected)
+    sale = Sale.objects.get()
+    assert (sale.amocrm_deal_id, sale.is_met_by_sync) == (deal.id, False)
+    assert SaleNotification.objects.filter(sale=sale).exists()
