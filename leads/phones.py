@@ -51,8 +51,13 @@ def phones_in(raw: object, region: str) -> tuple[Phone, ...]:
     `raw` may be anything (a string, a number out of a spreadsheet, None); `region` is the ISO 3166 code by which
     numbers without a country are read (`KZ`). Never raises; of a very long text only the beginning is read.
     """
+    return _phones_of_text(plain_text(_text_of(raw)), region.strip().upper())
+
+
+@lru_cache(maxsize=4096)  # a batch meets each of its phones several times: told, read, stored
+def _phones_of_text(text: str, region: str) -> tuple[Phone, ...]:
     found: dict[str, Phone] = {}
-    for phone in _read_text(plain_text(_text_of(raw)), region.strip().upper()):
+    for phone in _read_text(text, region):
         found.setdefault(phone.e164, phone)
     return tuple(found.values())
 
