@@ -111,6 +111,7 @@ def run(folder: Path, options: argparse.Namespace) -> Table:
             for connections in CONNECTIONS:
                 for measured in all_measured:
                     measure(measured, body, connections, options.seconds)
+        print("kill -9 …", file=sys.stderr, flush=True)
         for measured in all_measured:
             measured.acknowledged_before_kill, measured.lost_by_kill = lost_by_kill(
                 measured.receiver, body, connections=CONNECTIONS[-1], seconds=KILL_AFTER_SECONDS

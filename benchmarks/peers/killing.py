@@ -33,11 +33,10 @@ async def _until_killed(receiver: Receiver, body: bytes, connections: int, secon
             writer.write(request)
             try:
                 head = await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))
             except (asyncio.IncompleteReadError, ConnectionError):
                 return  # it is dead
             acknowledged += head.split(b" ", 2)[1] == b"200"
-            length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-            await reader.readexactly(length)
 
     async def kill() -> None:
         await asyncio.sleep(seconds)
