@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from analytics.rollups.ledgers import LEADS, PATHS, SALES, STAYS, Ledger, table_of, views
 
 INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"
+ROWS = {INSERT: ["NEW"], UPDATE: ["OLD", "NEW"], DELETE: ["OLD"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Source:
     inserted: tuple[str, ...] = ()
     events: tuple[str, ...] = (INSERT, UPDATE, DELETE)
     shared: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_recounted(self) -> bool:
+        """What is counted anew may be so for all rows of a statement together, which PostgreSQL can do."""
+        return not self.before
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +74,18 @@ class Trigger:
             f"CREATE OR REPLACE FUNCTION {self.name}() RETURNS trigger LANGUAGE plpgsql AS "
             f"$$ BEGIN {body} RETURN COALESCE(NEW, OLD); END $$"
         )
+        each = f"FOR EACH ROW {self._when('IS DISTINCT FROM')}"
+        if self.source.is_recounted:
+            tables = " ".join(f"{row} TABLE AS {row.lower()}_rows" for row in ROWS[self.event])
+            each = f"REFERENCING {tables} FOR EACH STATEMENT "
         trigger = (
-            f"CREATE TRIGGER {self.name} {self.timing} {self.event} ON {self.source.table} FOR EACH ROW "
-            f"{self._when('IS DISTINCT FROM')}EXECUTE FUNCTION {self.name}()"
+            f"CREATE TRIGGER {self.name} {self.timing} {self.event} ON {self.source.table} "
+            f"{each}EXECUTE FUNCTION {self.name}()"
         )
         return [function, trigger]
 
     def _when(self, differs: str) -> str:
-        if self.event != UPDATE:
-            return ""
-        return f"WHEN ({' OR '.join(f'OLD.{column} {differs} NEW.{column}' for column in self.source.watched)}) "
+        return f"WHEN ({_changed(self.source, 'OLD', 'NEW', differs)}) " if self.event == UPDATE else ""
 
 
 def triggers(vendor: str) -> list[Trigger]:
@@ -99,17 +107,32 @@ def _trigger(
     vendor: str, source: Source, timing: str, event: str, statements: Sequence[str], rows: Sequence[str]
 ) -> Trigger:
     def about(column: str, statement: str, rows: Sequence[str]) -> str:
+        if source.is_recounted and vendor == "postgresql":
+            return statement.format(keys=_of_statement(source, event, column))
         return statement.format(keys=", ".join(f"{row}.{column}" for row in rows))
 
-    both = {INSERT: ["NEW"], UPDATE: ["OLD", "NEW"], DELETE: ["OLD"]}[event]
     return Trigger(
         vendor,
         source,
         timing,
         event,
         tuple(about(source.key, statement, rows) for statement in statements),
-        tuple(about(column, statement, both) for column, statement in source.shared),
+        tuple(about(column, statement, ROWS[event]) for column, statement in source.shared),
     )
+
+
+def _of_statement(source: Source, event: str, column: str) -> str:
+    """The column's values in all rows that a statement changed."""
+    tables = [f"{row.lower()}_rows" for row in ROWS[event]]
+    if event != UPDATE:
+        return f"SELECT {column} FROM {tables[0]}"  # noqa: S608 - constants
+    changed = _changed(source, "old_rows", "new_rows", "IS DISTINCT FROM")
+    rows = f"FROM old_rows JOIN new_rows ON new_rows.id = old_rows.id WHERE {changed}"
+    return " UNION ".join(f"SELECT {table}.{column} {rows}" for table in tables)
+
+
+def _changed(source: Source, old: str, new: str, differs: str) -> str:
+    return " OR ".join(f"{old}.{column} {differs} {new}.{column}" for column in source.watched)
 
 
 # --- What is written down when ---
