@@ -48,6 +48,7 @@ class Environment:
     meta_ads_token: str
     meta_api_url: str
     sentry_dsn: str
+    trusted_proxies: int
 
 
 def var_dir() -> Path:
@@ -120,6 +121,7 @@ def read() -> Environment:
             "META_API_URL", "https://graph.facebook.com/v24.0", example="https://graph.facebook.com/v24.0"
         ),
         sentry_dsn=env.url_with_key("SENTRY_DSN", example="https://key@sentry.example.com/1"),
+        trusted_proxies=env.whole("TRUSTED_PROXIES", default=0, lowest=0, highest=10),
     )
     _check_pairs(environment)
     return environment

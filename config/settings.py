@@ -140,6 +140,8 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 # The name that forms and authenticate() use; axes would look for "email", find none and count everybody as one.
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_USERNAME_CALLABLE = "config.guard.counted_name"
+AXES_CLIENT_IP_CALLABLE = "config.guard.client_address"
+TRUSTED_PROXIES = ENV.trusted_proxies
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 
@@ -180,6 +182,11 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ["leads.access.AccountPermission"],
     "DEFAULT_PAGINATION_CLASS": "leads.api.pagination.Pages",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "leads.api.parsers.JSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "leads.api.schema.AccountSchema",
     "EXCEPTION_HANDLER": "leads.api.errors.error_response",

@@ -9,7 +9,6 @@ from typing import Any, cast
 from django.conf import settings
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import generics, serializers
 
@@ -28,6 +27,13 @@ from leads.api.rows import AccountRows, AccountRowSerializer, RowInPart
 def private_page(referrer: Referrer) -> str:
     """The address of the referrer's page, which needs no login."""
     return f"{settings.APP_URL.rstrip('/')}/r/{link_token(referrer)}"
+
+
+class BalanceSerializer(serializers.Serializer[Any]):
+    currency = serializers.CharField()
+    accrued = serializers.CharField()
+    paid = serializers.CharField()
+    balance = serializers.CharField()
 
 
 class ReferrerSerializer(AccountRowSerializer[Referrer]):
@@ -111,7 +117,7 @@ class ReferrerSerializer(AccountRowSerializer[Referrer]):
     def get_currency(self, referrer: Referrer) -> str:
         return self._main(referrer).currency
 
-    @extend_schema_field(OpenApiTypes.OBJECT)
+    @extend_schema_field(BalanceSerializer(many=True))
     def get_by_currency(self, referrer: Referrer) -> list[dict[str, str]]:
         return [
             {

@@ -31,7 +31,7 @@ from leads.api.rows import AccountRows
 class SpendSerializer(serializers.ModelSerializer[AdSpend]):
     """`targetologist`: the name. What the row names is the one of the four that is not empty."""
 
-    targetologist = serializers.CharField(source="targetologist.name", default=None)
+    targetologist = serializers.CharField(source="targetologist.name", default=None, allow_null=True)
 
     class Meta:
         model = AdSpend

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from benchmarks import load
+from benchmarks import fuzz, load
 from benchmarks.__main__ import parts_present
 from benchmarks.tables import Table, times
 
@@ -75,3 +75,9 @@ def test_our_own_generator_counts_good_answers_apart_from_refusals(counting: str
     assert figures.refused == 1
     assert figures.acknowledged == len(_Counting.bodies) - 1 > 4
     assert set(_Counting.bodies) == {b"a=1"}
+
+
+@pytest.mark.parametrize("number", range(0, 400, 100))
+def test_broken_bodies_break_no_reader(number: int) -> None:
+    for one in range(number, number + 100):
+        fuzz.one(seed=7, number=one)

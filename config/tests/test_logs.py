@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 
 import pytest
 from django.conf import settings
 from django.test import Client
 
-from config.logs import HIDDEN, Scrubber, logging_config
+from config.logs import HIDDEN, PHONE, Scrubber, logging_config
 
 
 @pytest.mark.parametrize(
@@ -28,9 +29,31 @@ def test_a_secret_is_taken_out_of_a_line(text: str) -> None:
     assert HIDDEN in cleaned
 
 
-def test_what_is_no_secret_stays() -> None:
-    text = "GET /leads?phone=77011234567 tokens: 3 state=running"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET /leads tokens: 3 state=running",
+        "2026-11-21T12:16:15.423340Z took 0.12345678901234 s at 127.0.0.1:8000",
+        "account=91622037-1776-4676-8234-123456789012 delivery=12345678 deal=26000001",
+        'File "x.py", line 123 in <module> at 0x7fa3a8448190123',
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
     assert Scrubber([""]).clean(text) == text
+
+
+@pytest.mark.parametrize(
+    "phone",
+    [
+        *("+77011234567", "8 (701) 123-45-67", "77011234567@s.whatsapp.net", "+1 (415) 555-26-71", "7011234567"),
+        *("%2B77011234567", "8%20701%20123%2045%2067", "+7-701-123-45-67", "+7\u2011701\u2011123\u201145\u201167"),
+    ],
+)
+@pytest.mark.parametrize("text", ["GET /leads?phone={}", "no lead has {}: refused", "{{'phone': '{}'}}", "{}"])
+def test_a_phone_is_taken_out_of_a_line(text: str, phone: str) -> None:
+    cleaned = Scrubber().clean(text.format(phone))
+    assert PHONE in cleaned
+    assert not re.search(r"\d{2}", cleaned.replace("%20", ""))
 
 
 def test_an_event_is_one_line_even_with_a_traceback() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view, inline_serializer
+from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -17,9 +17,9 @@ from integrations.connecting.waking import wake
 from integrations.models import SyncGap, SyncRun
 from integrations.sync import runs
 from integrations.sync.tasks import work_on_sync
-from leads.access import account_of, account_row, account_rows
+from leads.access import account_of, account_row
 from leads.api.errors import Conflict
-from leads.api.pagination import Pages
+from leads.api.rows import AccountRows
 
 WAIT_SECONDS = 10.0
 LOOK_EVERY = 0.1
@@ -98,17 +98,17 @@ class SyncLeadsView(APIView):
         return Response(StartedSerializer(run).data, status=202 if run.state == SyncRun.State.RUNNING else 200)
 
 
-class SyncRunsView(APIView):
-    @extend_schema(
+@extend_schema_view(
+    get=extend_schema(
         operation_id="amocrm_sync_runs",
         parameters=[_ACCOUNT],
+        description="Past and present runs, the newest first.",
         responses={200: RunRowSerializer(many=True), **_ERRORS},
     )
-    def get(self, request: Request) -> Response:
-        """Past and present runs, the newest first."""
-        pages = Pages()
-        rows = pages.paginate_queryset(account_rows(SyncRun, request).order_by("-pk"), request, view=self)
-        return pages.get_paginated_response(RunRowSerializer(rows, many=True).data)
+)
+class SyncRunsView(AccountRows[SyncRun], generics.ListAPIView[SyncRun]):
+    queryset = SyncRun.objects.all()
+    serializer_class = RunRowSerializer
 
 
 class SyncRunView(APIView):

@@ -29,6 +29,7 @@ class WebhookLogSerializer(serializers.ModelSerializer[WebhookLog]):
     """Keys are column names. `raw_body` as text; in lists its first 20,000 bytes, `raw_body_bytes` is all it has."""
 
     user_account_id = serializers.UUIDField(read_only=True)
+    routing_decision = serializers.ChoiceField(RoutingDecision.choices, allow_blank=True, read_only=True)
     raw_body = serializers.SerializerMethodField()
     raw_body_bytes = serializers.IntegerField(read_only=True)
 

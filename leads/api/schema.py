@@ -10,6 +10,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import Direction, OpenApiParameter, inline_serializer
 from rest_framework import serializers
+from rest_framework.permissions import SAFE_METHODS
 
 from leads.access import ACCOUNT_PARAMETER, Access
 
@@ -24,6 +25,7 @@ ERRORS = {
     "403": "Your role in this account is too low.",
     "404": "There is no such row or account, or it is another's.",
 }
+CONFLICT = {"409": "What is asked for is taken, or things do not stand so that it could be done; `detail` says why."}
 
 
 # `fields` is a name that a serializer class has for itself, so this one is made without a class body.
@@ -56,7 +58,7 @@ class AccountSchema(AutoSchema):
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         if self._access() is Access.OPEN:
             return bodies
-        for code, description in ERRORS.items():
+        for code, description in (ERRORS if self.method in SAFE_METHODS else ERRORS | CONFLICT).items():
             if code not in bodies:
                 bodies[code] = cast("Any", self)._get_response_for_code(Error, code) | {"description": description}
         return bodies

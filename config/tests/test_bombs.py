@@ -1,0 +1,98 @@
+"""Bodies that are made to break a reader: deep, huge, broken or unstorable. Every door answers, and none by a 5xx."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import pytest
+from django.test import Client
+
+from integrations.models import AmoCRMConnection, ConnectionState
+from integrations.tests.admin_world import build
+from leads.api.parsers import MAX_BYTES
+from leads.tests.test_access_routes import API
+
+pytestmark = pytest.mark.django_db
+
+DEEP = 100_000
+UNSTORABLE = "\\u0000\\ud800 \\udfff"
+JSON_BODIES = {
+    "deep list": "[" * DEEP,
+    "deep list, closed": "[" * DEEP + "]" * DEEP,
+    "deep object": '{"a":' * DEEP + "1" + "}" * DEEP,
+    "giant int": '{"name": ' + "9" * 100_000 + ', "id": ' + "9" * 5_000 + "}",
+    "NaN": '{"name": NaN, "day": Infinity, "amount": -Infinity, "direction_id": NaN}',
+    "unstorable": json.dumps({"x": "y"})[:-1]
+    + "".join(
+        f', "{key}": "{UNSTORABLE}"'
+        for key in ("name", "phone", "chat_id", "utm_source", "external_id", "code", "campaign", "client_phone", "full")
+    )
+    + "}",
+    "wrong kinds": '{"name": {"a": [1]}, "phone": [1], "patterns": {"a": "b"}, "direction_id": true, "full": []}',
+    "number": "1",
+    "null": "null",
+    "text": '"text"',
+    "not UTF-8": b'{"name": "\xff\xfe\x00"}',
+    "nothing": "",
+}
+
+
+def browser() -> Client:
+    """Alice's, whose account is not connected: nothing leaves for amoCRM."""
+    client = build().client("alice")
+    AmoCRMConnection.objects.update(state=ConnectionState.DISCONNECTED)
+    client.raise_request_exception = False
+    return client
+
+
+@pytest.mark.parametrize("body", JSON_BODIES.values(), ids=JSON_BODIES)
+def test_no_body_breaks_an_endpoint(body: str | bytes) -> None:
+    client = browser()
+    broken = []
+    for route in API:
+        for method in set(route.methods()) - {"GET"}:
+            answer = client.generic(method, route.url(1), body, content_type="application/json")
+            if answer.status_code >= 500 or (answer.status_code >= 300 and "detail" not in answer.json()):
+                broken.append((method, route.path, answer.status_code, answer.content[:200]))
+    assert broken == []
+
+
+def test_a_body_beyond_the_bound_is_refused_unread() -> None:
+    client = build().client("alice")
+    answer = client.generic("POST", "/leads", b" " * (MAX_BYTES + 1), content_type="application/json")
+    assert (answer.status_code, answer.json()) == (413, {"detail": "The body is larger than 20 MB."})
+
+
+@pytest.mark.parametrize("value", ["\x00", "\ud800".encode("utf-8", "surrogatepass"), "9" * 5_000, "-1", "NaN", "'"])
+def test_no_query_breaks_an_endpoint(value: str | bytes) -> None:
+    client = browser()
+    asked = (
+        "phone",
+        "from",
+        "to",
+        "status",
+        "page",
+        "page_size",
+        "amocrm_lead_id",
+        "pipelineId",
+        "directionId",
+        "limit",
+        "group_by",
+        "basis",
+        "source",
+        "lead_id",
+        "targetologist",
+        "referrer",
+        "userAccountId",
+        "subdomain",
+        "state",
+    )
+    broken = []
+    for route in API:
+        if "GET" in route.methods():
+            for key in asked:
+                answer = client.get(f"{route.url(1)}?{key}={quote(value)}")
+                if answer.status_code >= 500:
+                    broken.append((route.path, key, answer.status_code))
+    assert broken == []

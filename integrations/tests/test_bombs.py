@@ -1,0 +1,54 @@
+"""Deliveries that are made to break a reader: deep, huge, broken or unstorable. Each is stored, parsed and shown."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from integrations.models import WebhookLog
+from integrations.tests.world import deliver, drain_all, statuses
+from leads.models import Lead, User, UserAccount
+from leads.tests.cast import client
+from leads.tests.world import response
+
+DEEP = 100_000
+BODIES: dict[str, bytes] = {
+    "brackets": b"a" + b"[" * DEEP,
+    "closed brackets": b"leads" + b"[a]" * DEEP + b"=1",
+    "encoded brackets": b"leads" + b"%5Ba%5D" * DEEP + b"=1",
+    "a million fields": b"&".join(b"a%d=" % number for number in range(1_000_000)),
+    "a million of one": b"leads[add][][id]=1&" * 100_000,
+    "NUL": b"leads[add][0][id]=5\x00&leads[add][0][name]=%00a\x00&\x00=\x00",
+    "surrogates": b'{"leads": {"add": [{"id": "5", "name": "\\ud800\\u0000", "\\udfff": "\\u0000"}]}}',
+    "bytes": bytes(range(256)) * 1_000,
+    "percents": b"%" * 1_000_000,
+    "deep JSON": b'{"leads":' * DEEP,
+    "giant ids": b"leads[add][0][id]="
+    + b"9" * 100_000
+    + b"&leads[add][1][id]=-1&leads[add][2][id]=9223372036854775808",
+    "NaN": b'{"leads": {"add": [{"id": NaN, "price": Infinity, "updated_at": 1e400}]}}',
+    "giant index": b"leads[add][" + b"9" * 50 + b"][id]=5",
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "application/json"])
+def test_every_delivery_is_stored_parsed_and_shown(connected: UserAccount, body: bytes, content_type: str) -> None:
+    response(connected, "+77011234567")
+    stored = deliver(connected, body, content_type=content_type)
+    after = deliver(connected, "leads[delete][0][id]=77")
+    drain_all(connected)
+    assert statuses(connected)[0] in ("success", "ignored", "error")
+    assert statuses(connected)[1] == "success", "one that is well is applied all the same"
+    assert bytes(WebhookLog.objects.get(pk=stored).raw_body) == body
+    assert Lead.objects.count() == 1
+    root = client(User.objects.create_superuser("root@example.com", "secret-7"))
+    for delivery_id in (stored, after):
+        for page in ("page-delivery", "admin:integrations_webhooklog_change"):
+            address = reverse(page, args=[delivery_id])
+            assert (
+                root.get(address, {"userAccountId": str(connected.pk)} if page == "page-delivery" else {}).status_code
+                == 200
+            )
+    listed = root.get("/api/admin/webhook-logs", {"userAccountId": str(connected.pk)})
+    assert listed.status_code == 200
