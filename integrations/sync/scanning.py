@@ -7,7 +7,7 @@ completed when their contact's page comes.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any, TypeVar
@@ -26,8 +26,12 @@ LISTS = ("contacts", "leads")
 
 def scan_all(session: Session) -> None:
     """All contacts and all deals; at last the deals whose main contact turned out to have no phone."""
-    with closing(_contacts(session)) as contacts, closing(_deals(session)) as deals:
-        for _turn in zip_longest(contacts, deals):
+    # Who is behind begins, lest a turn that is over after a page never comes to the other list.
+    unread = [path for path in LISTS if not session.cursor.get(f"is_read_{path}")]
+    unread.sort(key=lambda path: session.cursor.get(f"page_{path}", 1))
+    with ExitStack() as stack:
+        readers = [stack.enter_context(closing(_READERS[path](session))) for path in unread]
+        for _turn in zip_longest(*readers):
             pass
     for batch in session.staging.lonely():
         with session.page():
@@ -54,6 +58,9 @@ def _contacts(session: Session) -> Generator[None]:
         yield from _pages(session, "contacts", ORDER, lambda answer, _: contacts_in(answer), apply)
     except RequestError as error:
         session.note(error)  # without rights for contacts the deals are still worth having
+
+
+_READERS = {"contacts": _contacts, "leads": _deals}
 
 
 def _pages(
@@ -89,7 +96,7 @@ def _measure(session: Session, path: str, number: int, ids: Sequence[int], *, ha
         first = session.cursor.setdefault(f"first_{path}", ids[0])
         share = (ids[-1] - first) / max(1, session.cursor.get(f"last_{path}", 0) - first)
         pages = max(number + 1, round(number / share)) if share > 0 else number + 1
-    session.remember(**{f"page_{path}": number + 1, f"pages_{path}": pages})
+    session.remember(**{f"page_{path}": number + 1, f"pages_{path}": pages, f"is_read_{path}": not has_next})
 
 
 def _expected(session: Session, path: str) -> int:
