@@ -10,7 +10,8 @@ import pytest
 from pytest_django import Settings
 
 from analytics.models import Sale
-from integrations.amocrm import caller, http
+from integrations import http
+from integrations.amocrm import caller
 from integrations.models import SyncRun, WebhookLog
 from integrations.sync import runs, session
 from integrations.sync.runner import work
