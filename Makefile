@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+MUTANTS ?=
 SECONDS ?= 300
 SEED ?= 1
 SERVERS ?= own
@@ -48,6 +49,15 @@ migrate: venv
 
 test: venv-dev
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+# Which lines and branches no test reaches. The processes that tests start count too.
+coverage: venv-dev
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+
+# Which mistakes no test would notice (pyproject.toml says in what code). `make mutants MUTANTS='leads.deals.*'`
+mutants: venv-dev
+	$(BIN)/mutmut run --max-children 1 $(MUTANTS)
+	$(BIN)/mutmut results
 
 bench: venv-dev
 	$(BIN)/python -m benchmarks
