@@ -84,7 +84,7 @@ class SaleNotificationAdmin(ReadOnlyAdmin[SaleNotification]):
     @display(description=_("state"))
     def shown_state(self, row: SaleNotification) -> SafeString:
         state = NotificationState(row.state)
-        return badge(state.label, STATE_BADGES[state], row.detail[:300])
+        return badge(state.label, STATE_BADGES[state], retold(row.detail)[:300])
 
     @display(description=_("about"))
     def about(self, row: SaleNotification) -> SafeString:

@@ -50,7 +50,7 @@ class LeadPushAdmin(ReadOnlyAdmin[LeadPush]):
     @display(description=_("state"))
     def shown_state(self, row: LeadPush) -> SafeString:
         state = PushState(row.state)
-        return badge(state.label, STATE_BADGES.get(state, ""), row.detail[:300])
+        return badge(state.label, STATE_BADGES.get(state, ""), retold(row.detail)[:300])
 
     @display(description=_("lead"))
     def shown_lead(self, row: LeadPush) -> SafeString:

@@ -13,6 +13,7 @@ from integrations.amocrm.errors import ConditionError, ReconnectNeeded, RequestE
 from integrations.connecting.hooks import HookStatus, hook_register, hook_status
 from integrations.connecting.problems import clear_problem, note_problem
 from integrations.models import AmoCRMConnection, ConnectionState
+from leads.told import told
 
 logger = structlog.get_logger(__name__)
 
@@ -35,7 +36,7 @@ def look_after_hook(connection: AmoCRMConnection) -> None:
     except ConditionError as error:
         logger.warning("amocrm_hook_not_read", account=str(connection.user_account_id), error=str(error))
     except RequestError as error:
-        _explain(connection, f"amoCRM does not show its hooks ({error.detail}) {_RIGHTS}")
+        _explain(connection, f"{_HIDDEN} {error.detail} {_RIGHTS}")
     else:
         clear_problem(connection)
 
@@ -47,8 +48,8 @@ def connections_of_the_minute(now: datetime) -> list[uuid.UUID]:
     """
     due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now)
     rows = AmoCRMConnection.objects.filter(due, state=ConnectionState.CONNECTED, set_up_at__isnull=False)
-    told = rows.values_list("user_account_id", "problem_code")
-    return [account_id for account_id, problem in told if problem or _slot(account_id) == now.minute]
+    due_now = rows.values_list("user_account_id", "problem_code")
+    return [account_id for account_id, problem in due_now if problem or _slot(account_id) == now.minute]
 
 
 def _slot(account_id: uuid.UUID) -> int:
@@ -68,23 +69,24 @@ def _mend(connection: AmoCRMConnection) -> None:
         _explain(connection, f"{_what(status)} {_PRESS}")
 
 
-_PLAN = (
+_HIDDEN = told("amoCRM does not show its hooks.")
+_PLAN = told(
     "Hooks need amoCRM's Advanced or Professional plan. In amoCRM open Settings → Billing; deals are read by the "
     "regular sync meanwhile."
 )
-_RIGHTS = (
+_RIGHTS = told(
     "Only an administrator of the amoCRM account may register hooks: connect again as one, or have one add the "
     "address by hand in amoMarket → ⋯ → WebHooks."
 )
-_PRESS = "In amoCRM open amoMarket → ⋯ → WebHooks, find our address, press “Enable” and save."
+_PRESS = told("In amoCRM open amoMarket → ⋯ → WebHooks, find our address, press “Enable” and save.")
 
 
 def _what(status: HookStatus) -> str:
     if not status.registered:
-        return "the hook is not registered."
+        return told("The hook is not registered.")
     if status.disabled:
-        return "amoCRM has switched the hook off."
-    return f"the hook does not tell of {', '.join(status.missing_events)}."
+        return told("amoCRM has switched the hook off.")
+    return f"{told('The hook does not tell of some events:')} {', '.join(status.missing_events)}."
 
 
 def _explain(connection: AmoCRMConnection, text: str) -> None:

@@ -19,6 +19,7 @@ from leads.deals.apply import lock_account
 from leads.deals.tying import tie_deal
 from leads.models import Lead, PushState, UserAccount
 from leads.news import Evidence
+from leads.told import told
 
 logger = structlog.get_logger(__name__)
 
@@ -30,9 +31,9 @@ def mark_pushed(row: LeadPush, deal: MadeDeal, how: str, currency: str) -> None:
     :param currency: of the connected amoCRM account; empty: ours.
     """
     account, now = row.user_account, timezone.now()
-    detail = f"deal {deal.deal_id} was made of this lead" + (f", {how}" if how else "")
+    detail = told("deal %(id)s was made of this lead") % {"id": deal.deal_id} + (f"; {how}" if how else "")
     if deal.is_merged:
-        detail = f"amoCRM's duplicate control put this lead into deal {deal.deal_id}"
+        detail = told("amoCRM's duplicate control put this lead into deal %(id)s") % {"id": deal.deal_id}
     with transaction.atomic():
         changes = tie_deal(
             account,

@@ -25,6 +25,7 @@ from integrations.push.claims import Claim, ClaimLost, is_anyone_at_work, soones
 from integrations.push.results import leave_as_it_is, mark_failed, mark_pushed, read_back
 from leads.deals.facts import UTM_KEYS
 from leads.models import Lead
+from leads.told import told
 
 logger = structlog.get_logger(__name__)
 
@@ -113,7 +114,7 @@ class _Batch:
         self._claim.hold(rows)
         since = min(row.sent_at for row in rows if row.sent_at is not None)
         found = find_deals(self._client, [row.lead_id for row in rows], since)
-        self._settle(rows, found, "found at amoCRM after its answer was lost")
+        self._settle(rows, found, told("found at amoCRM after its answer was lost"))
         missing = [row for row in rows if row.lead_id not in found]
         now = timezone.now()
         gone: list[LeadPush] = []

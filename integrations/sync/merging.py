@@ -24,8 +24,9 @@ from leads.deals.apply import lock_account
 from leads.deals.placing import DEAL_COLUMNS
 from leads.models import DealPhone, Lead, LeadSource, MatchMethod, StageNews
 from leads.news import DealSnapshot
+from leads.told import told
 
-MERGED_INTO = "Merged into deal "
+MERGED_INTO = "Merged into "
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +128,10 @@ def _follow(session: Session, gone_id: int, survivor: DealSnapshot | None, merge
             session.apply([gone])
             session.ledger.note_merged(gone_id, None, merge.at)
             return
-        told = replace(survivor, evidence=session.evidence)
-        session.apply([told])  # the survivor may be one that we have not met
+        seen = replace(survivor, evidence=session.evidence)
+        session.apply([seen])  # the survivor may be one that we have not met
         _hand_over(session, gone_id, survivor.deal_id)
-        session.apply([gone, told])
+        session.apply([gone, seen])
         session.ledger.note_merged(gone_id, survivor.deal_id, merge.at)
 
 
@@ -164,7 +165,9 @@ def _change_places(response: Lead, own: Lead) -> None:
 
 
 def _mark(session: Session, gone_id: int, survivor: str) -> None:
-    detail = f"{MERGED_INTO}{survivor}." if survivor else f"{MERGED_INTO}another, which amoCRM does not name."
+    detail = told("Merged into another deal, which amoCRM does not name.")
+    if survivor:
+        detail = told("Merged into deal %(id)s.") % {"id": survivor}
     Lead.objects.filter(user_account=session.account, amocrm_lead_id=gone_id).update(
         match_method=MatchMethod.MANUAL, match_detail=detail
     )

@@ -23,6 +23,7 @@ from integrations.sync.runs import CANCELLED
 from integrations.sync.scanning import LISTS, scan_all
 from integrations.sync.session import Session, TurnOver
 from integrations.sync.trash import read_trash
+from leads.told import told
 
 logger = structlog.get_logger(__name__)
 
@@ -49,7 +50,7 @@ def work(run_id: int, *, ring_again: Callable[[float], None]) -> None:
         return
     connection = AmoCRMConnection.objects.select_related("user_account").get(user_account=run.user_account_id)
     if connection.state == ConnectionState.DISCONNECTED:
-        _end(run, SyncRun.State.FAILED, "The account was disconnected from amoCRM.")
+        _end(run, SyncRun.State.FAILED, told("The account was disconnected from amoCRM."))
         return
     if connection.state == ConnectionState.RECONNECT_NEEDED:
         return  # the sweep finds the run once the account is connected again
@@ -153,20 +154,20 @@ def _beginning(run: SyncRun, connection: AmoCRMConnection) -> dict[str, object]:
     common: dict[str, object] = {"amocrm_account_id": connection.amocrm_account_id}
     if last is None:
         return {**common, "is_first": True, "is_whole": True, "is_kept": False}
-    told = last.cursor
-    since_events = told.get("high_events") or told.get("floor")
+    left = last.cursor
+    since_events = left.get("high_events") or left.get("floor")
     # While nothing was connected nothing could be told: what changed then is no hook's fault.
     is_kept = connection.connected_at is None or connection.connected_at <= last.started_at
     return {
         **common,
         "is_first": False,
         # A whole reading during which deals were deleted may have missed one, and is done again.
-        "is_whole": run.is_full or not told.get("high_leads") or told.get("is_shaken", False),
-        "mends": told.get("is_shaken", False),
+        "is_whole": run.is_full or not left.get("high_leads") or left.get("is_shaken", False),
+        "mends": left.get("is_shaken", False),
         "is_kept": is_kept,
-        "floor": told.get("floor"),
-        "since_leads": told.get("high_leads"),
-        "since_contacts": told.get("high_contacts"),
+        "floor": left.get("floor"),
+        "since_leads": left.get("high_leads"),
+        "since_contacts": left.get("high_contacts"),
         "since_events": since_events,
         "high_events": since_events,
         "heard_since": (last.started_at - _HEARD_BEFORE).isoformat(),
