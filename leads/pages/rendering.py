@@ -35,6 +35,11 @@ ROI_NAVIGATION: tuple[tuple[str, str | Promise], ...] = (
     ("targetologist", _("Targetologists")),
     ("referrer", _("Referrals")),
 )
+# Questions asked of the same figures.
+ROI_QUESTIONS: tuple[tuple[str, str | Promise], ...] = (
+    ("page-as-of", _("Then and now")),
+    ("page-what-if", _("What if")),
+)
 # What is looked at seldom stands in a menu of its own: a phone's header is narrow.
 CRM_NAVIGATION: tuple[tuple[str, str | Promise], ...] = (
     ("page-stages", _("Stages")),
@@ -49,8 +54,6 @@ ABOVE = {
     "page-rates": "page-spend",
     "page-rates-upload": "page-spend",
     "page-meta": "page-spend",
-    "page-as-of": "page-roi",
-    "page-what-if": "page-roi",
     "page-delivery": "page-deliveries",
     "page-sync": "page-connection",
 }
@@ -99,7 +102,10 @@ def _frame(request: HttpRequest) -> dict[str, Any]:
         "switch_url": reverse(ABOVE[current]) if current in ABOVE else request.path,
         "role_name": role.label,
         "navigation": _navigation(NAVIGATION, current),
-        "menus": {"ROI": _roi_navigation(request, current), "amoCRM": _navigation(CRM_NAVIGATION, current)},
+        "menus": {
+            "ROI": [*_roi_navigation(request, current), *_navigation(ROI_QUESTIONS, current)],
+            "amoCRM": _navigation(CRM_NAVIGATION, current),
+        },
         **_rights(role),
     }
 
