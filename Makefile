@@ -1,6 +1,6 @@
 # `make run`: everything on this machine. `make run PORT=9000`: on another port.
 .DEFAULT_GOAL := run
-.PHONY: run test lint audit bench bench-peers soak scale migrate venv venv-dev lock
+.PHONY: run test chromium lint audit bench bench-peers soak scale migrate venv venv-dev lock
 SHELL := /bin/bash
 PYTHON ?= python3.11
 PORT ?=
@@ -47,11 +47,20 @@ run: venv
 migrate: venv
 	@$(BIN)/python manage.py migrate
 
-test: venv-dev
+test: venv-dev chromium
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
+# For the tests in a browser. Where it cannot be installed they are skipped, and named at the end.
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null && exit; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing chromium …"; export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null && exit; \
+	fi; \
+	echo "make: no Chromium, so the tests in a browser are skipped. As root, on Debian: apt-get install chromium" >&2
+
 # Which lines and branches no test reaches. The processes that tests start count too.
-coverage: venv-dev
+coverage: venv-dev chromium
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
 
 # Which mistakes no test would notice (pyproject.toml says in what code). `make mutants MUTANTS='leads.deals.*'`

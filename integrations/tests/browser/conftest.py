@@ -12,10 +12,6 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "browser: drives a real Chromium")
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -24,7 +20,7 @@ def browser() -> Iterator[Browser]:
         except Error as error:
             if CHROMIUM:
                 raise
-            pytest.skip(f"Chromium is not installed, neither on the PATH nor by playwright: {error.message[:100]}")
+            pytest.skip(f"no Chromium, on the PATH or of playwright: apt-get install chromium ({error.message[:100]})")
         # Playwright keeps an event loop in this thread, in which Django would refuse the tests' own queries.
         before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
