@@ -5,12 +5,15 @@ Money is a decimal string; counts and rates are numbers, rates with two digits.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from analytics.reports.definitions import FUNNEL_FIGURES, QUALIFICATION_FIGURES, ROI_FIGURES, Definition
 from analytics.reports.figures import Figures, missing_rates
 from analytics.reports.qualification import Qualification
 from analytics.reports.spans import Basis, GroupBy
@@ -55,6 +58,17 @@ def qualification_figures(figures: Qualification) -> dict[str, Any]:
 # --- For the schema ---
 
 
+def _said(definitions: Iterable[Definition]) -> dict[str, Any]:
+    """What each figure means, by its name, as a field's `help_text`."""
+    return {
+        one.name: format_lazy("{} {}: {}.", one.meaning, _("Null"), one.none) if one.none else one.meaning
+        for one in definitions
+    }
+
+
+_ROI, _QUALIFICATION, _FUNNEL = _said(ROI_FIGURES), _said(QUALIFICATION_FIGURES), _said(FUNNEL_FIGURES)
+
+
 def _money_field(help_text: Any, *, allow_null: bool = False) -> serializers.DecimalField:
     return serializers.DecimalField(20, 2, help_text=help_text, allow_null=allow_null)
 
@@ -72,17 +86,17 @@ class MissingRatesSerializer(serializers.Serializer[Any]):
 
 
 class RoiFiguresSerializer(serializers.Serializer[Any]):
-    leads = serializers.IntegerField(help_text=_("By their day, without deleted ones."))
-    qualified_leads = serializers.IntegerField()
-    sales = serializers.IntegerField(help_text=_("Paid ones, by the day that `basis` says."))
-    revenue = _money_field(_("Of those sales."))
-    spend = _money_field(_("By its day."))
-    profit = _money_field(_("Revenue − spend."), allow_null=True)
-    roi = serializers.FloatField(allow_null=True, help_text=_("Profit / spend × 100; null without spend."))
-    roas = serializers.FloatField(allow_null=True, help_text=_("Revenue / spend; null without spend."))
-    cpl = _money_field(_("Spend per lead; null without leads."), allow_null=True)
-    cpql = _money_field(_("Spend per qualified lead; null without any."), allow_null=True)
-    cac = _money_field(_("Spend per sale; null without sales."), allow_null=True)
+    leads = serializers.IntegerField(help_text=_ROI["leads"])
+    qualified_leads = serializers.IntegerField(help_text=_ROI["qualified_leads"])
+    sales = serializers.IntegerField(help_text=_ROI["sales"])
+    revenue = _money_field(_ROI["revenue"])
+    spend = _money_field(_ROI["spend"])
+    profit = _money_field(_ROI["profit"], allow_null=True)
+    roi = serializers.FloatField(allow_null=True, help_text=_ROI["roi"])
+    roas = serializers.FloatField(allow_null=True, help_text=_ROI["roas"])
+    cpl = _money_field(_ROI["cpl"], allow_null=True)
+    cpql = _money_field(_ROI["cpql"], allow_null=True)
+    cac = _money_field(_ROI["cac"], allow_null=True)
     currency = serializers.CharField(help_text=_("The account's, of all money here."))
     missing_rates = MissingRatesSerializer(
         many=True,
@@ -105,11 +119,11 @@ class RoiSerializer(serializers.Serializer[Any]):
 
 
 class QualificationFiguresSerializer(serializers.Serializer[Any]):
-    leads = serializers.IntegerField(help_text=_("By their day, without deleted ones."))
-    qualified_leads = serializers.IntegerField()
-    qualification_rate = serializers.FloatField(help_text=_("Qualified / leads × 100; 0 of nothing."))
-    conversions = serializers.IntegerField(help_text=_("Leads with a paid sale."))
-    conversion_rate = serializers.FloatField(help_text=_("Conversions / qualified × 100; 0 of nothing."))
+    leads = serializers.IntegerField(help_text=_QUALIFICATION["leads"])
+    qualified_leads = serializers.IntegerField(help_text=_QUALIFICATION["qualified_leads"])
+    qualification_rate = serializers.FloatField(help_text=_QUALIFICATION["qualification_rate"])
+    conversions = serializers.IntegerField(help_text=_QUALIFICATION["conversions"])
+    conversion_rate = serializers.FloatField(help_text=_QUALIFICATION["conversion_rate"])
 
 
 class CreativeQualificationSerializer(QualificationFiguresSerializer):
@@ -125,17 +139,15 @@ class FunnelStageSerializer(serializers.Serializer[Any]):
     status_id = serializers.IntegerField()
     name = serializers.CharField()
     color = serializers.CharField()
-    reached = serializers.IntegerField(help_text=_("Stood in it or in a later stage, or was won."))
-    now = serializers.IntegerField(help_text=_("Stands in it now."))
-    conversion = serializers.FloatField(help_text=_("Reached / reached of the stage before × 100; of the first 100."))
-    median_seconds = serializers.IntegerField(
-        allow_null=True, help_text=_("Of the stays in it that have ended; null without any.")
-    )
+    reached = serializers.IntegerField(help_text=_FUNNEL["reached"])
+    now = serializers.IntegerField(help_text=_FUNNEL["now"])
+    conversion = serializers.FloatField(help_text=_FUNNEL["conversion"])
+    median_seconds = serializers.IntegerField(allow_null=True, help_text=_FUNNEL["median_seconds"])
 
 
 class FunnelSerializer(serializers.Serializer[Any]):
     pipeline_id = serializers.IntegerField(allow_null=True)
     pipeline_name = serializers.CharField()
     stages = FunnelStageSerializer(many=True)
-    won = serializers.IntegerField()
-    lost = serializers.IntegerField()
+    won = serializers.IntegerField(help_text=_FUNNEL["won"])
+    lost = serializers.IntegerField(help_text=_FUNNEL["lost"])

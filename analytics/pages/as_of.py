@@ -15,9 +15,17 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from analytics.models import ReportSnapshot
-from analytics.pages.definitions import BASIS_LABELS, BASIS_MEANINGS, FIGURES, OF_NONE, Definition, Text
 from analytics.pages.periods import DaysForm, day_field
 from analytics.pages.roi_table import Cell, decimals_of
+from analytics.reports.definitions import (
+    AS_OF_FIGURES,
+    BASIS_LABELS,
+    BASIS_MEANINGS,
+    OF_NONE,
+    ROI_FIGURES,
+    Definition,
+    Text,
+)
 from analytics.reports.figures import Figures, total
 from analytics.reports.roi import roi
 from analytics.reports.spans import Basis, GroupBy, Span
@@ -31,7 +39,7 @@ from leads.pages.rendering import render_page
 DAYS_BEFORE = 29
 SHOWN_DAYS = 60
 # What the others follow from.
-COUNTED = FIGURES[:5]
+COUNTED = ROI_FIGURES[:5]
 
 
 class AsOfForm(DaysForm):
@@ -81,6 +89,7 @@ def as_of_page(request: HttpRequest) -> HttpResponse:
         "basis_meaning": BASIS_MEANINGS[basis],
         "currency": account.currency,
         "definitions": COUNTED,
+        "columns": AS_OF_FIGURES,
     }
     if snapshot:
         span = Span(account, _within(chosen.get("since"), account), _within(chosen.get("until"), account))
@@ -128,7 +137,7 @@ def _compared(snapshot: ReportSnapshot, span: Span, basis: Basis) -> dict[str, A
         for key in sorted({*then, *now}, key=lambda key: (key is None, str(names.get(key, "")).casefold()))
     ]
     return {
-        "totals": _figures(total(then.values()), report.totals, FIGURES),
+        "totals": _figures(total(then.values()), report.totals, ROI_FIGURES),
         "lines": [line for line in lines if any(figure.has_changed for figure in line.figures)],
     }
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from analytics.pages.periods import LAST_DAYS, Period, period_of
+from analytics.reports.definitions import FUNNEL_FIGURES
 from analytics.reports.figures import percent
 from analytics.reports.funnel import Funnel, StageFigures, first_pipeline, funnel
 from leads.access import account_of, account_rows, page
@@ -76,6 +77,7 @@ def funnel_page(request: HttpRequest) -> HttpResponse:
         "lost_url": _leads(report, "stage", LOST_STATUS_ID, period),
         "entered": (entered := _entered(report)),
         "won_share": percent(report.won, entered),
+        "definitions": {figure.name: figure for figure in FUNNEL_FIGURES},
     }
     return render_page(request, "pages/funnel.html", context)
 

@@ -10,8 +10,8 @@ from django.db.models import Model, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models import AdSpend, Referrer, Sale, Targetologist
-from analytics.pages.definitions import OF_NONE, ONE_OF
 from analytics.reports.behind import leads_of, leads_that_reached, sales_of, spend_of
+from analytics.reports.definitions import OF_NONE, ONE_OF
 from analytics.reports.queries import Key
 from analytics.reports.spans import GroupBy
 from leads.models import Creative, Direction, Lead, PipelineStage, UserAccount

@@ -10,9 +10,9 @@ from django.db.models import TextChoices
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from analytics.pages.definitions import BASIS_LABELS, BASIS_MEANINGS, BELONGS, FIGURES, TABS
 from analytics.pages.periods import LAST_DAYS, Period, period_of
 from analytics.pages.roi_table import RoiTable
+from analytics.reports.definitions import BASIS_LABELS, BASIS_MEANINGS, BELONGS, ROI_FIGURES, TABS
 from analytics.reports.figures import missing_rates
 from analytics.reports.roi import Roi, roi
 from analytics.reports.spans import Basis, GroupBy
@@ -45,7 +45,7 @@ def roi_page(request: HttpRequest) -> HttpResponse:
         "bases": [(value, label, value == basis) for value, label in BASIS_LABELS.items()],
         "basis_meaning": BASIS_MEANINGS[basis],
         "belongs": BELONGS[group_by],
-        "definitions": FIGURES,
+        "definitions": ROI_FIGURES,
         "table": table,
         "page": shown,
         "lines": table.lines(shown),

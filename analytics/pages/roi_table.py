@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.formats import number_format
 
-from analytics.pages.definitions import FIGURES, NO_RATE, OF_NONE, ONE_OF, Definition, Kind, Text
 from analytics.pages.narrowers import value_of
 from analytics.pages.periods import Period
+from analytics.reports.definitions import NO_RATE, OF_NONE, ONE_OF, ROI_FIGURES, Definition, Kind, Text
 from analytics.reports.figures import Figures
 from analytics.reports.roi import Roi, Row
 from analytics.reports.spans import Basis, GroupBy
@@ -83,16 +83,16 @@ class RoiTable:
     def __init__(self, report: Roi, period: Period, order: str) -> None:
         self.report = report
         self.period = period
-        self.order = order if order.removeprefix("-") in {"name", *(figure.name for figure in FIGURES)} else ""
+        self.order = order if order.removeprefix("-") in {"name", *(figure.name for figure in ROI_FIGURES)} else ""
         everything = [report.totals, *(row.figures for row in report.rows)]
-        self._decimals = {figure.name: decimals_of(figure, everything) for figure in FIGURES}
+        self._decimals = {figure.name: decimals_of(figure, everything) for figure in ROI_FIGURES}
 
     @property
     def columns(self) -> list[Column]:
         first = Column(ONE_OF[self.report.group_by], "", *_turn(self.order, "name", "name"), is_number=False)
         return [first] + [
             Column(figure.label, figure.meaning, *_turn(self.order, figure.name, f"-{figure.name}"))
-            for figure in FIGURES
+            for figure in ROI_FIGURES
         ]
 
     def lines(self, rows: Iterable[Row]) -> list[Line]:
@@ -147,7 +147,7 @@ class RoiTable:
                 url=urls.get(figure.name, "") if value else "",
                 why=_why_none(figure, figures) if value is None else "",
             )
-            for figure in FIGURES
+            for figure in ROI_FIGURES
         ]
 
 

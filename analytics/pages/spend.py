@@ -15,9 +15,9 @@ from django.views.decorators.http import require_safe
 
 from analytics.csv_cells import csv_response
 from analytics.models import AdSpend
-from analytics.pages.definitions import ONE_OF, Text
 from analytics.pages.narrowers import SPEND_NARROWERS
 from analytics.pages.periods import LAST_DAYS, period_of
+from analytics.reports.definitions import ONE_OF, Text
 from analytics.reports.spans import GroupBy
 from leads.access import account_of, account_rows, page
 from leads.pages.narrowing import Narrowing

@@ -9,8 +9,8 @@ from datetime import date
 from decimal import Decimal
 
 from analytics.models import AdSpend, Targetologist
-from analytics.pages.definitions import Text
 from analytics.pages.spend import KINDS, SpendSum
+from analytics.reports.definitions import Text
 from analytics.spend.checking import SpendRow
 from analytics.spend.uploads import BadRow, Checked
 from leads.models import Creative, Direction, UserAccount

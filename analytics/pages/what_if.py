@@ -16,6 +16,7 @@ from analytics.earning.patterns import PreviewStale, pattern_add
 from analytics.earning.referrers import referrer_save
 from analytics.models import Referrer, Targetologist
 from analytics.pages.periods import LAST_DAYS, period_of
+from analytics.reports.definitions import QUALIFICATION_FIGURES, ROI_FIGURES
 from analytics.whatif.effects import pattern_added, rate_changed, stage_toggled
 from leads.access import account_of, account_rows, page
 from leads.models import PipelineStage, Role, UserAccount
@@ -70,6 +71,7 @@ def what_if(request: HttpRequest) -> HttpResponse:
             if (value := request.GET.get(name))
         ],
         "account_currency": account.currency,
+        "definitions": {figure.name: figure.meaning for figure in (*ROI_FIGURES, *QUALIFICATION_FIGURES)},
     }
     stage, pattern, rate = (
         form(request.GET if name in request.GET else None, account)

@@ -1,14 +1,7 @@
 """The figures of one row of a report, and what follows from them. Pure functions; all rounding is here.
 
-What each figure means, in one place:
-
-- `leads`, `qualified_leads`: by the lead's day, without deleted leads.
-- `sales`, `revenue`: paid sales, by the day of the sale or (basis cohort) of its lead.
-- `spend`: by its day.  `profit` = revenue − spend.  `roi` = profit / spend × 100.  `roas` = revenue / spend.
-- `cpl`, `cpql`, `cac`: spend per lead, per qualified lead, per sale.
-
-Rates and costs are null where they would be divided by 0, and where money without an exchange rate is missing from
-what they are made of: half an answer would look like a whole one.
+What each figure means stands in `definitions.py`. Rates and costs are null where they would be divided by 0, and where
+money without an exchange rate is missing from what they are made of: half an answer would look like a whole one.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from analytics.pages.dashboard_money import money_of
+from analytics.reports.definitions import FUNNEL_FIGURES, ROI_FIGURES
 from integrations.models import ProcessingStatus, WebhookLog
 from integrations.pages.chart import bars
 from integrations.pages.condition import condition_of
@@ -43,6 +44,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "figures": figures(account, days),
         "bars": bars(by_day(account, days)),
         "money": money_of(account, days),
+        "definitions": {figure.name: figure.meaning for figure in (*FUNNEL_FIGURES, *ROI_FIGURES)},
         # As the figures, without an end.
         "leads_url": f"{reverse('page-leads')}?since={last_days(account, days)[0]}",
         **_now(request, account),

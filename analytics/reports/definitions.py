@@ -1,4 +1,5 @@
-"""What every figure means, in words: the headings' hints and the list below the tables."""
+"""What every figure of every report means, in words, and nowhere else: the hints on the pages, the API's description
+and docs/definitions.md (written by `manage.py definitions`) are made of these."""
 
 from __future__ import annotations
 
@@ -23,16 +24,18 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """`none`: why there is no value, apart from missing exchange rates."""
+    """`name`: as the API has it. `kind`: how ROI's tables write it. `none`: why there is no value, apart from missing
+    exchange rates.
+    """
 
     name: str
     label: Text
     meaning: Text
-    kind: Kind
+    kind: Kind = Kind.COUNT
     none: Text = ""
 
 
-FIGURES = (
+ROI_FIGURES = (
     Definition("leads", _("Leads"), _("Leads that came on these days, without deleted ones."), Kind.COUNT),
     Definition(
         "qualified_leads",
@@ -40,9 +43,7 @@ FIGURES = (
         _("Of these leads those that have at some time stood in a stage marked as qualified, or were won."),
         Kind.COUNT,
     ),
-    Definition(
-        "sales", _("Sales"), _("Paid sales, by the day of the sale or of its lead, as chosen above."), Kind.COUNT
-    ),
+    Definition("sales", _("Sales"), _("Paid sales, by the day of the sale or of its lead, as chosen."), Kind.COUNT),
     Definition("revenue", _("Revenue"), _("What these sales brought."), Kind.MONEY),
     Definition("spend", _("Spend"), _("What advertising cost on these days."), Kind.MONEY),
     Definition("profit", _("Profit"), _("Revenue − spend."), Kind.MONEY),
@@ -53,6 +54,53 @@ FIGURES = (
         "cpql", "CPQL", _("Cost per qualified lead: spend ÷ qualified leads."), Kind.COST, _("none is qualified")
     ),
     Definition("cac", "CAC", _("Customer acquisition cost: spend ÷ sales."), Kind.COST, _("nothing was sold")),
+)
+
+QUALIFICATION_FIGURES = (
+    *ROI_FIGURES[:2],
+    Definition(
+        "qualification_rate",
+        _("Qualified, %"),
+        _("Qualified leads in percent of all leads; 0 where no lead came."),
+    ),
+    Definition("conversions", _("Have bought"), _("Of these leads those with a paid sale, whenever it was.")),
+    Definition(
+        "conversion_rate",
+        _("Have bought, %"),
+        _("Leads with a paid sale in percent of the qualified ones; 0 where none is qualified."),
+    ),
+)
+FUNNEL_FIGURES = (
+    Definition("reached", _("Reached"), _("Leads that have stood in this stage or in a later one, or were won.")),
+    Definition(
+        "conversion",
+        _("Step"),
+        _("Reached, in percent of the stage before; of the first stage 100, or 0 where no lead came."),
+    ),
+    Definition("now", _("Now"), _("Leads that stand in this stage now.")),
+    Definition(
+        "median_seconds",
+        _("Median time"),
+        _(
+            "Half of the stays in the stage that have ended were no longer than this. Kept in whole seconds; of a day "
+            "with very many stays to within one percent."
+        ),
+        none=_("nobody has left this stage yet"),
+    ),
+    Definition("won", _("Won"), _("Leads of these days that are won now.")),
+    Definition("lost", _("Lost"), _("Leads of these days that are lost now.")),
+)
+AS_OF_FIGURES = (
+    Definition(
+        "then",
+        _("Then"),
+        _(
+            "What the report showed of these days once the day chosen had ended. It is written down each night; where "
+            "a night is missing, the last one before it counts."
+        ),
+    ),
+    Definition("now", _("Now"), _("What the report shows of the same days at this moment.")),
+    Definition("change", _("Difference"), _("Now − then: what was learnt since.")),
 )
 
 NO_RATE = _("an exchange rate is missing")
