@@ -76,7 +76,7 @@ def test_accounts_do_not_wait_for_each_other(settings: Settings) -> None:
     Bucket("one.amocrm.ru").take()
     began = time.monotonic()
     Bucket("two.amocrm.ru").take()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 1 / 0.01
 
 
 def test_a_slot_is_refused_inside_a_transaction() -> None:

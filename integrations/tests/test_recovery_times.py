@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import timedelta
 from itertools import pairwise
 
@@ -11,6 +10,7 @@ import pytest
 import requests
 from django.conf import settings as configured
 from django.db import connections
+from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -21,7 +21,6 @@ from integrations.drain import lease
 from integrations.drain.drain import drain
 from integrations.drain.lease import LEASE_FOR, Lease
 from integrations.drain.sweep import accounts_in_need
-from integrations.intake.alarms import Alarms
 from integrations.models import AmoCRMConnection
 from integrations.sync import runs, session
 from integrations.sync.runner import work
@@ -92,16 +91,14 @@ def test_the_waits_begin_at_a_second_grow_and_differ(world: World) -> None:
     assert len({round(wait, 3) for wait in longest}) > 1, "jitter"
 
 
-def test_a_dead_workers_backlog_moves_within_a_minute(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_workers_backlog_moves_within_a_minute(world: World) -> None:
     assert LEASE_FOR.total_seconds() + SWEEP <= WITHIN
-    monkeypatch.setattr(lease, "LEASE_FOR", timedelta(seconds=0.5))
     told_of_a_deal(world)
     assert Lease.take(world.connection.pk) is not None  # and dies
     assert accounts_in_need() == []
     assert rings(world) == []
-    ends = time.monotonic() + 10
-    while not accounts_in_need() and time.monotonic() < ends:
-        pass
+    AmoCRMConnection.objects.update(lease_until=F("lease_until") - LEASE_FOR)
+    assert accounts_in_need() == [world.account.pk]
     drain_all(world.account)
     assert statuses(world.account) == ["success"]
 
@@ -111,7 +108,7 @@ def test_a_reading_of_many_requests_keeps_its_lease(world: World, monkeypatch: p
     seed_bulk(world.demo, 600)
     for deal in old:
         deliver(world.account, form(**{"leads[add][0][id]": deal.id}))
-    monkeypatch.setattr(lease, "LEASE_FOR", timedelta(seconds=1))
+    monkeypatch.setattr(lease, "LEASE_FOR", timedelta(seconds=2.5))
     world.crm.faults.latency(0.4)
 
     def work_it_off() -> None:
@@ -176,33 +173,6 @@ def test_a_retry_after_of_nothing_is_no_leave_to_ask_at_once(told: str, understo
     answer.headers["Retry-After"] = told
     answer._content = b"<html></html>"
     assert retry_after_of(answer) == understood
-
-
-def test_an_outage_of_a_thousand_rings_leaves_one_message() -> None:
-    now, sent = 100.0, list[float]()
-    alarms = Alarms(lambda: now)
-    for _ring in range(1000):
-        alarms.set("alfa", 30.0 - (now - 100.0), sent.append)
-        now += 0.02
-    assert sent == [30.0]
-    alarms.set("beta", 30.0, sent.append)
-    alarms.set("alfa", 1.0, sent.append)
-    assert sent == [30.0, 30.0, 1.0], "another account's, and one that is earlier, are sent"
-    now = 131.0
-    alarms.set("alfa", 30.0, sent.append)
-    assert sent[3:] == [30.0], "the one before has rung"
-
-
-def test_a_ring_that_the_broker_refuses_is_not_counted_upon() -> None:
-    alarms, sent = Alarms(), list[float]()
-
-    def refuse(_seconds: float) -> None:
-        raise OSError("no broker")
-
-    with pytest.raises(OSError, match="no broker"):
-        alarms.set("alfa", 30.0, refuse)
-    alarms.set("alfa", 30.0, sent.append)
-    assert sent == [30.0]
 
 
 def test_turns_too_short_for_what_changed_still_come_to_an_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leads.deals.matching import DealToMatch, Response, match_deals
+from leads.deals.matching import DealToMatch, Match, Response, match_deals
 from leads.models import MatchMethod
 from leads.tests.world import at
 
@@ -55,6 +55,34 @@ def test_a_row_tied_by_id_is_not_given_away() -> None:
     found = match_deals([deal(1, AIDA), deal(5, AIDA, tied_to=7)], [Response(7, AIDA, at(1))])
     assert (found[1].method, found[1].origin_deal_id) == (MatchMethod.REPEAT, 5)
     assert 5 not in found
+
+
+def test_a_match_says_how_it_was_made() -> None:
+    found = match_deals(
+        [deal(1, AIDA), deal(2, AIDA), deal(3, AIDA), deal(4, BOLAT), deal(5, BOLAT)], [Response(7, AIDA, at(1))]
+    )
+    assert list(found.values()) == [
+        Match(1, MatchMethod.PHONE, lead_id=7, phone=AIDA, candidates=1),
+        Match(2, MatchMethod.REPEAT, origin_deal_id=1, phone=AIDA, candidates=1),
+        Match(3, MatchMethod.REPEAT, origin_deal_id=1, phone=AIDA, candidates=2),
+        Match(4, MatchMethod.CREATED),
+        Match(5, MatchMethod.REPEAT, origin_deal_id=4, phone=BOLAT, candidates=1),
+    ]
+
+
+def test_a_response_of_the_very_moment_in_which_the_deal_was_met_is_its_reason() -> None:
+    assert match_deals([deal(1, AIDA)], [Response(7, AIDA, at(1000))])[1].lead_id == 7
+
+
+def test_a_repeat_comes_from_a_deal_with_an_ad_behind_it_rather_than_from_an_older_one_without() -> None:
+    found = match_deals([deal(1, AIDA), deal(2, AIDA, BOLAT), deal(3, AIDA)], [Response(7, BOLAT, at(1))])
+    assert [match.method for match in found.values()] == [MatchMethod.CREATED, MatchMethod.PHONE, MatchMethod.REPEAT]
+    assert found[3].origin_deal_id == 2
+
+
+def test_of_several_deals_with_an_ad_behind_them_the_latest_is_a_repeats_origin() -> None:
+    found = match_deals([deal(1, AIDA, tied_to=7), deal(2, AIDA, tied_to=8), deal(3, AIDA)], [])
+    assert found[3].origin_deal_id == 2
 
 
 phones = st.sampled_from([AIDA, BOLAT, "+77033333333"])
