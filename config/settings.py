@@ -108,6 +108,8 @@ CACHES = {"default": databases.cache(ENV.cache_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # An amoCRM body has as many fields as the deal has, and an admin list as many as there are rows.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = None
+# A year of spend by day and creative; the hooks have a bound of their own.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 
 # --- Language and time ---
 

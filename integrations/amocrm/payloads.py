@@ -6,10 +6,11 @@ holds, it parses; an entity that cannot be told from another (no usable id) is l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from integrations.amocrm.bodies import decode_body
@@ -39,6 +40,9 @@ CONTACT_ACTIONS = {
 _DELETED_BY = {DealAction.DELETED: True, DealAction.RESTORED: False}
 _LEAD_ELEMENT_TYPE = "2"
 _MAX_PROBLEMS = 20
+MAX_NAMED = 10_000
+"""Deals and contacts that are read of one delivery. amoCRM names some hundreds at most; ten megabytes can name a million
+of them, which no statement takes and no other delivery should wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class ContactNews:
 class ParsedDelivery:
     """All that one delivery says. `data` is the decoded body, fit for `jsonb`; deals stand in the body's order.
 
-    `account_id` and `subdomain` say which amoCRM account sent it, None where it does not say.
+    `account_id` and `subdomain` say which amoCRM account sent it, None where it does not say. `is_cut`: it names more
+    than `MAX_NAMED` deals and contacts, and those beyond were not read.
     """
 
     account_id: int | None
@@ -70,17 +75,29 @@ class ParsedDelivery:
     contacts: tuple[ContactNews, ...]
     data: dict[str, Any]
     problems: tuple[str, ...]
+    is_cut: bool = False
 
 
 @dataclass(slots=True)
 class _Reading:
-    """A body while it is read."""
+    """A body while it is read. `named` counts the deals and contacts that it names, up to one beyond the bound."""
 
     mapping: Mapping[str, str]
     now: datetime | None
     deals: list[DealNews] = field(default_factory=list)
     contacts: list[ContactNews] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    named: int = 0
+
+    @property
+    def is_cut(self) -> bool:
+        return self.named > MAX_NAMED
+
+    def take(self, raw_ids: Iterable[object]) -> tuple[int, ...]:
+        """The usable ids, each once, as far as the bound allows."""
+        taken = list(islice(raw_ids, MAX_NAMED + 1 - self.named))
+        self.named += len(taken)
+        return _ids(taken)
 
 
 def parse_delivery(
@@ -93,16 +110,30 @@ def parse_delivery(
     """
     decoded = decode_body(body, content_type)
     reading = _Reading(mapping or {}, now, problems=list(decoded.problems))
-    for entity, node in decoded.data.items():
-        reader = _READERS.get(entity)
-        if reader and isinstance(node, dict):
-            for action, items in node.items():
-                for position, item in enumerate(_entities(items)):
-                    reader(reading, action, item, f"{entity}[{action[:40]}][{position}]")
+    for entity, action, position, item in _all_entities(decoded.data):
+        reading.named += 1
+        if reading.is_cut:
+            break
+        _READERS[entity](reading, action, item, f"{entity}[{action[:40]}][{position}]")
     account_id, subdomain = _account(decoded.data)
     return ParsedDelivery(
-        account_id, subdomain, tuple(reading.deals), tuple(reading.contacts), decoded.data, _shown(reading.problems)
+        account_id,
+        subdomain,
+        tuple(reading.deals),
+        tuple(reading.contacts),
+        decoded.data,
+        _shown(reading.problems),
+        reading.is_cut,
     )
+
+
+def _all_entities(data: dict[str, Any]) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
+    """What the body tells of: leads, contacts or unsorted, the action, the position under it, the entity."""
+    for entity, node in data.items():
+        if entity in _READERS and isinstance(node, dict):
+            for action, items in node.items():
+                for position, item in enumerate(_entities(items)):
+                    yield entity, action, position, item
 
 
 def _entities(items: object) -> Iterator[dict[str, Any]]:
@@ -155,7 +186,7 @@ def _read_note(reading: _Reading, item: dict[str, Any]) -> None:
 
 def _read_unsorted(reading: _Reading, _action: str, item: dict[str, Any], _where: str) -> None:
     """An incoming lead, or its accepting (`unsorted[delete]` with `accept_result`): deals are named, no more."""
-    _mention(reading, list(_named_leads(item)))
+    _mention(reading, _named_leads(item))
 
 
 def _named_leads(node: object) -> Iterator[object]:
@@ -170,9 +201,9 @@ def _named_leads(node: object) -> Iterator[object]:
             yield from _named_leads(value)
 
 
-def _mention(reading: _Reading, raw_ids: list[object]) -> None:
+def _mention(reading: _Reading, raw_ids: Iterable[object]) -> None:
     action = DealAction.MENTIONED
-    for deal_id in _ids(raw_ids):
+    for deal_id in reading.take(raw_ids):
         reading.deals.append(DealNews(action, DealSnapshot(deal_id, evidence=Evidence(action=action.value))))
 
 
@@ -189,7 +220,7 @@ def _read_contact(reading: _Reading, action: str, item: dict[str, Any], where: s
         name=text_of(item.get("name")),
         phones=phones_of(fields_of(item)),
         updated_at=_time(reading, item, "updated_at", "last_modified"),
-        deal_ids=_ids(list(_references(item.get("linked_leads_id")))),
+        deal_ids=reading.take(_references(item.get("linked_leads_id"))),
     )
     reading.contacts.append(ContactNews(known, snapshot))
 
@@ -197,7 +228,7 @@ def _read_contact(reading: _Reading, action: str, item: dict[str, Any], where: s
 def _references(node: object) -> Iterator[object]:
     """Ids under a key: one, a list of ids or of objects, or a dictionary keyed by the ids (`[7][ID]=7`)."""
     if isinstance(node, (str, int)):
-        yield from str(node).split(",")
+        yield from str(node).split(",", MAX_NAMED)
     elif isinstance(node, list):
         yield from (_reference(item) for item in node)
     elif isinstance(node, dict):
@@ -217,7 +248,7 @@ def _reference(item: object) -> object:
 _READERS = {"leads": _read_lead, "unsorted": _read_unsorted, "contacts": _read_contact}
 
 
-def _ids(raw_ids: list[object]) -> tuple[int, ...]:
+def _ids(raw_ids: Iterable[object]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(found for raw in raw_ids if (found := id_of(raw)) is not None))
 
 

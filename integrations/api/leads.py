@@ -20,6 +20,7 @@ from leads.api.leads import Leads
 from leads.api.rows import AccountRows
 from leads.deals.apply import lock_account
 from leads.models import Lead
+from leads.people import is_erased
 
 
 # The core's list and entry; a lead that is new is queued for amoCRM in the transaction that enters it.
@@ -49,7 +50,7 @@ class PushOne(AccountRows[Lead], generics.GenericAPIView[Lead]):
         operation_id="leads_push",
         summary="Send a lead to amoCRM, or again after a refusal",
         description="For a lead from before the connection, and one whose `push_state` is `failed`. One that waits or "
-        "was sent stays as it is. 409 where amoCRM is not connected.",
+        "was sent stays as it is. 409 where amoCRM is not connected, or the person asked to be forgotten.",
         request=None,
         responses={200: LeadDetailSerializer},
     )
@@ -57,6 +58,8 @@ class PushOne(AccountRows[Lead], generics.GenericAPIView[Lead]):
         lead = self.get_object()
         if not takes_leads(account_of(request)):
             raise Conflict(_("This account is not connected to amoCRM."))
+        if is_erased(lead):
+            raise Conflict(_("The person asked to be forgotten, so the lead is not sent to amoCRM."))
         if not push_again(LeadPush.objects.filter(lead=lead)):
             with transaction.atomic():
                 self._enqueue(lead)

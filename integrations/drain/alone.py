@@ -38,11 +38,11 @@ def fail_alone(client: AmoCRMClient, lease: Lease, delivery: Delivery, error: Ex
 def _end(client: AmoCRMClient, lease: Lease, delivery: Delivery, error: Exception) -> None:
     account = delivery.log.user_account
     deal_ids = list(dict.fromkeys(news.snapshot.deal_id for news in delivery.parsed.deals))
-    failures = _deal_by_deal(client, lease, delivery, deal_ids) if len(deal_ids) > 1 else [in_words(error)]
-    is_partial = 0 < len(failures) < len(deal_ids)
-    delivery.status = ProcessingStatus.PARTIAL if is_partial else ProcessingStatus.ERROR
-    if not failures:
-        delivery.status = ProcessingStatus.SUCCESS
+    is_many = delivery.is_applicable and len(deal_ids) > 1
+    failures = _deal_by_deal(client, lease, delivery, deal_ids) if is_many else [in_words(error)]
+    if failures:
+        is_partial = is_many and len(failures) < len(deal_ids)
+        delivery.status = ProcessingStatus.PARTIAL if is_partial else ProcessingStatus.ERROR
     delivery.notes.extend(failures)
     _write(account, lease, delivery)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from integrations.amocrm.payloads import DealNews, ParsedDelivery, parse_delivery
+from integrations.amocrm.payloads import MAX_NAMED, DealNews, ParsedDelivery, parse_delivery
 from integrations.models import AmoCRMConnection, ProcessingStatus, WebhookLog
 from leads.news import Evidence
 from leads.told import told
@@ -29,7 +29,7 @@ class Delivery:
 
     @property
     def is_applicable(self) -> bool:
-        return self.status is ProcessingStatus.SUCCESS
+        return self.status in (ProcessingStatus.SUCCESS, ProcessingStatus.PARTIAL)
 
 
 def waiting(account_id: uuid.UUID, now: datetime) -> QuerySet[WebhookLog]:
@@ -43,13 +43,15 @@ def waiting(account_id: uuid.UUID, now: datetime) -> QuerySet[WebhookLog]:
 def next_batch(connection: AmoCRMConnection, now: datetime) -> list[Delivery]:
     """The next deliveries to work on together. One that has failed before comes alone."""
     batch: list[Delivery] = []
-    size = 0
+    size = named = 0
     for log in waiting(connection.user_account_id, now)[:BATCH_ROWS].iterator(chunk_size=50):
         size += len(log.raw_body)
         if batch and (log.attempts or size > BATCH_BYTES):
             break
-        batch.append(understand(log, connection))
-        if log.attempts:
+        delivery = understand(log, connection)
+        batch.append(delivery)
+        named += len(delivery.parsed.deals) + len(delivery.parsed.contacts)
+        if log.attempts or named > MAX_NAMED:
             break
     return batch
 
@@ -70,6 +72,11 @@ def understand(log: WebhookLog, connection: AmoCRMConnection) -> Delivery:
     elif not parsed.deals and not parsed.contacts:
         delivery.status = ProcessingStatus.IGNORED
         delivery.notes.insert(0, told("Nothing about deals or their contacts."))
+    elif parsed.is_cut:
+        delivery.status = ProcessingStatus.PARTIAL
+        delivery.notes.insert(
+            0, told("Only the first %(count)s deals and contacts of the delivery were read.") % {"count": MAX_NAMED}
+        )
     return delivery
 
 

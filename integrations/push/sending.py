@@ -21,10 +21,12 @@ from integrations.amocrm.errors import ConditionError, Outage, RequestError
 from integrations.amocrm.pushing import MadeDeal, NewDeal, create_deals, find_deals
 from integrations.connecting.problems import clear_problem, note_problem
 from integrations.models import AmoCRMConnection, ConnectionState, LeadPush
+from integrations.people.erasing import ERASED
 from integrations.push.claims import Claim, ClaimLost, is_anyone_at_work, soonest
 from integrations.push.results import leave_as_it_is, mark_failed, mark_pushed, read_back
 from leads.deals.facts import UTM_KEYS
 from leads.models import Lead
+from leads.people import is_erased
 from leads.told import told
 
 logger = structlog.get_logger(__name__)
@@ -163,7 +165,7 @@ class _Batch:
             self._send([row])
 
     def _without_a_deal(self, rows: Sequence[LeadPush]) -> list[LeadPush]:
-        """A lead whose deal somebody made by hand meanwhile needs no second one."""
+        """A lead whose deal somebody made by hand meanwhile needs no second one, and an erased person none at all."""
         leads = Lead.objects.in_bulk([row.lead_id for row in rows])
         needy: list[LeadPush] = []
         for row in rows:
@@ -173,6 +175,8 @@ class _Batch:
             row.lead = lead
             if lead.amocrm_lead_id is not None and row.sent_at is None:
                 leave_as_it_is(row)
+            elif is_erased(lead):
+                mark_failed(row, ERASED)
             else:
                 needy.append(row)
         return needy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from integrations.amocrm.payloads import MAX_NAMED, parse_delivery
 from integrations.models import WebhookLog
 from integrations.tests.world import deliver, drain_all, statuses
 from leads.models import Lead, User, UserAccount
@@ -52,3 +53,36 @@ def test_every_delivery_is_stored_parsed_and_shown(connected: UserAccount, body:
             )
     listed = root.get("/api/admin/webhook-logs", {"userAccountId": str(connected.pk)})
     assert listed.status_code == 200
+
+
+IDS = b",".join(b"%d" % number for number in range(1, 300_001))
+SWARMS: dict[str, bytes] = {
+    "deals": b'{"leads": {"delete": [' + IDS + b"]}}",
+    "repeats": b"&".join(b"leads[delete][%d][id]=77" % number for number in range(50_000)),
+    "deals of an incoming lead": b"unsorted[delete][0][accept_result][leads]=" + IDS,
+    "deals of a contact": b"contacts[update][0][id]=5&contacts[update][0][linked_leads_id]=" + IDS,
+}
+
+
+@pytest.mark.parametrize("body", SWARMS.values(), ids=SWARMS)
+def test_of_a_delivery_that_names_swarms_of_deals_some_are_read(body: bytes) -> None:
+    parsed = parse_delivery(body, "")
+    named = [news.snapshot.deal_id for news in parsed.deals]
+    linked = [deal_id for news in parsed.contacts for deal_id in news.snapshot.deal_ids]
+    assert parsed.is_cut
+    assert MAX_NAMED / 2 < len(named) + len(linked) <= MAX_NAMED + 1
+
+
+def test_swarms_of_deals_keep_nobody_waiting(connected: UserAccount) -> None:
+    """Each of them alone names more than a statement of SQLite takes."""
+    known = response(connected, "+77011234567", amocrm_lead_id=77)
+    stored = deliver(connected, SWARMS["deals"], content_type="application/json")
+    deliver(connected, "leads[delete][0][id]=77&leads[delete][0][updated_at]=1700000000")
+    drain_all(connected)
+    assert statuses(connected) == ["partial", "success"]
+    log = WebhookLog.objects.get(pk=stored)
+    assert log.error_message.startswith(f"Only the first {MAX_NAMED} deals and contacts of the delivery were read.")
+    assert log.deal_data is not None
+    assert len(log.deal_data["leads"]["delete"]) == 300_000
+    known.refresh_from_db()
+    assert known.is_deleted

@@ -17,14 +17,17 @@ from analytics.models import Referrer, Sale
 from integrations.models import LeadPush, SaleNotification, WebhookLog
 from integrations.people.erasing import erase_person
 from integrations.people.export import export_person
+from integrations.push.queue import push_again, push_enqueue
+from integrations.push.sending import push_account
 from integrations.replay import replay
 from integrations.tests.sync_world import gaps, sync
 from integrations.tests.test_drain import take_over
 from integrations.tests.test_drain import told as told
 from integrations.tests.world import deliver, drain_all
-from leads.models import DealPhone, Lead, PersonRequest, UserAccount
+from leads.models import DealPhone, Lead, Membership, PersonRequest, Role, User, UserAccount
 from leads.people import is_pseudonym, pseudonym
 from leads.services.leads import lead_enter
+from leads.tests.cast import client
 from sandbox import Server
 
 PHONE, SECOND, OTHER = "+77015550101", "+77015550303", "+77015550202"
@@ -133,6 +136,7 @@ def test_neither_hooks_nor_a_sync_bring_the_person_back(world: Server, connected
     repeat = Lead.objects.get(amocrm_lead_id=third.id)
     assert (repeat.match_method, repeat.current_status_id) == ("repeat", 142)
     assert is_pseudonym(repeat.phone_e164)
+    sync(connected, full=True)  # the first, by which nothing is missed yet
     untold = demo.deals.create(f"Untold, {NAME}", contact_ids=deal.contact_ids, silent=True)
     sync(connected, full=True)
     assert TRACES.search(everything_stored()) is None
@@ -217,3 +221,19 @@ def test_a_message_that_waits_is_not_sent(world: Server, connected: UserAccount)
     SaleNotification.objects.update(state="pending")
     erase_person(connected, PHONE, by=None)
     assert set(SaleNotification.objects.values_list("state", "text")) == {("failed", "")}
+
+
+def test_nobody_sends_an_erased_lead_to_amocrm(connected: UserAccount, told: Server) -> None:
+    user = User.objects.create_user("sam@x.kz", "pw")
+    Membership.objects.create(user=user, user_account=connected, role=Role.STAFF)
+    with transaction.atomic():
+        lead, _is_new = lead_enter(account=connected, name=NAME, phone=PHONE)
+        push_enqueue(lead)
+    erase_person(connected, PHONE, by=None)
+    answer = client(user).post(f"/leads/{lead.pk}/push")
+    assert (answer.status_code, "forgotten" in answer.json()["detail"]) == (409, True)
+    assert push_again(LeadPush.objects.all()) == 1
+    push_account(connected.pk, ring_again=lambda _seconds: None)
+    row = LeadPush.objects.get()
+    assert (row.state, row.detail) == ("failed", "The person asked to be forgotten.")
+    assert not told.crm.demo.deals.by_id

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import Http404
 from django.utils.translation import gettext as _
@@ -24,6 +26,18 @@ class Conflict(exceptions.APIException):
     default_code = "conflict"
 
 
+class TooLarge(exceptions.APIException):
+    """413: the body is beyond `DATA_UPLOAD_MAX_MEMORY_SIZE`, and was not read."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("The body is larger than %(n)s MB.") % {"n": (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) // 1024 // 1024}
+        )
+
+
 def error_response(exc: Exception, context: dict[str, Any]) -> Response | None:
     """`{"detail": "<one sentence or several>"}`, and for a validation also `fields: {name: [message, …]}`.
 
@@ -33,6 +47,8 @@ def error_response(exc: Exception, context: dict[str, Any]) -> Response | None:
         exc = exceptions.ValidationError(get_error_detail(exc))
     if isinstance(exc, Http404):
         exc = exceptions.NotFound(str(exc) if exc.args and isinstance(exc.args[0], str) else _("There is no such row."))
+    if isinstance(exc, RequestDataTooBig):
+        exc = TooLarge()
     response = exception_handler(exc, context)
     if response is not None and isinstance(exc, exceptions.ValidationError):
         response.data = validation_body(response.data)
