@@ -41,8 +41,8 @@ _DELETED_BY = {DealAction.DELETED: True, DealAction.RESTORED: False}
 _LEAD_ELEMENT_TYPE = "2"
 _MAX_PROBLEMS = 20
 MAX_NAMED = 10_000
-"""Deals and contacts that are read of one delivery. amoCRM names some hundreds at most; ten megabytes can name a million
-of them, which no statement takes and no other delivery should wait for."""
+"""Deals and contacts that are read of one delivery. amoCRM names some hundreds at most; ten megabytes can name a
+million of them, which no statement takes and no other delivery should wait for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ def test_neither_hooks_nor_a_sync_bring_the_person_back(world: Server, connected
     untold = demo.deals.create(f"Untold, {NAME}", contact_ids=deal.contact_ids, silent=True)
     sync(connected, full=True)
     assert TRACES.search(everything_stored()) is None
-    assert gaps(connected) == [(untold.id, "created")]
+    assert (untold.id, "created") in gaps(connected)
 
 
 def test_what_waits_is_applied_first_and_emptied_then(world: Server, connected: UserAccount) -> None:
