@@ -6,10 +6,12 @@ looked for after each `migrate`, and where they were missing the lines of before
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.apps import AppConfig
-from django.db import connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate, pre_migrate
 
@@ -17,6 +19,7 @@ from analytics.models.rollups import RollupState
 from analytics.rollups.folding import forget
 from analytics.rollups.ledgers import LEDGERS, views
 from analytics.rollups.triggers import triggers
+from leads.models import UserAccount
 
 _EXISTING = {
     "postgresql": "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE starts_with(tgname, 'rollup_')",
@@ -52,14 +55,41 @@ def install(connection: BaseDatabaseWrapper) -> None:
         uninstall(connection)
         for name, select in views(connection.vendor).items():
             cursor.execute(f"CREATE VIEW {name} AS {select}")
-        for trigger in wanted:
-            for statement in trigger.sql():
-                cursor.execute(statement)
+        _create_triggers(connection)
         forget(RollupState.objects.using(connection.alias).all())
 
 
 def uninstall(connection: BaseDatabaseWrapper) -> None:
     """Take views and triggers away. What is written from then on is in no line, until `install` and `refresh`."""
+    _drop_triggers(connection)
+    with connection.cursor() as cursor:
+        for name in views(connection.vendor):
+            cursor.execute(f"DROP VIEW IF EXISTS {name}")
+
+
+@contextmanager
+def without_triggers(account: UserAccount) -> Iterator[None]:
+    """Write much of one account at once. Its reports read the rows, until beat has its lines made anew.
+
+    To be done in a transaction, before it has written any of these rows. Others write nothing unnoticed until it ends:
+    SQLite has one writer, and PostgreSQL locks a table whose trigger goes.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    assert connection.in_atomic_block, "without a transaction, what others write meanwhile would be in no line"
+    _drop_triggers(connection)
+    yield
+    _create_triggers(connection)
+    forget(RollupState.objects.filter(user_account=account))
+
+
+def _create_triggers(connection: BaseDatabaseWrapper) -> None:
+    with connection.cursor() as cursor:
+        for trigger in triggers(connection.vendor):
+            for statement in trigger.sql():
+                cursor.execute(statement)
+
+
+def _drop_triggers(connection: BaseDatabaseWrapper) -> None:
     with connection.cursor() as cursor:
         for name, table in _existing(connection).items():
             if connection.vendor == "postgresql":
@@ -67,8 +97,6 @@ def uninstall(connection: BaseDatabaseWrapper) -> None:
                 cursor.execute(f"DROP FUNCTION {name}()")
             else:
                 cursor.execute(f"DROP TRIGGER {name}")
-        for name in views(connection.vendor):
-            cursor.execute(f"DROP VIEW IF EXISTS {name}")
 
 
 def _existing(connection: BaseDatabaseWrapper) -> dict[str, str]:

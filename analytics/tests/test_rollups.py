@@ -27,7 +27,7 @@ from analytics.reports.funnel import funnel
 from analytics.reports.queries import LeadCount, MoneySum, lead_counts, sale_sums
 from analytics.reports.spans import Basis, GroupBy, Span
 from analytics.rollups.folding import is_folded, refresh
-from analytics.rollups.install import install
+from analytics.rollups.install import install, without_triggers
 from analytics.rollups.ledgers import LEDGERS
 from analytics.rollups.tending import accounts_in_need, tend
 from analytics.rollups.triggers import triggers
@@ -296,6 +296,17 @@ def test_what_was_written_without_triggers_is_found_out(world: World) -> None:
     assert_right(world)
     install(connection)
     assert is_folded(world.account)
+
+
+def test_much_is_written_without_triggers_and_counted_anew(world: World) -> None:
+    with transaction.atomic(), without_triggers(world.account):
+        Lead.objects.create(user_account=world.account, **world.lead_values())
+    assert not is_folded(world.account)
+    refresh(world.account)
+    assert_right(world)
+    Lead.objects.create(user_account=world.account, **{**world.lead_values(), "is_deleted": False})
+    assert LeadRollup.objects.filter(is_folded=False).exists()
+    assert_right(world)
 
 
 def test_the_command_makes_them_anew(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from django.utils import timezone
@@ -20,9 +21,8 @@ from integrations.demo.news import deal_name, price_at
 from integrations.demo.stories import Story
 from leads.deals.changes import DealState, LeadChange
 from leads.deals.facts import UTM_KEYS
-from leads.deals.record import evidence_as_json
 from leads.models import Creative, DealPhone, Lead, LeadSource, LeadStatusHistory, MatchMethod, StageNews, UserAccount
-from leads.news import LOST_STATUS_ID, WON_STATUS_ID
+from leads.news import LOST_STATUS_ID, WON_STATUS_ID, Utm
 from leads.told import told
 
 EXTERNAL_ID = "demo-"
@@ -57,7 +57,7 @@ def _lead_ids(account: UserAccount) -> dict[int, int]:
 
 
 def _lead(account: UserAccount, story: Story, creatives: Mapping[str, Creative]) -> dict[str, Any]:
-    utm = {key: value for key, value in asdict(story.utm).items() if key in UTM_KEYS}
+    utm = _values(story.utm)
     creative = creatives[story.ad.external_ad_id] if story.ad else None
     return {
         "user_account_id": account.pk,
@@ -69,6 +69,18 @@ def _lead(account: UserAccount, story: Story, creatives: Mapping[str, Creative])
         **(_response(story, utm) if story.source else _client(story)),
         **(_deal(story) if story.steps else {}),
     }
+
+
+# A year has a few dozen different ones.
+@cache
+def _as_dict(utm: Utm) -> dict[str, str]:
+    return asdict(utm)
+
+
+@cache
+def _values(utm: Utm) -> dict[str, str]:
+    """Without the place."""
+    return {key: getattr(utm, key) for key in UTM_KEYS}
 
 
 def _response(story: Story, utm: dict[str, str]) -> dict[str, Any]:
@@ -115,7 +127,7 @@ def _deal(story: Story) -> dict[str, Any]:
         "current_status_id": last.status_id,
         "is_qualified": story.is_qualified,
         "price": price_at(story, last),
-        "deal_utm": asdict(story.utm) if story.utm else {},
+        "deal_utm": _as_dict(story.utm) if story.utm else {},
         "amocrm_created_at": story.created_at,
         "amocrm_closed_at": last.at if last.status_id in (WON_STATUS_ID, LOST_STATUS_ID) else None,
         "amocrm_updated_at": last.at,
@@ -156,7 +168,7 @@ def _news(account: UserAccount, story: Story, hooks: Hooks) -> Iterator[dict[str
             "status_id": step.status_id,
             "at": step.at,
             "read_at": step.at if step is story.steps[-1] else None,
-            "evidence": evidence_as_json(hooks.evidence(story, step)),
+            "evidence": hooks.evidence(story, step),
         }
 
 
@@ -173,7 +185,7 @@ def _history(account: UserAccount, story: Story, hooks: Hooks, ids: Mapping[int,
             "to_status_id": step.status_id,
             "changed_at": step.at,
             "learnt_at": step.at,
-            "webhook_data": evidence_as_json(hooks.evidence(story, step)),
+            "webhook_data": hooks.evidence(story, step),
         }
         before = step.status_id
 

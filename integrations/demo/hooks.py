@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import quantiles
+from typing import Any
 
 from django.utils import timezone
 
@@ -17,6 +18,7 @@ from integrations.demo.news import CONTENT_TYPE, hook_body, stage_as_text
 from integrations.demo.stories import Step, Story
 from integrations.drain.applying import route_delivery
 from integrations.models import Hook, HookDay, ProcessingStatus, SyncGap, SyncRun, WebhookLog
+from leads.deals.record import evidence_as_json
 from leads.models import UserAccount
 from leads.news import Evidence
 
@@ -55,20 +57,22 @@ class Hooks:
             if step.at >= since
         }
         self._first, *self._later = self._make_runs(stories[0].created_at, since, now)
+        self._first_sync = evidence_as_json(_of_sync(self._first))
         self._make_deliveries(now)
         self._make_days(self._make_gaps(dice))
 
-    def evidence(self, story: Story, step: Step) -> Evidence:
+    def evidence(self, story: Story, step: Step) -> dict[str, Any]:
+        """As stages keep it."""
         telling = self._tellings.get((story.deal_id, step.at))
         if telling is None:
-            return Evidence(sync_run_id=self._first.pk, action="sync")
+            return self._first_sync
         if telling.delivery is None:
-            return Evidence(sync_run_id=self._run_after(step.at).pk, action="sync")
-        return Evidence(delivery_id=telling.delivery.pk, action="status")
+            return evidence_as_json(_of_sync(self._run_after(step.at)))
+        return evidence_as_json(Evidence(delivery_id=telling.delivery.pk, action="status"))
 
     @property
     def last_sync(self) -> Evidence:
-        return Evidence(sync_run_id=self._later[-1].pk, action="sync")
+        return _of_sync(self._later[-1])
 
     def told_by(self, stories: Iterable[Story]) -> dict[int, frozenset[str]]:
         """Deal id → the hooks that told of it."""
@@ -159,6 +163,10 @@ class Hooks:
             )
             for day, delays in told.items()
         )
+
+
+def _of_sync(run: SyncRun) -> Evidence:
+    return Evidence(sync_run_id=run.pk, action="sync")
 
 
 def _delivery(account: UserAccount, body: bytes, received_at: datetime) -> WebhookLog:

@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from analytics.models import ExchangeRate, Targetologist
+from django.utils import timezone
+
+from analytics.models import AdSpend, ExchangeRate, Targetologist
 from analytics.spend.checking import SpendRow
-from analytics.spend.store import store_spend
+from analytics.spend.store import COLUMNS
 from integrations.demo.ads import Ad
+from integrations.demo.bulk import insert_rows
 from integrations.demo.clinic import SEARCH, USD
 from integrations.demo.seasons import weight
 from integrations.demo.stories import Story
@@ -54,7 +57,20 @@ def spend_make(
     for campaign in SEARCH:
         for day, tenge in _spread(searched[campaign.name] * SEARCH_LEAD, days, days[-1], dice):
             rows.append(_row(day, tenge, account.currency, tenge, campaign=campaign.name))
-    store_spend(account, [*rows, *_retainers(account, days)])
+    now = timezone.now()
+    insert_rows(
+        AdSpend,
+        [
+            {
+                "user_account_id": account.pk,
+                "what": row.what,
+                "created_at": now,
+                "updated_at": now,
+                **{name: getattr(row, name) for name in COLUMNS},
+            }
+            for row in (*rows, *_retainers(account, days))
+        ],
+    )
 
 
 def _rates(days: Sequence[date], dice: random.Random) -> dict[date, Decimal]:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from analytics.earning.settle import settle_deals
 from analytics.models import ReferralConversion, ReferralEarning, Sale
+from analytics.rollups.install import without_triggers
 from integrations.demo.ads import ads_of
 from integrations.demo.deals import deals_make
 from integrations.demo.entered import creatives_make, referrers_make, stages_make
@@ -44,11 +45,12 @@ def year_fill(account: UserAccount, now: datetime) -> None:
     referrers_make(account)
     spend_make(account, ads, creatives, stories, days, dice)
     hooks = Hooks(account, deals, now, dice)
-    deals_make(account, stories, creatives, hooks)
-    _date_money(account, began)
-    referrers_pay(account, days)
-    unknown_assign(account, now, dice)
-    _regret(account, regrets_of(deals, hooks.last_sync, now, dice), began)
+    with without_triggers(account):
+        deals_make(account, stories, creatives, hooks)
+        _date_money(account, began)
+        referrers_pay(account, days)
+        unknown_assign(account, now, dice)
+        _regret(account, regrets_of(deals, hooks.last_sync, now, dice), began)
     messages_make(account)
     account.demo_rows = {
         model._meta.db_table: model._base_manager.filter(user_account=account).aggregate(last=Max("pk"))["last"]
