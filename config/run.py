@@ -1,6 +1,6 @@
 """`make run`: everything on this machine, in one terminal. Migrates, then runs the Procfile's web, worker and beat.
 
-Unless AMOCRM_BASE_URL says which amoCRM to talk to, a sandbox that plays amoCRM and Telegram runs as well.
+Unless AMOCRM_BASE_URL says which amoCRM to talk to, a sandbox that plays amoCRM, Telegram and Meta runs as well.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def run_defaults() -> dict[str, str]:
             "TELEGRAM_API_URL": f"{sandbox}/telegram",
             "TELEGRAM_BOT_TOKEN": "sandbox-bot",
             "TELEGRAM_CHAT_ID": "1",
+            "META_API_URL": f"{sandbox}/meta/v24.0",
         }
     return defaults
 

@@ -72,6 +72,7 @@ def test_a_run_without_an_amocrm_brings_the_sandbox(monkeypatch: pytest.MonkeyPa
     assert defaults["AMOCRM_BASE_URL"] == "http://127.0.0.1:9100"
     assert defaults["AMOCRM_AUTH_URL"] == "http://127.0.0.1:9100/oauth"
     assert defaults["TELEGRAM_API_URL"] == "http://127.0.0.1:9100/telegram"
+    assert defaults["META_API_URL"] == "http://127.0.0.1:9100/meta/v24.0"
 
 
 def test_a_run_with_an_amocrm_brings_none(monkeypatch: pytest.MonkeyPatch) -> None:
