@@ -71,7 +71,7 @@ def what_if(request: HttpRequest) -> HttpResponse:
             if (value := request.GET.get(name))
         ],
         "account_currency": account.currency,
-        "definitions": {figure.name: figure.meaning for figure in (*ROI_FIGURES, *QUALIFICATION_FIGURES)},
+        "definitions": {figure.name: figure for figure in (*ROI_FIGURES, *QUALIFICATION_FIGURES)},
     }
     stage, pattern, rate = (
         form(request.GET if name in request.GET else None, account)
