@@ -109,6 +109,48 @@ def test_the_ledger_follows_the_deals_life() -> None:
     assert list(check_ledger(alfa)) == []
 
 
+def test_each_line_says_why_it_is_there_and_at_which_rate() -> None:
+    alfa = account()
+    referrer(alfa, "ref_a", commission_rate=Decimal("0.1"))
+    referrer(alfa, "ref_b", commission_rate=Decimal("0.2"))
+    utm = by_code("ref_a")
+    life = (
+        won(5, 10, 1000, utm=utm),
+        won(5, 20, 1500),
+        lost(5, 30, 1500),
+        won(5, 40),
+        won(5, 50, utm=by_code("ref_b")),
+    )
+    for news in life:
+        settle(alfa, news)
+    lines: Any = ReferralEarning.objects.order_by("sequence").values_list("sequence", "reason", "commission_rate")
+    assert list(lines) == [
+        (1, "sale of 1000.00 KZT", Decimal("0.1")),
+        (2, "the amount is now 1500.00 KZT", Decimal("0.1")),
+        (3, "the sale was cancelled", Decimal("0.1")),
+        (4, "sale of 100000.00 KZT", Decimal("0.1")),
+        (5, "no longer theirs", Decimal("0.1")),
+        (6, "sale of 100000.00 KZT", Decimal("0.2")),
+    ]
+
+
+def test_what_one_loses_stands_before_what_another_gets_and_who_has_it_follows_the_price() -> None:
+    alfa = account()
+    referrer(alfa, "ref_a", commission_rate=Decimal("0.1"))
+    referrer(alfa, "ref_b", commission_rate=Decimal("0.1"))
+    settle(alfa, won(5, 10, 1000, utm=by_code("ref_a")))
+    settle(alfa, won(5, 20, 1000, utm=by_code("ref_b")))
+    settle(alfa, won(5, 30, 1500))
+    settle(alfa, won(5, 40, 1500, utm=by_code("ref_a")))
+    assert ledger(alfa)[1:] == [
+        ("ref_a", "reversal", -100),
+        ("ref_b", "accrual", 100),
+        ("ref_b", "adjustment", 50),
+        ("ref_b", "reversal", -150),
+        ("ref_a", "accrual", 150),
+    ]
+
+
 def test_a_free_sale_earns_nothing_until_it_costs_something() -> None:
     alfa = account()
     referrer(alfa)
