@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
@@ -107,7 +108,7 @@ def apply_pattern(request: HttpRequest) -> HttpResponse:
     form = PatternForm(request.POST, account_of(request))
     if not form.is_valid():
         raise Http404
-    shown = [int(part) for part in request.POST.get("moved", "").split(",") if part.isascii() and part.isdecimal()]
+    shown = [int(part) for part in request.POST.get("moved", "").split(",") if re.fullmatch("[0-9]{1,19}", part)]
     try:
         number = pattern_add(form.cleaned_data["targetologist"], form.cleaned_data["pattern"], shown)
     except PreviewStale:

@@ -52,24 +52,28 @@ def through_django(path: str, query: dict[str, str], parts: Sequence[bytes], met
     return Reply(reply.status_code, {name.lower(): value for name, value in reply.headers.items()}, reply.data)
 
 
-def straight(path: str, query: dict[str, str], parts: Sequence[bytes], method: str = "POST") -> Reply:
-    return asyncio.run(_asked(path, query, parts, method))
+def straight(path: str, query: dict[str, str], parts: Sequence[bytes], method: str = "POST", **headers: str) -> Reply:
+    return asyncio.run(_asked(path, query, parts, method, headers))
 
 
-async def _asked(path: str, query: dict[str, str], parts: Sequence[bytes], method: str) -> Reply:
-    asked = _conversation(path, query, method)
+async def _asked(
+    path: str, query: dict[str, str], parts: Sequence[bytes], method: str, headers: dict[str, str]
+) -> Reply:
+    asked = _conversation(path, query, method, headers)
     for at, part in enumerate(parts, start=1):
         await asked.send_input({"type": "http.request", "body": part, "more_body": at < len(parts)})
     start = await asked.receive_output(timeout=60)
     body = b""
     while (event := await asked.receive_output(timeout=60)).get("more_body"):
         body += event["body"]
-    headers = {name.decode(): value.decode() for name, value in start["headers"]}
-    return Reply(start["status"], headers, body + event["body"])
+    answered = {name.decode(): value.decode() for name, value in start["headers"]}
+    return Reply(start["status"], answered, body + event["body"])
 
 
-def _conversation(path: str, query: dict[str, str], method: str) -> Any:  # the communicator is not annotated
-    headers = {"Content-Type": FORM, **REQUEST_ID}
+def _conversation(
+    path: str, query: dict[str, str], method: str, headers: dict[str, str] | None = None
+) -> Any:  # the communicator is not annotated
+    headers = {"Content-Type": FORM, **REQUEST_ID, **(headers or {})}
     scope = {
         "type": "http",
         "http_version": "1.1",
@@ -263,3 +267,11 @@ def test_the_rest_goes_through_django() -> None:
     answer = straight("/healthz", {}, [b""], "GET")
     assert (answer.status_code, answer.json) == (200, {"status": "alive"})
     assert "content-security-policy" in answer.headers
+
+
+def test_a_delivery_may_name_any_host_and_all_else_only_ours(alfa: UserAccount) -> None:
+    delivered = straight("/webhooks/amocrm", signed(alfa), [BODY], Host="evil.example")
+    assert (delivered.status_code, set(delivered.headers)) == (200, {"content-type", "content-length"})
+    assert "evil" not in delivered.data.decode()
+    assert straight("/login/", {}, [b""], "GET", Host="evil.example").status_code == 400
+    assert straight("/login/", {}, [b""], "GET", Host="localhost").status_code == 200

@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
+from django.core.management.utils import get_random_secret_key
 
 from config.environment import BASE_DIR
 
@@ -74,3 +76,34 @@ def test_only_manage_py_reads_what_the_last_run_chose(tmp_path: Path) -> None:
     assert start([PYTHON, "-c", show], tmp_path).stdout.strip() == "8000"
     assert start([PYTHON, "manage.py", "shell", "-v", "0", "-c", show], tmp_path).stdout.strip() == "8123"
     assert start([PYTHON, "manage.py", "shell", "-v", "0", "-c", show], tmp_path, PORT="8124").stdout.strip() == "8124"
+
+
+@pytest.mark.parametrize(
+    ("app_url", "is_secure"), [("https://roi.example.com", True), ("http://localhost:8000", False)]
+)
+def test_cookies_are_for_https_alone_where_the_product_is(tmp_path: Path, app_url: str, is_secure: bool) -> None:
+    show = (
+        "from django.conf import settings as s;"
+        "print({s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE}, s.SESSION_COOKIE_HTTPONLY, s.SECURE_HSTS_SECONDS > 0)"
+    )
+    done = start([PYTHON, "-c", show], tmp_path, APP_URL=app_url)
+    assert done.stdout.strip() == f"{{{is_secure}}} True {is_secure}"
+
+
+def test_the_deployment_check_of_a_proper_production_says_nothing(tmp_path: Path) -> None:
+    done = start(
+        [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "INFO"],
+        tmp_path,
+        APP_URL="https://roi.example.com",
+        ALLOWED_HOSTS="roi.example.com",
+        SECRET_KEY=get_random_secret_key(),
+        FIELD_ENCRYPTION_KEYS=Fernet.generate_key().decode(),
+        METRICS_TOKEN="token-of-prometheus",
+        DATABASE_URL="postgres://voronka@localhost/voronka",
+        CELERY_BROKER_URL="redis://localhost/0",
+        CACHE_URL="redis://localhost/1",
+        AMOCRM_CLIENT_ID="an-id",
+        AMOCRM_CLIENT_SECRET="a-secret",
+        AMOCRM_REDIRECT_URI="https://roi.example.com/amocrm/callback",
+    )
+    assert (done.returncode, done.stdout) == (0, "System check identified no issues (3 silenced).\n"), done.stderr

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from integrations.amocrm.client import _same_host
 from integrations.amocrm.hosts import DOMAINS, ForeignHost, account_host
 
 
@@ -103,3 +104,37 @@ def test_only_one_label_under_amocrms_domains_is_ever_let_through(address: str) 
     assert domain in DOMAINS
     assert label.replace("-", "").isalnum()
     assert label.isascii()
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.example/api/v4/leads?page=2",
+        "https://demo.amocrm.ru@evil.example/api/v4/leads?page=2",
+        "//evil.example:8443/api/v4/leads?page=2",
+        "http://169.254.169.254/api/v4/leads?page=2",
+        "https://d\u0435mo.amocrm.ru/api/v4/leads?page=2",
+        "?page=2",
+    ],
+)
+def test_of_a_next_link_only_path_and_query_are_used(link: str) -> None:
+    assert _same_host("/api/v4/leads", link) == "/api/v4/leads?page=2"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "",
+        "https://evil.example/",
+        "/api/v4/../../oauth2/access_token",
+        "/api/v4/%2e%2e/..",
+        "/oauth2/access_token",
+        "@evil.example/api/v4/leads",
+        "https://[evil/api/v4/leads",
+        "javascript:alert(1)",
+        "/\\evil.example/api/v4/leads",
+    ],
+)
+def test_a_next_link_that_is_no_address_of_the_api_ends_the_list(link: str) -> None:
+    followed = _same_host("/api/v4/leads", link)
+    assert followed == "" or (followed.startswith("/api/v4/") and ".." not in followed)

@@ -185,7 +185,7 @@ def test_anothers_rows_are_as_absent_and_stay_as_they_are(route: Route, method: 
     answer = call(cast.alice, method, route.url())
     assert answer.status_code == 404
     assert answer.json()["detail"]
-    assert _rows(cast.beta) == before
+    assert rows_of_account(cast.beta) == before
 
 
 @pytest.mark.parametrize("route", [route for route, method in CALLS if method == "GET" and not route.has_row], ids=name)
@@ -220,7 +220,7 @@ def _fill(account: UserAccount) -> dict[str, Any]:
     """One row of each model, all with the same id, so that each route meets a foreign row of whatever it serves."""
     for model in _tenant_models():
         _make(model, account)
-    return _rows(account)
+    return rows_of_account(account)
 
 
 def _make(model: type[Model], account: UserAccount) -> Model:
@@ -240,7 +240,7 @@ def _make(model: type[Model], account: UserAccount) -> Model:
     return model._base_manager.create(**(values | {"id": FOREIGN_ID}))
 
 
-def _rows(account: UserAccount) -> dict[str, Any]:
+def rows_of_account(account: UserAccount) -> dict[str, Any]:
     return {
         model.__name__: list(model._base_manager.filter(user_account=account).order_by("pk").values())
         for model in _tenant_models()
