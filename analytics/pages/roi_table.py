@@ -17,6 +17,7 @@ from analytics.reports.definitions import NO_RATE, OF_NONE, ONE_OF, ROI_FIGURES,
 from analytics.reports.figures import Figures
 from analytics.reports.roi import Roi, Row
 from analytics.reports.spans import Basis, GroupBy
+from leads.pages.sorting import turn
 
 NO_VALUE = "—"
 # Where amounts run to thousands, cents are noise; the CSV has them.
@@ -89,10 +90,9 @@ class RoiTable:
 
     @property
     def columns(self) -> list[Column]:
-        first = Column(ONE_OF[self.report.group_by], "", *_turn(self.order, "name", "name"), is_number=False)
+        first = Column(ONE_OF[self.report.group_by], "", *turn(self.order, "name"), is_number=False)
         return [first] + [
-            Column(figure.label, figure.meaning, *_turn(self.order, figure.name, f"-{figure.name}"))
-            for figure in ROI_FIGURES
+            Column(figure.label, figure.meaning, *turn(self.order, f"-{figure.name}")) for figure in ROI_FIGURES
         ]
 
     def lines(self, rows: Iterable[Row]) -> list[Line]:
@@ -167,13 +167,6 @@ def decimals_of(definition: Definition, rows: Sequence[Figures]) -> int:
     values = [value for row in rows if (value := getattr(row, definition.name)) is not None]
     has_cents = any(value != value.to_integral_value() for value in values)
     return 2 if has_cents and max(map(abs, values)) < CENTS_BELOW else 0
-
-
-def _turn(order: str, name: str, first: str) -> tuple[str, str]:
-    """What a click asks for, and how the column is sorted now."""
-    if order.removeprefix("-") != name:
-        return first, ""
-    return (name, "descending") if order.startswith("-") else (f"-{name}", "ascending")
 
 
 def _address(page: str, query: Mapping[str, Any]) -> str:

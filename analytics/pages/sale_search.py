@@ -19,10 +19,12 @@ from leads.api.filters import MAX_ID, any_case
 from leads.models import UserAccount
 from leads.pages.days import begin_of, end_of
 from leads.pages.narrowing import NONE, Narrowing, Text
+from leads.pages.sorting import Sorting
 from leads.phones import phones_in
 
 ANY = ""
 QUEUE = "queue"
+SORTING = Sorting({"sold": "sold_at", "client": "client_name", "amount": "amount"}, default="-sold")
 # A report's row leads here with what it is a row of. These are chosen in the form; the others have no field.
 PEOPLE = (GroupBy.TARGETOLOGIST, GroupBy.REFERRER)
 CHIPS = {name: narrower for name, narrower in SALE_NARROWERS.items() if name not in PEOPLE}
@@ -49,6 +51,7 @@ class SaleSearch(DaysForm):
     )
     targetologist = forms.ChoiceField(label=_("Targetologist"), required=False)
     referrer = forms.ChoiceField(label=_("Referrer"), required=False)
+    order = forms.CharField(required=False, widget=forms.HiddenInput)
     basis = forms.ChoiceField(required=False, widget=forms.HiddenInput, choices=[(ANY, ""), *Basis.choices])
 
     def __init__(self, data: QueryDict, account: UserAccount) -> None:
@@ -76,16 +79,20 @@ class SaleSearch(DaysForm):
 
     @property
     def is_narrowed(self) -> bool:
-        return bool(self.narrowing) or any(self.cleaned_data.values())
+        return bool(self.narrowing) or any(value for name, value in self.cleaned_data.items() if name != "order")
+
+    @property
+    def order_name(self) -> str:
+        return SORTING.known(self.given("order"))
 
     @property
     def hidden(self) -> list[tuple[str, str]]:
         """What the form passes on."""
-        basis = [("basis", self.given("basis"))] if self.given("basis") else []
-        return [*self.narrowing.given.items(), *basis]
+        own = [(name, self.given(name)) for name in ("basis", "order") if self.given(name)]
+        return [*self.narrowing.given.items(), *own]
 
     def sales(self) -> QuerySet[Sale]:
-        """The account's sales that are asked for, the latest first."""
+        """The account's sales that are asked for, in the order asked for."""
         rows = Sale.objects.filter(user_account=self.account)
         rows = rows.filter(self._days(), self._text())
         if self.given("status"):
@@ -97,7 +104,7 @@ class SaleSearch(DaysForm):
         for by in PEOPLE:
             if self.given(by):
                 rows = SALE_NARROWERS[by].rows(rows, self.account, self.given(by))
-        return self.narrowing.of(rows).order_by("-sold_at", "-id")
+        return SORTING.sort(self.narrowing.of(rows), self.order_name)
 
     def _days(self) -> Q:
         column = "lead__lead_at" if self.is_cohort else "sold_at"

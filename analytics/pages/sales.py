@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from analytics.models import Sale, SaleStatus
 from analytics.pages.sale_search import QUEUE, SaleSearch, paid_of
 from leads.access import account_of, account_rows, page
 from leads.pages.rendering import render_page
+from leads.pages.sorting import Heading, heading
 
 PAGE_SIZE = 50
 FIELDS = ("status", "credit", "targetologist", "referrer", "since", "until")
@@ -28,9 +30,22 @@ def sales_page(request: HttpRequest) -> HttpResponse:
         "filters": [search[name] for name in FIELDS],
         "chips": search.narrowing.chips(),
         "page": current,
+        "headings": _headings(search.order_name),
         "rows": [(sale, KINDS[SaleStatus(sale.status)]) for sale in current],
         "paid": paid_of(found),
         "is_queue": search.given("credit") == QUEUE,
         "has_sales": bool(shown.count) or account_rows(Sale, request).exists(),
     }
     return render_page(request, "pages/sales.html", context)
+
+
+def _headings(order: str) -> list[Heading]:
+    return [
+        heading(_("Client"), "client", order),
+        heading(_("Amount"), "-amount", order, is_number=True),
+        Heading(_("Status")),
+        Heading(_("Credited to")),
+        Heading(_("Why")),
+        Heading(_("Deal")),
+        heading(_("Sold"), "-sold", order),
+    ]

@@ -22,11 +22,16 @@ from analytics.reports.spans import GroupBy
 from leads.access import account_of, account_rows, page
 from leads.pages.narrowing import Narrowing
 from leads.pages.rendering import render_page
+from leads.pages.sorting import Heading, Sorting, heading
 
 PAGE_SIZE = 100
 TEMPLATE = (
     *("day", "creative_id", "direction_id", "targetologist", "campaign"),
     *("amount", "currency", "impressions", "clicks", "source"),
+)
+SORTING = Sorting(
+    {name: name for name in ("day", "amount", "impressions", "clicks", "source")},
+    default="-day",
 )
 KINDS: dict[str, Text] = {str(by.value): ONE_OF[by] for by in GroupBy if by is not GroupBy.REFERRER}
 
@@ -61,16 +66,19 @@ def spend_page(request: HttpRequest) -> HttpResponse:
     rows = narrowing.of(period.span(account).spend())
     if kind:
         rows = rows.filter(what__startswith=f"{kind}:")
-    listed = rows.select_related("creative", "direction", "targetologist").order_by("-day", "-id")
+    order = SORTING.known(request.GET.get("order", ""))
+    listed = SORTING.sort(rows.select_related("creative", "direction", "targetologist"), order)
     current = Paginator(listed, PAGE_SIZE).get_page(request.GET.get("page"))
+    kept = [*narrowing.given.items(), *([("order", order)] if "order" in request.GET else [])]
     context: dict[str, Any] = {
         "period": period,
         "periods": LAST_DAYS,
-        "kept": [*narrowing.given.items(), *([("kind", kind)] if kind else [])],
+        "kept": [*kept, *([("kind", kind)] if kind else [])],
         "kind_field": form["kind"],
-        "narrowed": list(narrowing.given.items()),
+        "narrowed": kept,
         "chips": narrowing.chips(),
         "page": current,
+        "headings": _headings(order),
         "rows": [shown(row) for row in current],
         "sums": _sums(rows),
         "has_spend": bool(current.paginator.count) or account_rows(AdSpend, request).exists(),
@@ -83,6 +91,17 @@ def spend_page(request: HttpRequest) -> HttpResponse:
 def spend_template(request: HttpRequest) -> HttpResponse:
     """An empty file with the columns that an upload may have."""
     return csv_response("ad-spend", TEMPLATE, [])
+
+
+def _headings(order: str) -> list[Heading]:
+    return [
+        heading(_("Day"), "-day", order),
+        Heading(_("Spent on")),
+        heading(_("Amount"), "-amount", order, is_number=True),
+        heading(_("Impressions"), "-impressions", order, is_number=True),
+        heading(_("Clicks"), "-clicks", order, is_number=True),
+        heading(_("Source"), "source", order),
+    ]
 
 
 def shown(row: AdSpend) -> Spent:

@@ -29,7 +29,9 @@ MAX_PATTERN_LENGTH = 200
 
 
 class StageForm(forms.Form):
-    stage = forms.ModelChoiceField(PipelineStage.objects.none(), label=gettext_lazy("Mark or unmark the stage"))
+    stage = forms.ModelChoiceField(
+        PipelineStage.objects.none(), label=gettext_lazy("Stage"), empty_label=gettext_lazy("choose")
+    )
 
     def __init__(self, data: Any, account: UserAccount) -> None:
         super().__init__(data)
@@ -38,7 +40,9 @@ class StageForm(forms.Form):
 
 
 class PatternForm(forms.Form):
-    targetologist = forms.ModelChoiceField(Targetologist.objects.none(), label=gettext_lazy("Targetologist"))
+    targetologist = forms.ModelChoiceField(
+        Targetologist.objects.none(), label=gettext_lazy("Targetologist"), empty_label=gettext_lazy("choose")
+    )
     pattern = forms.CharField(label=gettext_lazy("A new pattern"), max_length=MAX_PATTERN_LENGTH)
 
     def __init__(self, data: Any, account: UserAccount) -> None:
@@ -47,7 +51,9 @@ class PatternForm(forms.Form):
 
 
 class RateForm(forms.Form):
-    referrer = forms.ModelChoiceField(Referrer.objects.none(), label=gettext_lazy("Referrer"))
+    referrer = forms.ModelChoiceField(
+        Referrer.objects.none(), label=gettext_lazy("Referrer"), empty_label=gettext_lazy("choose")
+    )
     rate = forms.DecimalField(
         label=gettext_lazy("Commission rate"), min_value=0, max_value=1, max_digits=5, decimal_places=4, required=False
     )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from django import forms
-from django.db.models import F, Q, QuerySet
-from django.db.models.expressions import OrderBy
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -12,6 +11,7 @@ from leads.models import Lead, LeadSource, MatchMethod, UserAccount
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
 from leads.pages.days import begin_of, end_of
 from leads.pages.narrowing import LEAD_NARROWERS, Narrowing
+from leads.pages.sorting import Sorting
 from leads.pages.stage_names import StageBook
 from leads.phones import phones_in
 
@@ -23,8 +23,7 @@ MAX_BIGINT = 2**63 - 1
 # So many digits of a phone name few enough people to be worth a look.
 MIN_PHONE_PART = 4
 
-ORDERS = {"day": "lead_at", "name": "name", "price": "price", "news": "amocrm_updated_at"}
-DEFAULT_ORDER = "-day"
+SORTING = Sorting({"day": "lead_at", "name": "name", "price": "price", "news": "amocrm_updated_at"}, default="-day")
 
 
 class LeadSearch(forms.Form):
@@ -34,7 +33,7 @@ class LeadSearch(forms.Form):
     stage = forms.ChoiceField(label=_("Stage"), required=False)
     source = forms.ChoiceField(label=_("Source"), required=False, choices=[ANY, *LeadSource.choices])
     qualified = forms.ChoiceField(
-        label=_("Qualified"), required=False, choices=[ANY, ("yes", _("qualified")), ("no", _("not qualified"))]
+        label=_("Qualification"), required=False, choices=[ANY, ("yes", _("qualified")), ("no", _("not qualified"))]
     )
     match = forms.ChoiceField(
         label=_("Match"), required=False, choices=[ANY, *MatchMethod.choices, (NOT_MATCHED, _("no deal yet"))]
@@ -65,13 +64,12 @@ class LeadSearch(forms.Form):
 
     @property
     def order_name(self) -> str:
-        order = str(self.cleaned_data.get("order") or "")
-        return order if order.removeprefix("-") in ORDERS else DEFAULT_ORDER
+        return SORTING.known(str(self.cleaned_data.get("order") or ""))
 
     def leads(self) -> QuerySet[Lead]:
         """The account's leads that are asked for, in the order asked for."""
         leads = Lead.objects.filter(user_account=self.account, is_deleted=self.shows_deleted)
-        return self.narrowing.of(leads.filter(self._conditions())).order_by(*_order_by(self.order_name))
+        return SORTING.sort(self.narrowing.of(leads.filter(self._conditions())), self.order_name)
 
     def _conditions(self) -> Q:
         given = self.cleaned_data
@@ -112,12 +110,3 @@ def text_condition(text: str, account: UserAccount) -> Q:
     for spelling in {text, text.lower(), text.title(), text.capitalize()}:
         condition |= Q(name__icontains=spelling) | Q(deal_name__icontains=spelling)
     return condition
-
-
-def _order_by(order: str) -> list[OrderBy | str]:
-    name = ORDERS[order.removeprefix("-")]
-    # Every lead has a day; asking for its nulls would keep the database from reading the index in order.
-    nulls_last = None if name == "lead_at" else True
-    if order.startswith("-"):
-        return [F(name).desc(nulls_last=nulls_last), "-id"]
-    return [F(name).asc(nulls_last=nulls_last), "id"]
