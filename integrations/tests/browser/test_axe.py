@@ -1,0 +1,122 @@
+"""axe looks at the pages of an account that has some of everything, light and dark, and finds nothing grave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+from playwright.sync_api import Browser, Page
+from pytest_django.live_server_helper import LiveServer
+
+from analytics.models import AdSpend, ExchangeRate, Referrer, Sale, SaleStatus, Targetologist
+from integrations.models import AmoCRMConnection, ConnectionState, Hook, WebhookLog
+from integrations.tests.browser.test_pages_browser import sign_in
+from leads.models import Creative, Lead, LeadStatusHistory, PipelineStage
+from leads.tests.cast import Cast, make_cast
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+PAGES = (
+    *("/app/", "/app/leads/", "/app/funnel/", "/app/stages/", "/app/sales/", "/app/deliveries/", "/connection/"),
+    *("/app/spend/", "/app/spend/upload/", "/app/spend/rates/", "/app/spend/meta/"),
+    *("/app/roi/?by=creative", "/app/roi/?by=targetologist", "/app/roi/?by=referrer", "/app/as-of/", "/app/what-if/"),
+)
+GRAVE = ("serious", "critical")
+
+
+@pytest.fixture
+def cast(transactional_db: None) -> Cast:
+    """Alpha with a pipeline, a lead that was sold to, its delivery, spend, a rate and a broken connection."""
+    cast = make_cast()
+    alpha, now = cast.alpha, timezone.now()
+    for order, (status, name) in enumerate(((20, "Talks"), (142, "Won"), (143, "Lost"))):
+        PipelineStage.objects.create(
+            user_account=alpha,
+            pipeline_id=1,
+            pipeline_name="Sales",
+            status_id=status,
+            status_name=name,
+            status_color="#ffff99",
+            sort_order=order,
+        )
+    video = Creative.objects.create(user_account=alpha, name="Video")
+    lead = Lead.objects.create(
+        user_account=alpha,
+        name="Dana",
+        phone_e164="+77011234567",
+        amocrm_lead_id=4711,
+        creative=video,
+        current_pipeline_id=1,
+        current_status_id=142,
+        is_qualified=True,
+        price=Decimal(100_000),
+        lead_at=now,
+    )
+    told = {"leads": {"status": [{"id": "4711", "status_id": "142"}]}}
+    delivery = WebhookLog.objects.create(
+        user_account=alpha, source=Hook.AMOCRM, raw_body=b"{}", deal_data=told, lead_id=4711
+    )
+    LeadStatusHistory.objects.create(
+        user_account=alpha,
+        lead=lead,
+        amocrm_lead_id=4711,
+        to_pipeline_id=1,
+        to_status_id=142,
+        changed_at=now,
+        webhook_data={"delivery_id": delivery.pk},
+    )
+    buyer = Targetologist.objects.create(user_account=alpha, name="Muha", emoji="🚀", patterns=["muha"], position=1)
+    for deal, person, paid in ((4711, buyer, SaleStatus.PAID), (4712, None, SaleStatus.CANCELLED)):
+        Sale.objects.create(
+            user_account=alpha,
+            lead=lead if person else None,
+            amocrm_deal_id=deal,
+            targetologist=person,
+            status=paid,
+            amount=Decimal(100_000),
+            currency="KZT",
+            sold_at=now,
+        )
+    Referrer.objects.create(user_account=alpha, code="ref_dana", name="Dana")
+    today = timezone.localdate(now)
+    AdSpend.objects.create(
+        user_account=alpha, day=today, creative=video, amount=Decimal(150_000), currency="KZT", source="table"
+    )
+    ExchangeRate.objects.create(user_account=alpha, day=today - timedelta(days=1), currency="USD", rate=Decimal("530.4"))
+    AmoCRMConnection.objects.create(
+        user_account=alpha, state=ConnectionState.RECONNECT_NEEDED, host="demo.amocrm.ru", amocrm_account_id=1
+    )
+    return cast
+
+
+def test_axe_finds_nothing_grave_on_any_page(browser: Browser, live_server: LiveServer, cast: Cast) -> None:
+    # axe is put into the page as a script, which the page's own policy would refuse.
+    context = browser.new_context(locale="en-US", bypass_csp=True)
+    tab = context.new_page()
+    tab.goto(f"{live_server.url}/login/")
+    found = [("/login/", *one) for one in _violations(tab)]
+    sign_in(tab, live_server, "/app/", "alice@example.com")
+    cards = (
+        f"/app/leads/{Lead.objects.get().pk}/",
+        f"/app/deliveries/{WebhookLog.objects.get().pk}/",
+        f"/app/targetologists/{Targetologist.objects.get().pk}/",
+        "/app/nothing-is-here/",
+    )
+    for path in (*PAGES, *cards):
+        tab.goto(live_server.url + path)
+        found += [(path, *one) for one in _violations(tab)]
+    context.close()
+    assert found == []
+
+
+def _violations(tab: Page) -> Iterator[tuple[str, str, str]]:
+    """Scheme, rule and the first place of each; the second scheme differs in colours alone."""
+    for scheme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
+        tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for violation in Axe().run(tab, options=options).response["violations"]:
+            if violation["impact"] in GRAVE:
+                yield scheme, violation["id"], violation["nodes"][0]["html"]
