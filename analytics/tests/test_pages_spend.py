@@ -52,6 +52,16 @@ def test_the_list_shows_what_money_was_spent_on(cast: Cast, march: March) -> Non
     assert "onai_spring" in only
 
 
+@pytest.mark.parametrize("path", ["/app/spend/?since=2026-03-01&until=2026-03-31", "/app/sales/?status=paid"])
+def test_amounts_sort_both_ways(cast: Cast, march: March, path: str) -> None:
+    rising, falling = (
+        re.findall(r'data-label="Amount">(.*?)<', client(cast.vera).get(f"{path}&order={order}").content.decode())
+        for order in ("amount", "-amount")
+    )
+    assert rising != falling
+    assert rising == falling[::-1]
+
+
 def test_what_is_gone_is_said_to_be_gone(cast: Cast, march: March) -> None:
     Creative.objects.filter(name="Video").delete()
     page = client(cast.vera).get("/app/spend/?since=2026-03-01&until=2026-03-01").content.decode()

@@ -86,7 +86,8 @@ def cast(transactional_db: None) -> Cast:
     AdSpend.objects.create(
         user_account=alpha, day=today, creative=video, amount=Decimal(150_000), currency="KZT", source="table"
     )
-    ExchangeRate.objects.create(user_account=alpha, day=today - timedelta(days=1), currency="USD", rate=Decimal("530.4"))
+    yesterday = today - timedelta(days=1)
+    ExchangeRate.objects.create(user_account=alpha, day=yesterday, currency="USD", rate=Decimal("530.4"))
     AmoCRMConnection.objects.create(
         user_account=alpha, state=ConnectionState.RECONNECT_NEEDED, host="demo.amocrm.ru", amocrm_account_id=1
     )
