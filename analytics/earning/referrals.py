@@ -9,6 +9,7 @@ from analytics.earning.credit import referral_code
 from analytics.earning.ledger import settle_ledger
 from analytics.models import ConversionStatus, ReferralConversion, ReferralEarning, Referrer, Sale
 from analytics.models.referrals import code_key, default_rate
+from leads.bulk import update_rows
 from leads.models import UserAccount
 
 SAVED_COLUMNS = ["code", "code_key", "referrer_id", "status", "commission_rate"]
@@ -40,10 +41,7 @@ def settle_referrals(account: UserAccount, sales: Iterable[Sale]) -> list[Referr
             changed.append(conversion)
     if fresh:
         ReferralConversion.objects.bulk_create(fresh)
-    if changed:
-        ReferralConversion.objects.bulk_create(
-            changed, update_conflicts=True, unique_fields=["id"], update_fields=SAVED_COLUMNS
-        )
+    update_rows(changed, SAVED_COLUMNS)
     return settle_ledger((conversion, by_id[sale_id]) for sale_id, conversion in conversions.items())
 
 

@@ -20,6 +20,7 @@ from analytics.earning.sale_of_lead import is_sold, lay_kinds, lay_lead
 from analytics.earning.tellings import Known, kinds_of, remember_tellings
 from analytics.models import Sale
 from analytics.routing import Buyer, buyers_of
+from leads.bulk import update_rows
 from leads.deals.changes import LeadChange
 from leads.models import Lead, PipelineStage, UserAccount
 
@@ -135,5 +136,4 @@ def _pipeline_names(account: UserAccount, leads: Collection[Lead]) -> dict[int, 
 def _save(fresh: list[Sale], changed: list[Sale]) -> None:
     if fresh:
         Sale.objects.bulk_create(fresh)
-    if changed:
-        Sale.objects.bulk_create(changed, update_conflicts=True, unique_fields=["id"], update_fields=SAVED_COLUMNS)
+    update_rows(changed, SAVED_COLUMNS)

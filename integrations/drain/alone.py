@@ -16,7 +16,8 @@ from integrations.drain.deliveries import Delivery
 from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import deals_to_read, read
 from integrations.models import ProcessingStatus, WebhookLog
-from leads.models import UserAccount
+from leads.deals.changes import DealState
+from leads.models import Lead, UserAccount
 from leads.told import told
 
 TRIES_ALONE = 3
@@ -68,8 +69,11 @@ def _deal_by_deal(client: AmoCRMClient, lease: Lease, delivery: Delivery, deal_i
 
 
 def _write(account: UserAccount, lease: Lease, delivery: Delivery) -> None:
+    told = [news.snapshot.deal_id for news in delivery.parsed.deals]
+    leads = Lead.objects.filter(user_account=account, amocrm_lead_id__in=told)
     lease.hold()
-    write_outcomes(account, [delivery], timezone.now())
+    states = {lead.amocrm_lead_id or 0: DealState.of(lead) for lead in leads}
+    write_outcomes(account, [delivery], states, timezone.now())
 
 
 def in_words(error: Exception) -> str:

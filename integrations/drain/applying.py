@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection as database
 from django.db import transaction
 
@@ -20,15 +19,16 @@ from analytics.routing import Buyer, Route, buyers_of, route
 from integrations.drain.deliveries import Delivery
 from integrations.drain.lease import Lease
 from integrations.drain.reading import Readings
-from integrations.models import AmoCRMConnection, Hook
+from integrations.models import AmoCRMConnection, Hook, WebhookLog
 from integrations.notify.outbox import enqueue_for
 from integrations.people.deliveries import take_bodies_of_erased
 from integrations.push.tagging import enqueue_tags
 from integrations.sync.late import note_late
 from integrations.sync.schedule import hasten
+from leads.bulk import update_values
 from leads.deals.apply import apply_news
-from leads.deals.changes import LeadChange
-from leads.models import Lead, UserAccount
+from leads.deals.changes import DealState, LeadChange
+from leads.models import UserAccount
 from leads.news import ContactSnapshot, DealAction, DealSnapshot, Evidence, Utm
 from leads.told import told
 
@@ -40,10 +40,11 @@ def apply_batch(
 ) -> None:
     """Apply the deliveries and write their outcomes, all in one transaction under the lease."""
     applicable = [delivery for delivery in deliveries if delivery.is_applicable]
+    changes: list[LeadChange] = []
     with transaction.atomic():
         lease.hold()
         if applicable:
-            apply_and_settle(
+            changes = apply_and_settle(
                 account,
                 deals=[*_told(applicable, readings, now), *_read(applicable, readings)],
                 contacts=[*_told_contacts(applicable), *readings.contacts.values()],
@@ -53,7 +54,7 @@ def apply_batch(
             )
             note_late(account, applicable)
         _note_gone(account, applicable, readings, now)
-        write_outcomes(account, deliveries, now)
+        write_outcomes(account, deliveries, {change.deal_id: change.after for change in changes}, now)
     logger.info("deliveries_applied", account=str(account.pk), deliveries=[delivery.log.pk for delivery in deliveries])
 
 
@@ -151,55 +152,48 @@ def _note_gone(account: UserAccount, deliveries: Sequence[Delivery], readings: R
                 )
 
 
-_WRITE_OUTCOME = """
-    UPDATE webhook_logs
-    SET processing_status = %s, error_message = %s, deal_data = %s, lead_id = %s, pipeline_id = %s, utm_source = %s,
-        utm_campaign = %s, routing_decision = %s, routing_reason = %s, processed_at = %s, attempts = %s,
-        next_attempt_at = NULL
-    WHERE id = %s
-"""
+_OUTCOME = (
+    *("processing_status", "error_message", "deal_data", "lead_id", "pipeline_id", "utm_source", "utm_campaign"),
+    *("routing_decision", "routing_reason", "processed_at", "attempts", "next_attempt_at"),
+)
 
 
-def write_outcomes(account: UserAccount, deliveries: Sequence[Delivery], now: datetime) -> None:
-    """One statement for all rows: a CASE over ten columns of 250 rows takes longer than the rest of a batch."""
-    first_deals = [delivery.parsed.deals[0].snapshot.deal_id for delivery in deliveries if delivery.parsed.deals]
-    leads = {
-        lead.amocrm_lead_id or 0: lead
-        for lead in Lead.objects.filter(user_account=account, amocrm_lead_id__in=first_deals)
-    }
-    buyers = buyers_of(account) if first_deals else []
-    with database.cursor() as cursor:
-        cursor.executemany(_WRITE_OUTCOME, [_outcome(delivery, leads, buyers, now) for delivery in deliveries])
+def write_outcomes(
+    account: UserAccount, deliveries: Sequence[Delivery], states: Mapping[int, DealState], now: datetime
+) -> None:
+    """Write back what became of the deliveries. `states`: deal id → how the deal stands now, where it is known."""
+    buyers = buyers_of(account) if any(delivery.parsed.deals for delivery in deliveries) else []
+    update_values(WebhookLog, _OUTCOME, [_outcome(delivery, states, buyers, now) for delivery in deliveries])
     take_bodies_of_erased(account, deliveries)
 
 
-def _outcome(delivery: Delivery, leads: Mapping[int, Lead], buyers: Sequence[Buyer], now: datetime) -> list[Any]:
+def _outcome(delivery: Delivery, states: Mapping[int, DealState], buyers: Sequence[Buyer], now: datetime) -> list[Any]:
     snapshot = delivery.parsed.deals[0].snapshot if delivery.parsed.deals else None
-    lead = leads.get(snapshot.deal_id) if snapshot and delivery.is_applicable else None
-    utm = _utm(snapshot, lead)
+    state = states.get(snapshot.deal_id) if snapshot and delivery.is_applicable else None
+    utm = _utm(snapshot, state)
     routed = route_delivery(Hook(delivery.log.source), utm, buyers) if snapshot else Route("", "")
-    pipeline_id = (snapshot.pipeline_id if snapshot else None) or (lead.current_pipeline_id if lead else None)
     return [
+        delivery.log.pk,
         delivery.status.value,
         " ".join(delivery.notes),
-        json.dumps(delivery.parsed.data, cls=DjangoJSONEncoder, ensure_ascii=False),
+        json.dumps(delivery.parsed.data, ensure_ascii=False),
         snapshot.deal_id if snapshot else None,
-        pipeline_id,
+        (snapshot.pipeline_id if snapshot else None) or (state.pipeline_id if state else None),
         utm.source[:500],
         utm.campaign[:500],
         routed.decision,
         routed.reason,
         database.ops.adapt_datetimefield_value(now),
         delivery.log.attempts + 1,
-        delivery.log.pk,
+        None,
     ]
 
 
-def _utm(snapshot: DealSnapshot | None, lead: Lead | None) -> Utm:
+def _utm(snapshot: DealSnapshot | None, state: DealState | None) -> Utm:
     """The delivery's own UTM, else what its deal is known to have."""
-    if snapshot is None or snapshot.utm or lead is None:
+    if snapshot is None or snapshot.utm or state is None:
         return snapshot.utm if snapshot else Utm()
-    return Utm(lead.utm_source, lead.utm_medium, lead.utm_campaign, lead.utm_content, lead.utm_term)
+    return Utm(*state.utm)
 
 
 def route_delivery(hook: Hook, utm: Utm, buyers: Sequence[Buyer]) -> Route:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import Q
@@ -47,7 +48,8 @@ MAX_ROUNDS = 6
 TIED = (MatchMethod.DEAL_ID, MatchMethod.MANUAL)
 
 
-COMPARED = [field for field in Lead._meta.concrete_fields if not field.generated and field.name != "updated_at"]
+COMPARED = [field.attname for field in Lead._meta.concrete_fields if not field.generated and field.name != "updated_at"]
+_compared = attrgetter(*COMPARED)
 
 
 class Placing:
@@ -68,8 +70,14 @@ class Placing:
         self.discarded: dict[int, Lead] = {}
         self.moved: set[int] = set()
         self.matches: dict[int, Match] = {}
-        self._loaded = {lead.pk: _values_of(lead) for lead in rows.values() if lead.pk}
+        self._loaded: dict[int, tuple[Any, ...]] = {}
         self._late_origins: list[tuple[Lead, Lead]] = []
+        self.loaded(lead for lead in rows.values() if lead.pk)
+
+    def loaded(self, leads: Iterable[Lead]) -> None:
+        """Remember these rows as they are stored, so that only what changes is written."""
+        for lead in leads:
+            self._loaded.setdefault(lead.pk, _values_of(lead))
 
     def place(self, deal_ids: Iterable[int]) -> None:
         """Match these deals of `rows` (new ones in unsaved rows of their own) and their neighbours by phone."""
@@ -110,8 +118,7 @@ class Placing:
         related = Q(phone_e164__in=phones) | Q(amocrm_lead_id__in=competing.values("amocrm_lead_id"))
         by_pk = {lead.pk: lead for lead in self.rows.values() if lead.pk}
         stored = list(Lead.objects.filter(related, user_account=self.account))
-        for lead in stored:
-            self._loaded.setdefault(lead.pk, _values_of(lead))
+        self.loaded(stored)
         found = [by_pk.get(lead.pk, lead) for lead in stored]
         for lead in found:
             deal_id = lead.amocrm_lead_id
@@ -153,9 +160,10 @@ class Placing:
         lead.match_method, lead.match_detail, lead.origin_lead = None, "", None
         self.emptied[lead.pk] = lead
 
-    def has_changed(self, lead: Lead) -> bool:
-        """Whether the row differs from what the database holds, as far as that is known."""
-        return self._loaded.get(lead.pk) != _values_of(lead)
+    def changed_columns(self, lead: Lead) -> set[str]:
+        """In what a stored row differs from what was loaded of it."""
+        pairs = zip(COMPARED, self._loaded[lead.pk], _values_of(lead), strict=True)
+        return {column for column, before, now in pairs if before != now}
 
     def _inherit(self, lead: Lead, origin: Lead) -> None:
         if not origin.pk:
@@ -188,7 +196,8 @@ class Placing:
 
 
 def _values_of(lead: Lead) -> tuple[Any, ...]:
-    return tuple(getattr(lead, field.attname) for field in COMPARED)
+    values: tuple[Any, ...] = _compared(lead)
+    return values
 
 
 def _as_deal(deal_id: int, lead: Lead) -> DealToMatch:

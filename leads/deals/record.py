@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from leads.bulk import update_rows
 from leads.deals.history import Step, Telling, steps_of
 from leads.models import Lead, LeadStatusHistory, PipelineStage, StageNews, UserAccount
 from leads.news import DealSnapshot, Evidence
@@ -35,7 +36,7 @@ def remember_stages(account: UserAccount, snapshots: Iterable[DealSnapshot], row
         if pipeline_id is None:
             continue
         news = StageNews(
-            user_account=account,
+            user_account_id=account.pk,
             amocrm_lead_id=snapshot.deal_id,
             pipeline_id=pipeline_id,
             status_id=snapshot.status_id,
@@ -88,7 +89,8 @@ def write_history(account: UserAccount, rows: Mapping[int, Lead], wanted: Mappin
     :param rows: amoCRM deal id → the saved lead in which the deal stands.
     """
     stored: dict[int, dict[tuple[Any, ...], LeadStatusHistory]] = defaultdict(dict)
-    for change in LeadStatusHistory.objects.filter(user_account=account, amocrm_lead_id__in=list(rows)):
+    known = LeadStatusHistory.objects.filter(user_account=account, amocrm_lead_id__in=list(rows)).defer("webhook_data")
+    for change in known:
         stored[change.amocrm_lead_id][(change.changed_at, change.to_pipeline_id, change.to_status_id)] = change
 
     fresh: list[LeadStatusHistory] = []
@@ -113,8 +115,8 @@ def _with_ties(steps: Sequence[Step]) -> Iterator[tuple[int, Step]]:
 def _as_row(account: UserAccount, lead: Lead, deal_id: int, step: Step, tie: int) -> LeadStatusHistory:
     from_pipeline_id, from_status_id = step.came_from or (None, None)
     return LeadStatusHistory(
-        user_account=account,
-        lead=lead,
+        user_account_id=account.pk,
+        lead_id=lead.pk,
         amocrm_lead_id=deal_id,
         from_pipeline_id=from_pipeline_id,
         from_status_id=from_status_id,
@@ -131,14 +133,13 @@ def _mend(change: LeadStatusHistory, lead: Lead, step: Step, tie: int) -> bool:
     if (change.from_pipeline_id, change.from_status_id, change.lead_id, change.tie) == (*came_from, lead.pk, tie):
         return False
     change.from_pipeline_id, change.from_status_id = came_from
-    change.lead, change.tie = lead, tie
+    change.lead_id, change.tie = lead.pk, tie
     return True
 
 
 def _write(fresh: list[LeadStatusHistory], mended: list[LeadStatusHistory], gone: Collection[int]) -> None:
     if gone:
         LeadStatusHistory.objects.filter(Q(pk__in=gone)).delete()
-    if mended:
-        LeadStatusHistory.objects.bulk_update(mended, ["from_pipeline_id", "from_status_id", "lead", "tie"])
+    update_rows(mended, ["from_pipeline_id", "from_status_id", "lead_id", "tie"])
     if fresh:
         LeadStatusHistory.objects.bulk_create(fresh)

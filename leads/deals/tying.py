@@ -68,6 +68,7 @@ def _move(account: UserAccount, holder: Lead, target: Lead, deal_id: int, now: d
         rows[displaced] = target
     before = {known: DealState.of(row) for known, row in rows.items() if row.pk}
     placing = Placing(account, rows, before, now)
+    placing.loaded([target])
     parts = {known: {column: getattr(row, column) for column in DEAL_COLUMNS} for known, row in rows.items()}
     for row in (holder, target):
         placing.leave(row)
