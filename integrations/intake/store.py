@@ -12,13 +12,12 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.backends.utils import CursorWrapper
 
 from integrations.intake.signature import Sender
+from leads.bulk import execute_arrays
 from leads.models import UserAccount
 
 _VERSIONS = "SELECT id, hook_key_oldest, hook_key_version FROM user_accounts WHERE id IN ({})"
-_INSERT = """
-    INSERT INTO webhook_logs (user_account_id, source, raw_body, content_type, request_id) VALUES {}
-    RETURNING id
-"""
+_INSERT = "INSERT INTO webhook_logs (user_account_id, source, raw_body, content_type, request_id) {} RETURNING id"
+_ROWS = "SELECT * FROM unnest(%b::uuid[], %b::text[], %b::bytea[], %b::text[], %b::text[])"
 
 
 class NotStored(Exception):
@@ -73,11 +72,17 @@ def _insert(cursor: CursorWrapper, arrivals: Sequence[Arrival]) -> list[int]:
     """The new ids, in the order of `arrivals`."""
     if not arrivals:
         return []
-    values: list[Any] = []
-    for arrival in arrivals:
-        values += (_as_key(arrival.sender.account_id), arrival.sender.hook.value, arrival.body)
-        values += (arrival.content_type[:200], arrival.request_id[:100])
-    cursor.execute(_INSERT.format(", ".join(["(%s, %s, %s, %s, %s)"] * len(arrivals))), values)
+    rows = [
+        (
+            *(_as_key(arrival.sender.account_id), arrival.sender.hook.value, arrival.body),
+            *(arrival.content_type[:200], arrival.request_id[:100]),
+        )
+        for arrival in arrivals
+    ]
+    if connection.vendor == "postgresql":
+        return [delivery_id for (delivery_id,) in execute_arrays(cursor, _INSERT.format(_ROWS), rows)]
+    values = "VALUES " + ", ".join(["(%s, %s, %s, %s, %s)"] * len(rows))
+    cursor.execute(_INSERT.format(values), [value for row in rows for value in row])
     return [delivery_id for (delivery_id,) in cursor.fetchall()]
 
 
