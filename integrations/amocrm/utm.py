@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 from urllib.parse import unquote_plus
 
@@ -103,6 +104,7 @@ def _key(utm_key: object) -> str | None:
     return _SPELLINGS.get(letters) or (letters if letters in KEYS else None)
 
 
+@lru_cache(maxsize=4096)  # an account has the same few fields in every delivery
 def _letters(name: str) -> str:
     """`UTM Source`, `utm-source` and `utm_source:` as `utmsource`."""
     return "".join(c for c in unicodedata.normalize("NFKC", name).casefold() if c.isalnum())

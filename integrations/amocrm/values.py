@@ -71,7 +71,7 @@ def unescape(text: str) -> str:
 
     `html.unescape` alone also takes `&region=…` of a URL for `®ion=…`, and `&copy=…` for `©=…`.
     """
-    return _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+    return _ENTITY.sub(lambda match: html.unescape(match[0]), text) if "&" in text else text
 
 
 def _integer(raw: object) -> int | None:
