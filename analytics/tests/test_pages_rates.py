@@ -55,7 +55,7 @@ def test_a_file_is_looked_at_and_then_stored(cast: Cast) -> None:
     assert rates() == [(date(2026, 3, 30), "USD", Decimal("501.25")), (date(2026, 3, 31), "EUR", Decimal(500))]
     shown = sam.get(reverse("page-rates")).content.decode()
     assert "501.25 KZT" in shown
-    assert "500 KZT" in shown
+    assert "500.00 KZT" in shown
 
 
 def test_told_again_a_rate_is_replaced(cast: Cast) -> None:

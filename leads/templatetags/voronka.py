@@ -41,8 +41,9 @@ def number(value: int | None) -> str:
 
 @register.filter
 def exact(value: Decimal) -> str:
-    """All of its digits and no more: 501.25, 500."""
-    return number_format(f"{value.normalize():f}", force_grouping=True)
+    """All of its digits, and two after the point at least, for a column of them: 501.25, 500.00."""
+    digits = max(2, -int(value.normalize().as_tuple().exponent))
+    return number_format(f"{value:.{digits}f}", force_grouping=True)
 
 
 @register.filter
