@@ -85,7 +85,8 @@ def test_deliveries_of_several_accounts_are_stored_in_two_statements_each_with_i
         connection,
     ) as asked:
         ids = store(sent)
-    assert len(asked) == 2
+    # On PostgreSQL the INSERT goes by the driver's own cursor, which Django does not count.
+    assert len(asked) == (1 if connection.vendor == "postgresql" else 2)
     assert [stored is not None for stored in ids] == [True, False, True, True, False, False, True]
     stored = {row.pk: row for row in WebhookLog.objects.all()}
     assert len(stored) == 4
