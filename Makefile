@@ -7,6 +7,8 @@ PORT ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+# Twice the cores of a small machine: half of a test's time is waiting for a server.
+TEST_PROCESSES ?= 4
 BENCH_ARGS ?=
 MUTANTS ?=
 SECONDS ?= 300
@@ -48,7 +50,7 @@ migrate: venv
 	@$(BIN)/python manage.py migrate
 
 test: venv-dev chromium
-	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 # For the tests in a browser. Where it cannot be installed they are skipped, and named at the end.
 chromium:
@@ -61,7 +63,7 @@ chromium:
 
 # Which lines and branches no test reaches. The processes that tests start count too.
 coverage: venv-dev chromium
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
 
 # Which mistakes no test would notice (pyproject.toml says in what code). `make mutants MUTANTS='leads.deals.*'`
 mutants: venv-dev
