@@ -32,7 +32,7 @@ ON_TIME = 0.04
 PATIENCE = 5.0
 
 
-# Who had to wait is seldom alone: for so long after it those who are less urgent take no slot.
+# Those who are less urgent take no slot while somebody waits for his, and for so long after it: he is seldom alone.
 HOLD = 0.3
 # They move on at least this often, however busy the others are.
 WAITS_AT_MOST = 3.0
@@ -126,7 +126,7 @@ class Bucket:
                 return slot
 
     def _take_ahead(self, ahead: deque[Slot]) -> None:
-        if self.priority is Priority.LIVE or connection.vendor != "sqlite":
+        if self.priority is Priority.LIVE or connection.vendor != "sqlite" or self._seconds_held():
             return
         first = self._reserve(AHEAD_ON_SQLITE)
         if first is not None:
@@ -136,13 +136,18 @@ class Bucket:
     def _let_others_go_first(self) -> None:
         ends = time.monotonic() + WAITS_AT_MOST
         while self.priority is not Priority.LIVE and time.monotonic() < ends:
-            state = self._state()
-            until = state.live_until
-            if self.priority is Priority.FIRST_SYNC:
-                until = max(until, state.reconciliation_until)
-            if until <= state.now:
+            held = self._seconds_held()
+            if not held:
                 return
-            time.sleep(min(0.1, max(0.01, until - state.now)))
+            time.sleep(min(0.1, max(0.01, held)))
+
+    def _seconds_held(self) -> float:
+        """For how long somebody more urgent is going to wait, as far as is known; 0 when nobody does."""
+        state = self._state()
+        until = state.live_until
+        if self.priority is Priority.FIRST_SYNC:
+            until = max(until, state.reconciliation_until)
+        return max(0.0, until - state.now)
 
     def _may_leave(self, slot: Slot) -> bool:
         """Who wakes late holds back those to come; where these are given already, the slot is lost."""
@@ -180,16 +185,14 @@ class Bucket:
     def _reserve(self, count: int = 1) -> Slot | None:
         """The first of the slots that are ours now; None when the bucket is closed, or has no row. Who has to wait asks
         those who are less urgent to hold back."""
-        hold = {Priority.LIVE: (HOLD, 0.0), Priority.RECONCILIATION: (0.0, HOLD)}.get(self.priority, (0.0, 0.0))
+        mine = {Priority.LIVE: "live_until", Priority.RECONCILIATION: "reconciliation_until"}.get(self.priority)
+        hold = f", {mine} = CASE WHEN next_free > {{now}} THEN {{greatest}}({mine}, next_free + {HOLD}) ELSE {mine} END"
         return self._run(
-            "UPDATE amocrm_rate_slots SET next_free = {greatest}(next_free, paused_until, {now}) + %s,"
-            " sequence = sequence + %s,"
-            " live_until = CASE WHEN next_free > {now} THEN {greatest}(live_until, {now} + %s) ELSE live_until END,"
-            " reconciliation_until = CASE WHEN next_free > {now} THEN {greatest}(reconciliation_until, {now} + %s)"
-            " ELSE reconciliation_until END"
+            "UPDATE amocrm_rate_slots SET next_free = {greatest}(next_free, paused_until, {now}) + %s,"  # noqa: S608
+            f" sequence = sequence + %s{hold if mine else ''}"
             " WHERE bucket = %s AND blocked_until = 0 AND paused_until <= {now} + %s"
             " RETURNING next_free - %s - {now}, sequence - %s",
-            [count * self.interval, count, *hold, self.name, PATIENCE, count * self.interval, count - 1],
+            [count * self.interval, count, self.name, PATIENCE, count * self.interval, count - 1],
         )
 
     def _probe_slot(self, state: _State, *, is_probe: bool) -> Slot | None:
