@@ -138,26 +138,29 @@ def _changed(source: Source, old: str, new: str, differs: str) -> str:
 # --- What is written down when ---
 
 
+_DAY = ("amocrm_created_at", "created_at", "is_deleted")
+_AD = ("creative_id", "direction_id")
+
+
 def sources(vendor: str) -> list[Source]:
-    day = ("amocrm_created_at", "created_at", "is_deleted")
-    ad = ("creative_id", "direction_id")
+    return [*_added_up(), *_counted(vendor)]
+
+
+def _added_up() -> list[Source]:
+    """Of the ledgers to which each row adds for itself."""
     share_sales = "PERFORM 1 FROM sales WHERE id IN ({keys}) FOR SHARE;"
     share_leads = "PERFORM 1 FROM leads WHERE id IN ({keys}) FOR SHARE;"
     share_leads_of_sales = share_leads.format(keys="SELECT lead_id FROM sales WHERE id IN ({keys})")
-    # Whoever rebuilds waits for those who recount, and they for him.
-    share_counted = "LOCK TABLE lead_paths, lead_stays IN ROW EXCLUSIVE MODE;"
-    lock_leads = "PERFORM 1 FROM leads WHERE id IN ({keys}) FOR NO KEY UPDATE;"
-    recounted = (*_recounted(PATHS, vendor), *_recounted(STAYS, vendor))
     return [
         Source(
             *("leads", "leads", "id"),
-            watched=("user_account_id", *day, *ad, "utm_source", "utm_campaign", "is_qualified"),
+            watched=("user_account_id", *_DAY, *_AD, "utm_source", "utm_campaign", "is_qualified"),
             before=(_appended(LEADS, "lead_id", "-"),),
             after=(_appended(LEADS, "lead_id"),),
         ),
         Source(
             *("sales_of_leads", "leads", "id"),
-            watched=(*day, *ad),
+            watched=(*_DAY, *_AD),
             before=(_appended(SALES, "lead_id", "-"),),
             after=(_appended(SALES, "lead_id"),),
             events=(UPDATE, DELETE),  # no sale can be of a lead that was not there
@@ -181,9 +184,19 @@ def sources(vendor: str) -> list[Source]:
             inserted=(_appended(SALES, "sale_id", "-", unset=("referrer_id",)),),
             shared=(("sale_id", share_sales), ("sale_id", share_leads_of_sales)),
         ),
+    ]
+
+
+def _counted(vendor: str) -> list[Source]:
+    """Of those for which a lead's whole history is counted anew."""
+    # Whoever rebuilds waits for those who recount, and they for him.
+    share_counted = "LOCK TABLE lead_paths, lead_stays IN ROW EXCLUSIVE MODE;"
+    lock_leads = "PERFORM 1 FROM leads WHERE id IN ({keys}) FOR NO KEY UPDATE;"
+    recounted = (*_recounted(PATHS, vendor), *_recounted(STAYS, vendor))
+    return [
         Source(
             *("stages_of_leads", "leads", "id"),
-            watched=("user_account_id", *day, "current_pipeline_id", "current_status_id"),
+            watched=("user_account_id", *_DAY, "current_pipeline_id", "current_status_id"),
             before=(),
             after=recounted,
             shared=(("id", share_counted),),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import timedelta
 
 import structlog
-from celery import current_app
 from django.db.models import Q
 from django.utils import timezone
 
@@ -40,7 +38,7 @@ def set_up(connection: AmoCRMConnection) -> None:
     clear_problem(connection)
     done = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at, set_up_at=None)
     if done.update(set_up_at=timezone.now()):
-        _start_first_sync(account_id)
+        wake(FIRST_SYNC, str(account_id))
 
 
 def _register_hook(connection: AmoCRMConnection) -> None:
@@ -49,11 +47,6 @@ def _register_hook(connection: AmoCRMConnection) -> None:
     except (RequestError, Unpaid) as error:
         # A plan without webhooks, or a user without rights: `hook_register` has noted why, and syncs still work.
         logger.warning("amocrm_hook_refused", account=str(connection.user_account_id), error=str(error))
-
-
-def _start_first_sync(account_id: uuid.UUID) -> None:
-    if FIRST_SYNC in current_app.tasks:
-        wake(current_app.tasks[FIRST_SYNC], str(account_id))
 
 
 def overdue() -> list[AmoCRMConnection]:

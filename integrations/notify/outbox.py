@@ -9,11 +9,13 @@ from functools import partial
 from django.db import connection, transaction
 
 from analytics.models import Referrer, Sale, SaleStatus
+from integrations.connecting.waking import wake
 from integrations.models import NotificationKind, SaleNotification
 from integrations.models.notifications import notification_settings
 from integrations.notify.message import referrer_key, sale_text, summary_text
 from leads.models import UserAccount
 
+SEND = "integrations.send_notifications"
 TOO_OLD = timedelta(hours=24)
 
 
@@ -69,10 +71,7 @@ def enqueue_summary(account: UserAccount, day: date, sales: list[Sale], chat_id:
 
 def wake_after_commit() -> None:
     """Ring for a sender. A ring that is lost is found by the sweep, so its failure spoils nothing."""
-    from integrations.connecting.waking import wake
-    from integrations.notify.tasks import send_notifications
-
-    transaction.on_commit(partial(wake, send_notifications), robust=True)
+    transaction.on_commit(partial(wake, SEND), robust=True)
 
 
 def _row(sale: Sale, referrer: Referrer | None, language: str, now: datetime) -> SaleNotification:

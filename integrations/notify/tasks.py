@@ -6,11 +6,12 @@ from celery import shared_task
 from django.utils import timezone
 
 from integrations.alerts.watch import watch
+from integrations.notify.outbox import SEND
 from integrations.notify.sending import give_up_the_lost, is_anything_due, send_due
 from integrations.notify.summaries import queue_summaries
 
 
-@shared_task(name="integrations.send_notifications", ignore_result=True)
+@shared_task(name=SEND, ignore_result=True)
 def send_notifications() -> None:
     """Send what the outbox holds. Ringing twice does no harm: each message has one sender."""
 

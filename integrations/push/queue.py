@@ -16,6 +16,7 @@ from leads.deals.apply import lock_account
 from leads.models import Lead, LeadSource, PushState, UserAccount
 
 GRACE = timedelta(seconds=10)
+PUSH = "integrations.push_leads"
 
 
 def takes_leads(account: UserAccount) -> bool:
@@ -61,9 +62,7 @@ def push_again(rows: QuerySet[LeadPush]) -> int:
 
 def wake_after_commit(account_id: uuid.UUID) -> None:
     """A ring that is lost is found by the sweep, so its failure spoils nothing."""
-    from integrations.push.tasks import push_leads
-
-    transaction.on_commit(partial(wake, push_leads, str(account_id)), robust=True)
+    transaction.on_commit(partial(wake, PUSH, str(account_id)), robust=True)
 
 
 def _show(lead_id: int, state: PushState) -> None:

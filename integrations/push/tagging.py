@@ -22,6 +22,7 @@ from leads.models import PushState, UserAccount
 
 logger = structlog.get_logger(__name__)
 
+TAG = "integrations.tag_deals"
 BATCH = 50
 
 
@@ -45,9 +46,7 @@ def enqueue_tags(account: UserAccount, changes: Sequence[LeadChange]) -> int:
         return 0
     rows = [DealTag(user_account=account, amocrm_lead_id=deal_id, tag=tag) for deal_id in fresh]
     DealTag.objects.bulk_create(rows, ignore_conflicts=True)
-    from integrations.push.tasks import tag_deals
-
-    transaction.on_commit(partial(wake, tag_deals, str(account.pk)), robust=True)
+    transaction.on_commit(partial(wake, TAG, str(account.pk)), robust=True)
     return len(rows)
 
 

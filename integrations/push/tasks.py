@@ -8,12 +8,13 @@ from celery import shared_task
 
 from integrations.intake.alarms import Alarms
 from integrations.push import claims, tagging
+from integrations.push.queue import PUSH
 from integrations.push.sending import push_account
 
 _pushes, _tags = Alarms(), Alarms()
 
 
-@shared_task(name="integrations.push_leads", ignore_result=True)
+@shared_task(name=PUSH, ignore_result=True)
 def push_leads(account_id: str) -> None:
     """Send an account's leads. Ringing twice does no harm: each lead has one worker at a time."""
 
@@ -32,7 +33,7 @@ def sweep_pushes() -> None:
         tag_deals.apply_async(args=(str(account_id),), retry=False)
 
 
-@shared_task(name="integrations.tag_deals", ignore_result=True)
+@shared_task(name=tagging.TAG, ignore_result=True)
 def tag_deals(account_id: str) -> None:
     """Write the tags that an account's deals are to get."""
 

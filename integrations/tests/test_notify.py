@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.db import connections, transaction
 from django.utils import timezone
 from pytest_django import Settings
@@ -22,7 +23,6 @@ from integrations.notify.money import money
 from integrations.notify.outbox import enqueue_for
 from integrations.notify.sending import give_up_the_lost, is_anything_due, send_again, send_due
 from integrations.notify.summaries import queue_summaries
-from integrations.notify.tasks import send_notifications
 from integrations.notify.telegram import send_message
 from leads.models import UserAccount
 from sandbox import Server
@@ -153,7 +153,7 @@ def test_a_sender_is_woken_after_the_commit(
 ) -> None:
     rung: list[bool] = []
     monkeypatch.setattr(
-        send_notifications, "apply_async", lambda **_: rung.append(transaction.get_connection().in_atomic_block)
+        current_app, "send_task", lambda *_, **__: rung.append(transaction.get_connection().in_atomic_block)
     )
     queue(alfa, sold(alfa))
     assert rung == [False]
