@@ -1,8 +1,9 @@
-"""Redis as the broker, with one thing mended: a worker outlives it with a task in hand.
+"""Redis as the broker, with one thing mended: a worker outlives it, with a task in hand or in the middle of a call.
 
-When its connection breaks, kombu gives back what the worker holds, over that very connection. Where that has been given
-up already it fails in a way that ends the worker. What is not given back there is found by the sweeps (law 1), and by
-Redis' own visibility timeout.
+When its connection breaks, kombu gives up the channel's connection, and later calls over that channel (giving back what
+the worker holds, restoring, acknowledging) ask None for it. That is an AttributeError, which ends the worker, where a
+lost connection would have been waited for. What is not given back here is found by the sweeps (law 1), and by Redis'
+own visibility timeout.
 """
 
 from __future__ import annotations
@@ -10,13 +11,27 @@ from __future__ import annotations
 from typing import Any
 
 from kombu.transport import redis
+from redis.exceptions import ConnectionError as ConnectionLost
 
 
 class QoS(redis.QoS):
     def restore_unacked_once(self, stderr: Any = None) -> None:
-        transport = self.channel.connection
-        if transport is not None and transport.client is not None:
+        if _is_connected(self.channel):
             super().restore_unacked_once(stderr)
 
 
-redis.Channel.QoS = QoS
+class Channel(redis.Channel):
+    QoS = QoS
+
+    def _connparams(self, asynchronous: bool = False) -> Any:
+        if not _is_connected(self):
+            raise ConnectionLost("The connection to the broker was given up.")
+        return super()._connparams(asynchronous)  # type: ignore[misc]
+
+
+def _is_connected(channel: Any) -> bool:
+    transport = channel.connection
+    return transport is not None and transport.client is not None
+
+
+redis.Transport.Channel = Channel

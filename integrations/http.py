@@ -29,15 +29,25 @@ class _Deadline(HTTPConnection):
     """Bounds the time until the headers are there. A read timeout alone bounds only the silence between two bytes."""
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        self._is_given_up = False
         watch = threading.Timer(ANSWER_SECONDS, self._give_up)
         watch.daemon = True
         watch.start()
         try:
-            return super().getresponse()
+            response = super().getresponse()
+        except Exception as error:
+            if self._is_given_up:
+                raise TimeoutError("the answer is too slow") from error
+            raise
         finally:
             watch.cancel()
+        if self._is_given_up:  # headers that were cut off look like headers that have come to their end
+            response.close()
+            raise TimeoutError("the answer is too slow")
+        return response
 
     def _give_up(self) -> None:
+        self._is_given_up = True
         if self.sock is not None:
             with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)

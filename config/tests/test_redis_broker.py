@@ -33,6 +33,15 @@ def test_a_connection_that_was_given_up_closes_with_a_message_in_hand(broker: Re
     assert channel.closed
 
 
+def test_a_channel_without_its_connection_says_so_in_words_that_are_waited_out(broker: Redis) -> None:
+    link = Connection(f"{broker.url}/0")
+    link.connect()
+    channel: Any = link.channel()
+    channel.connection = None
+    with pytest.raises(link.connection_errors):
+        channel.queue_purge("soak")
+
+
 def test_what_a_worker_holds_goes_back_when_it_ends_in_peace(broker: Redis) -> None:
     with Connection(f"{broker.url}/0") as link:
         queue = link.SimpleQueue("soak")
