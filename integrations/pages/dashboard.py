@@ -9,16 +9,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from analytics.pages.dashboard_leads import leads_of
 from analytics.pages.dashboard_money import money_of
 from analytics.reports.definitions import FUNNEL_FIGURES, ROI_FIGURES
 from integrations.models import ProcessingStatus, WebhookLog
-from integrations.pages.chart import bars
 from integrations.pages.condition import condition_of
 from integrations.pages.deliveries import STATUS_KINDS
 from leads.access import account_of, account_rows, open_to_all, page
 from leads.models import UserAccount
-from leads.pages.days import last_days
-from leads.pages.figures import by_day, figures
 from leads.pages.rendering import render_page, render_part
 
 PERIODS = (7, 30, 90)
@@ -38,15 +36,14 @@ def home(request: HttpRequest) -> HttpResponse:
 def dashboard(request: HttpRequest) -> HttpResponse:
     account = account_of(request)
     days = _period(request)
+    leads = leads_of(account, days)
     context = {
         "periods": PERIODS,
         "period": days,
-        "figures": figures(account, days),
-        "bars": bars(by_day(account, days)),
+        "leads": leads,
         "money": money_of(account, days),
         "definitions": {figure.name: figure.meaning for figure in (*FUNNEL_FIGURES, *ROI_FIGURES)},
-        # As the figures, without an end.
-        "leads_url": f"{reverse('page-leads')}?since={last_days(account, days)[0]}",
+        "leads_url": f"{reverse('page-leads')}?since={leads.first}",
         **_now(request, account),
     }
     return render_page(request, "pages/dashboard.html", context)

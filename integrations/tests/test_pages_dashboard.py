@@ -15,7 +15,6 @@ from analytics.models import Sale
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, Problem, ProcessingStatus, WebhookLog
 from integrations.pages.condition import REMEDIES, TITLES
 from leads.models import Lead, UserAccount
-from leads.pages.figures import Figures, by_day, figures
 from leads.tests.cast import Cast, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -51,34 +50,6 @@ def connect(account: UserAccount, **columns: object) -> AmoCRMConnection:
 def test_the_root_leads_to_the_dashboard(client: Client) -> None:
     assert client.get("/")["Location"] == "/app/"
     assert client.get("/app/")["Location"] == "/login/?next=/app/"
-
-
-def test_figures_are_of_the_period_and_without_the_deleted(cast: Cast) -> None:
-    lead(cast.alpha, 1)
-    lead(cast.alpha, 2, is_qualified=True)
-    lead(cast.alpha, 3, 142, is_qualified=True, price=Decimal(100000))
-    lead(cast.alpha, 3, 142, is_qualified=True, price=Decimal(500), is_deleted=True)
-    lead(cast.alpha, 20, 142, is_qualified=True, price=Decimal(7))
-    lead(cast.beta, 1, 142, is_qualified=True, price=Decimal(9))
-    assert figures(cast.alpha, 7) == Figures(leads=3, qualified=2, won=1)
-    assert figures(cast.alpha, 30).won == 2
-
-
-def test_rates_of_nothing_are_nothing(cast: Cast) -> None:
-    nothing = figures(cast.alpha, 7)
-    assert nothing.qualification_rate == nothing.conversion_rate == 0
-
-
-def test_rates_have_two_digits() -> None:
-    counted = Figures(leads=3, qualified=2, won=1)
-    assert counted.qualification_rate == Decimal("66.67")
-    assert counted.conversion_rate == Decimal("50.00")
-
-
-def test_every_day_of_the_period_has_its_bar(cast: Cast) -> None:
-    lead(cast.alpha, 0)
-    days = by_day(cast.alpha, 7)
-    assert [day.leads for day in days] == [0, 0, 0, 0, 0, 0, 1]
 
 
 def test_the_period_stands_in_the_address(vera: Client, cast: Cast) -> None:

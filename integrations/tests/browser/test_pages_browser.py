@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -89,6 +91,22 @@ def test_a_new_delivery_appears_by_itself(tab: Page, live_server: LiveServer, ca
     expect(tab.get_by_text("No deliveries yet")).to_be_visible()
     WebhookLog.objects.create(user_account=cast.alpha, source=Hook.AMOCRM, raw_body=b"a=1", lead_id=4711)
     expect(tab.get_by_text("4711")).to_be_visible(timeout=15_000)
+
+
+def test_the_chart_says_what_its_table_says(tab: Page, live_server: LiveServer, cast: Cast) -> None:
+    sign_in(tab, live_server, "/app/")
+    canvas = tab.locator("[data-plot] canvas")
+    legend = tab.locator(".u-legend")
+    expect(legend).to_contain_text("Leads")
+    box = canvas.bounding_box()
+    assert box
+    # Today, the last bar.
+    canvas.hover(position={"x": box["width"] - 8, "y": box["height"] / 2}, force=True)
+    expect(legend).to_have_text(
+        re.compile(rf"{timezone.localdate(timezone=cast.alpha.zone):%d.%m}\s*Leads2\s*Qualified0")
+    )
+    tab.get_by_text("Leads by day, as a table").press("Enter")
+    expect(tab.locator("[data-chart] tbody tr").last.get_by_role("cell")).to_have_text(["2", "0"])
 
 
 def test_an_address_is_copied_at_a_click(tab: Page, live_server: LiveServer, cast: Cast) -> None:
