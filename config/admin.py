@@ -1,4 +1,4 @@
-"""Other people's admin pages in our theme, for those who run the installation: schedule, groups, tokens, sign-ins."""
+"""Other people's admin pages in our theme, for those who run the installation: schedule, groups, sign-ins."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from typing import Any
 
 from axes.admin import AccessAttemptAdmin, AccessFailureLogAdmin, AccessLogAdmin
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat import admin as beat_admin
 from django_celery_beat import models as beat
-from rest_framework.authtoken.admin import TokenAdmin
-from rest_framework.authtoken.models import TokenProxy
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -28,35 +26,12 @@ _SIGN_INS: tuple[tuple[Any, Any], ...] = (
 )
 
 admin.site.index_title = _("Today")  # lazy, so that each visitor reads it in their language
-admin.site.unregister([Group, TokenProxy, beat.PeriodicTask, *_SCHEDULES, *(model for model, _page in _SIGN_INS)])
+admin.site.unregister([Group, beat.PeriodicTask, *_SCHEDULES, *(model for model, _page in _SIGN_INS)])
 
 
 @admin.register(Group)
 class ThemedGroupAdmin(SuperuserOnly, GroupAdmin, ModelAdmin):
     pass
-
-
-@admin.register(TokenProxy)
-class ThemedTokenAdmin(SuperuserOnly, TokenAdmin, ModelAdmin):
-    """A token is a password: shown once, when it is made."""
-
-    list_display = ("user", "shown_key", "created")
-
-    @admin.display(description=_("key"))
-    def shown_key(self, token: TokenProxy) -> str:
-        return f"{token.key[:4]}…"
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
-        super().save_model(request, obj, form, change)
-        if not change:
-            text = _("The token of %(user)s is %(key)s. It is not shown again.")
-            self.message_user(request, text % {"user": obj.user, "key": obj.key}, messages.WARNING)
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """The log of actions would keep the key, which is how a token prints itself."""
-        return None
-
-    log_change = log_addition
 
 
 class TaskSelect(UnfoldAdminSelectWidget, beat_admin.TaskSelectWidget):

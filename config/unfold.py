@@ -135,7 +135,7 @@ UNFOLD: dict[str, Any] = {
                 "collapsible": True,
                 "items": [
                     _item(_("Users"), "group", "leads_user_changelist", permission=_INSTALLATION),
-                    _item(_("API tokens"), "key", "authtoken_tokenproxy_changelist", permission=_INSTALLATION),
+                    _item(_("API tokens"), "key", "leads_apitoken_changelist", permission=_INSTALLATION),
                     _item(
                         _("Schedule"),
                         "schedule",

@@ -16,7 +16,8 @@ from django.http.response import HttpResponseBase
 from django.utils import translation
 from rest_framework.authentication import TokenAuthentication as PlainTokenAuthentication
 
-from leads.models import User
+from leads.models import ApiToken, User
+from leads.models.tokens import digest
 
 ALIVE = "/healthz"
 
@@ -44,7 +45,9 @@ def person_language(get_response: Callable[[HttpRequest], HttpResponseBase]) -> 
 class TokenAuthentication(PlainTokenAuthentication):
     """The framework's. Whoever comes with a token is known only here, after all middleware."""
 
+    model = ApiToken
+
     def authenticate_credentials(self, key: str) -> tuple[Any, Any]:
-        user, token = super().authenticate_credentials(key)
+        user, token = super().authenticate_credentials(digest(key))
         speak_to(user)
         return user, token

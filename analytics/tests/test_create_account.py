@@ -55,7 +55,10 @@ def test_what_is_said_of_region_currency_and_zone_is_kept() -> None:
 def test_the_same_email_again_is_a_second_account_of_the_same_user() -> None:
     first, err = create(), StringIO()
     second = create("--password", "another", err=err)
-    assert second["token"] == first["token"]
+    assert second["token"] != first["token"]
+    for token in (first["token"], second["token"]):
+        caller = APIClient(HTTP_AUTHORIZATION=f"Token {token}")
+        assert caller.get("/leads", {"userAccountId": first["user_account_id"]}).status_code == 200
     assert second["user_account_id"] != first["user_account_id"]
     user = User.objects.get()
     assert user.memberships.count() == 2

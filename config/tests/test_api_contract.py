@@ -14,7 +14,6 @@ import schemathesis
 from django.test import Client
 from hypothesis import HealthCheck, Phase, given, settings
 from pytest_django.live_server_helper import LiveServer
-from rest_framework.authtoken.models import Token
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -23,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from integrations.tests.admin_world import build
 from leads.models import User
+from leads.services.accounts import token_create
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,8 +43,7 @@ def world(settings: Any) -> None:
 def headers(who: str) -> dict[str, str]:
     if who == "nobody":
         return {}
-    token, _new = Token.objects.get_or_create(user=User.objects.get(email=f"{who}@x.kz"))
-    return {"Authorization": f"Token {token.key}"}
+    return {"Authorization": f"Token {token_create(User.objects.get(email=f'{who}@x.kz'))}"}
 
 
 def operations() -> Iterator[Any]:

@@ -16,7 +16,6 @@ from django.template.base import Lexer, TokenType
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
-from rest_framework.authtoken.models import Token
 
 from analytics.api.referrals import private_page
 from analytics.models import Referrer
@@ -26,6 +25,7 @@ from config.translations import CATALOGUES, OURS, Texts
 from integrations.tests import admin_world
 from integrations.tests.admin_world import World, address
 from leads.models import User
+from leads.services.accounts import token_create
 from leads.told import retold
 
 # Names, which are the same in every language, and what stands for itself.
@@ -277,8 +277,8 @@ def test_who_has_chosen_none_gets_the_browsers(world: World) -> None:
 @pytest.mark.parametrize("chosen", ["ru", ""])
 def test_errors_of_the_api_are_in_the_language_of_who_asks(world: World, client: Client, chosen: str) -> None:
     User.objects.update(language=chosen)
-    token = Token.objects.create(user=User.objects.get(email="alice@x.kz"))
-    headers = {"authorization": f"Token {token.key}"} | ({} if chosen else {"accept-language": "ru"})
+    token = token_create(User.objects.get(email="alice@x.kz"))
+    headers = {"authorization": f"Token {token}"} | ({} if chosen else {"accept-language": "ru"})
     answer = client.get("/api/leads", {"page": "99"}, headers=headers)
     assert answer.json()["detail"] == "Страницы 99 нет; последняя — 1."
 

@@ -56,7 +56,7 @@ class AmoCRMConnection(models.Model):
     metadata = models.JSONField(_("what amoCRM says of the account"), default=dict, blank=True)
 
     webhook_active = models.BooleanField(_("hook active"), default=False)
-    webhook_destination = models.TextField(_("hook address"), blank=True, default="")
+    webhook_destination = EncryptedTextField(_("hook address"), blank=True, default="")
     webhook_detail = models.TextField(
         _("why the hook is not active"), blank=True, default="", help_text=_("What amoCRM said when we registered it.")
     )

@@ -12,6 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from integrations.models import AmoCRMConnection, ConnectionState, OAuthState
+from leads.services.accounts import token_create
 from leads.tests.cast import Cast, client, make_cast
 from sandbox import CLIENT_ID, CLIENT_SECRET, Server
 
@@ -184,13 +185,11 @@ def test_connecting_anew_clears_what_was_wrong(alice: Client, cast: Cast, amocrm
 
 
 def test_only_owners_connect_and_only_by_session(cast: Cast) -> None:
-    from rest_framework.authtoken.models import Token
-
     assert client(cast.sam).get("/amocrm/auth").status_code == 403
     assert client(cast.vera).get("/amocrm/auth").status_code == 403
     assert client().get("/amocrm/auth").status_code == 401
-    key = Token.objects.create(user=cast.alice).key
-    assert client().get("/amocrm/auth", HTTP_AUTHORIZATION=f"Token {key}").status_code == 401
+    token = token_create(cast.alice)
+    assert client().get("/amocrm/auth", HTTP_AUTHORIZATION=f"Token {token}").status_code == 401
     assert client(cast.alice).get("/amocrm/auth", {"userAccountId": str(cast.beta.pk)}).status_code == 404
 
 

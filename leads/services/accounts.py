@@ -8,9 +8,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
-from rest_framework.authtoken.models import Token
 
-from leads.models import Membership, Role, User, UserAccount
+from leads.models import ApiToken, Membership, Role, User, UserAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,6 @@ class Admission:
 
     account: UserAccount
     user: User
-    token: str
     password_kept: bool
 
 
@@ -64,5 +62,12 @@ def member_add(*, account: UserAccount, email: str, password: str, role: Role) -
         # is_staff opens the Django admin; what they see there is theirs by membership.
         user = User.objects.create_user(email, password, is_staff=True)
     Membership.objects.update_or_create(user=user, user_account=account, defaults={"role": role})
-    token, _created = Token.objects.get_or_create(user=user)
-    return Admission(account, user, token.key, password_kept=known and not user.check_password(password))
+    return Admission(account, user, password_kept=known and not user.check_password(password))
+
+
+def token_create(user: User) -> str:
+    """A new API token of this person, to be shown once. Their others stay good."""
+    row = ApiToken(user=user)
+    token = row.make()
+    row.save()
+    return token

@@ -9,11 +9,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.test import Client, RequestFactory
-from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from leads.access import account_of, page, role_of
 from leads.models import Creative, Direction, Lead, Membership, Role, User
+from leads.services.accounts import token_create
 from leads.tests.cast import Cast, client, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,7 @@ def cast() -> Cast:
 
 
 def test_a_token_opens_what_a_session_does(cast: Cast) -> None:
-    caller = APIClient(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=cast.vera).key}")
+    caller = APIClient(HTTP_AUTHORIZATION=f"Token {token_create(cast.vera)}")
     assert caller.get("/leads").status_code == 200
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from analytics.models import Targetologist
 from leads.models import UserAccount
-from leads.services.accounts import account_create
+from leads.services.accounts import account_create, token_create
 from leads.services.commands import answer, one_line_errors
 
 STARTING_TARGETOLOGISTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -36,9 +36,10 @@ class Command(BaseCommand):
         with one_line_errors(), transaction.atomic():
             admission = account_create(**{field: options[field] for field in fields})
             add_starting_targetologists(admission.account)
+            token = token_create(admission.user)
         if admission.password_kept:
             self.stderr.write(f"{admission.user.email} is known already and keeps the old password.")
-        answer(self, {"user_account_id": admission.account.pk, "token": admission.token})
+        answer(self, {"user_account_id": admission.account.pk, "token": token})
 
 
 def add_starting_targetologists(account: UserAccount) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import transaction
 
 from leads.models import Role
-from leads.services.accounts import member_add
+from leads.services.accounts import member_add, token_create
 from leads.services.commands import account_argument, answer, one_line_errors
 
 
@@ -23,11 +24,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         account = account_argument(options["account"])
         role = Role(options["role"])
-        with one_line_errors():
+        with one_line_errors(), transaction.atomic():
             admission = member_add(account=account, email=options["email"], password=options["password"], role=role)
+            token = token_create(admission.user)
         if admission.password_kept:
             self.stderr.write(f"{admission.user.email} is known already and keeps the old password.")
         answer(
             self,
-            {"user_account_id": account.pk, "email": admission.user.email, "role": role, "token": admission.token},
+            {"user_account_id": account.pk, "email": admission.user.email, "role": role, "token": token},
         )
