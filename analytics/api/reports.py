@@ -25,7 +25,7 @@ from analytics.api.report_shapes import (
     rate,
     roi_figures,
 )
-from analytics.reports.csv_files import csv_report
+from analytics.csv_cells import csv_response
 from analytics.reports.funnel import first_pipeline, funnel
 from analytics.reports.qualification import qualification
 from analytics.reports.roi import Roi, roi
@@ -212,4 +212,6 @@ def _file(name: str, header: Sequence[str], rows: Iterable[Sequence[object]], re
     days = [day.isoformat() for day in days_asked(request) if day]
     # Who follows a link in a browser opens the file in a spreadsheet; a program reads it by itself.
     for_people = "text/html" in request.headers.get("Accept", "")
-    return csv_report("-".join([name, *days]), header, rows, for_people=for_people)
+    response = csv_response("-".join([name, *days]), header, rows, for_people=for_people)
+    response["Vary"] = "Accept"
+    return response

@@ -266,13 +266,6 @@ def test_csv_tells_of_missing_rates(cast: Cast, march: March) -> None:
     assert (rows[-1]["missing_rates"], rows[-1]["roi"]) == ("USD 2026-03-16…2026-03-16", "")
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+7 701", "-2", "@SUM(A1)", "\t=1"])
-def test_nothing_runs_in_a_spreadsheet(cast: Cast, name: str) -> None:
-    Lead.objects.create(user_account=cast.alpha, creative=Creative.objects.create(user_account=cast.alpha, name=name))
-    answer = client(cast.vera).get("/analytics/roi?format=csv")
-    assert next(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))["name"] == f"'{name}"
-
-
 def test_a_browser_gets_the_mark_by_which_excel_knows_utf_8(cast: Cast) -> None:
     def begin(accept: str) -> bytes:
         return bytes(client(cast.vera).get("/analytics/roi?format=csv", HTTP_ACCEPT=accept).content)
