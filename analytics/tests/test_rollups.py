@@ -26,6 +26,7 @@ from analytics.models import (
 from analytics.reports.funnel import funnel
 from analytics.reports.queries import LeadCount, MoneySum, lead_counts, sale_sums
 from analytics.reports.spans import Basis, GroupBy, Span
+from analytics.rollups.checking import check_rollups
 from analytics.rollups.folding import is_folded, refresh
 from analytics.rollups.install import install, without_triggers
 from analytics.rollups.ledgers import LEDGERS
@@ -196,6 +197,7 @@ def summed(rows: list[MoneySum]) -> set[tuple[Any, ...]]:
 
 def assert_right(world: World) -> None:
     """Every grouping and basis over some spans: the rollups say what the rows say."""
+    assert list(map(str, check_rollups(world.account))) == []
     for first, last in world.spans():
         folded = Span(world.account, first, last)
         plain = Span(world.account, first, last, is_plain=True)
