@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
@@ -74,13 +77,41 @@ def _references(node: object) -> set[str]:
     return found
 
 
-def take_bodies(ids: Sequence[int]) -> int:
-    """Empty these deliveries, outcomes stay. What still waits keeps its body until it was applied. How many."""
-    return (
-        WebhookLog.objects.filter(pk__in=ids)
-        .exclude(processing_status=ProcessingStatus.RECEIVED)
-        .update(raw_body=b"", deal_data=None, erased_at=timezone.now())
+def take_body(delivery: WebhookLog, parsed: ParsedDelivery) -> int:
+    """Empty a delivery; outcomes stay, and which deals it told of. What waits keeps its body until it was applied.
+
+    How many were emptied: 0 or 1.
+    """
+    rows = WebhookLog.objects.filter(pk=delivery.pk, erased_at=None)
+    return rows.exclude(processing_status=ProcessingStatus.RECEIVED).update(
+        raw_body=b"", deal_data=outline(parsed), erased_at=timezone.now()
     )
+
+
+def outline(parsed: ParsedDelivery) -> dict[str, Any]:
+    """Which deals and contacts a delivery told of, with stage and time: nothing of who they are.
+
+    In the shape of a body, and read as one by those who ask whether a change had been told.
+    """
+    leads: dict[str, list[dict[str, int]]] = defaultdict(list)
+    contacts: dict[str, list[dict[str, int]]] = defaultdict(list)
+    for deal in parsed.deals:
+        told = deal.snapshot
+        stage = {"pipeline_id": told.pipeline_id, "status_id": told.status_id}
+        leads[deal.action.value].append(_known({"id": told.deal_id, "updated_at": told.updated_at, **stage}))
+    for contact in parsed.contacts:
+        at = contact.snapshot.updated_at
+        contacts[contact.action].append(_known({"id": contact.snapshot.contact_id, "updated_at": at}))
+    return {"leads": leads, "contacts": contacts}
+
+
+def _known(values: dict[str, int | datetime | None]) -> dict[str, int]:
+    """Those that are told; moments in seconds, as hooks have them."""
+    return {
+        name: int(value.timestamp()) if isinstance(value, datetime) else value
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def take_bodies_of_erased(account: UserAccount, deliveries: Sequence[Delivery]) -> None:
@@ -97,12 +128,10 @@ def take_bodies_of_erased(account: UserAccount, deliveries: Sequence[Delivery]) 
     )
     contacts = [news.snapshot for delivery in deliveries for news in delivery.parsed.contacts]
     phones = erased_among(account, phones_typed(contacts, account.phone_region))
-    take_bodies(
-        [
-            delivery.log.pk
-            for delivery in deliveries
-            if not erased_deals.isdisjoint(_deals_in(delivery.parsed))
+    for delivery in deliveries:
+        if (
+            not erased_deals.isdisjoint(_deals_in(delivery.parsed))
             or not erased_contacts.isdisjoint(_contacts_in(delivery.parsed))
             or phones & phones_typed([n.snapshot for n in delivery.parsed.contacts], account.phone_region).keys()
-        ]
-    )
+        ):
+            take_body(delivery.log, delivery.parsed)

@@ -11,9 +11,10 @@ from django.db import transaction
 from django.db.models import Model
 
 from analytics.models import Sale
+from integrations.amocrm.payloads import parse_delivery
 from integrations.models import NotificationState, ProcessingStatus
 from integrations.people import rows
-from integrations.people.deliveries import deliveries_about, take_bodies
+from integrations.people.deliveries import deliveries_about, take_body
 from leads.deals.apply import lock_account
 from leads.models import DealPhone, ErasedPhone, Lead, PersonRequest, PushState, User, UserAccount
 from leads.people import Person, find_person, national_digits, phones_of, pseudonym
@@ -156,5 +157,5 @@ def _erase_deliveries(person: Person) -> dict[str, int]:
         if delivery.processing_status == ProcessingStatus.RECEIVED:
             waiting += 1
         else:
-            erased += take_bodies([delivery.pk])
+            erased += take_body(delivery, parse_delivery(bytes(delivery.raw_body), delivery.content_type))
     return {"deliveries": erased, "deliveries_waiting": waiting}

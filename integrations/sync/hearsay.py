@@ -6,12 +6,16 @@ the few deals on which CRM and leads differ.
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+
+from django.db.models import Case, TextField, When
+from django.db.models.functions import Cast
 
 from integrations.amocrm.payloads import ParsedDelivery, parse_delivery
 from integrations.models import WebhookLog
@@ -81,13 +85,21 @@ class Hearsay:
         found: list[tuple[datetime, ParsedDelivery]] = []
         for start in range(0, len(keys), _CHUNK):
             logs = self._logs.filter(pk__in=keys[start : start + _CHUNK]).iterator(chunk_size=50)
-            found += [(log.received_at, parse_delivery(bytes(log.raw_body), log.content_type)) for log in logs]
+            found += [(log.received_at, _parsed(log)) for log in logs]
         return found
 
     def _look_for_more(self) -> None:
         """Note which deliveries hold which numbers: far cheaper than reading them all."""
         fresh = self._logs.filter(received_at__gte=self._since, pk__gt=self._seen)
-        for key, body in fresh.values_list("pk", "raw_body").iterator(chunk_size=50):
+        outline = Case(When(erased_at__isnull=False, then=Cast("deal_data", TextField())))
+        for key, body, left in fresh.values_list("pk", "raw_body", outline).iterator(chunk_size=50):
             self._seen = key
-            for number in {int(digits) for digits in _NUMBERS.findall(bytes(body))}:
+            for number in {int(digits) for digits in _NUMBERS.findall(bytes(body) or (left or "").encode())}:
                 self._by_number[number].append(key)
+
+
+def _parsed(log: WebhookLog) -> ParsedDelivery:
+    """Of a delivery that speaks of somebody who was erased, the outline that is left."""
+    if log.erased_at is None:
+        return parse_delivery(bytes(log.raw_body), log.content_type)
+    return parse_delivery(json.dumps(log.deal_data or {}).encode(), "application/json")

@@ -23,7 +23,7 @@ from integrations.replay import replay
 from integrations.tests.sync_world import gaps, sync
 from integrations.tests.test_drain import take_over
 from integrations.tests.test_drain import told as told
-from integrations.tests.world import deliver, drain_all
+from integrations.tests.world import bodies, deliver, drain_all
 from leads.models import DealPhone, Lead, Membership, PersonRequest, Role, User, UserAccount
 from leads.people import is_pseudonym, pseudonym
 from leads.services.leads import lead_enter
@@ -141,6 +141,35 @@ def test_neither_hooks_nor_a_sync_bring_the_person_back(world: Server, connected
     sync(connected, full=True)
     assert TRACES.search(everything_stored()) is None
     assert (untold.id, "created") in gaps(connected)
+
+
+@pytest.mark.parametrize("outcome", ["success", "error"])
+def test_an_erasure_makes_no_hook_seem_silent(world: Server, connected: UserAccount, outcome: str) -> None:
+    """Neither of what was applied, nor of what could not be and is known from the bodies alone."""
+    demo = world.crm.demo
+    hers, his = (next(deal for deal in demo.deals.by_id.values() if name in deal.name) for name in (NAME, "Timur"))
+    sync(connected, full=True)  # the first, by which nothing is missed yet
+    for stage in demo.pipelines.main.stages[1:4]:
+        world.crm.clock.advance(60)
+        for deal in (hers, his):
+            demo.deals.move(deal.id, stage.id)
+            demo.deals.set_price(deal.id, deal.price + 7)
+    demo.contacts.change(his.contact_ids[0], name="Timur the Great")
+    demo.deals.create(f"New, {NAME}", phone=PHONE, contact_name=NAME)
+    gone = demo.deals.create("Gone", contact_ids=his.contact_ids)
+    demo.deals.delete(gone.id)
+    deliver(connected, "&".join(body.replace("[0]", f"[{n}]") for n, body in enumerate(bodies(world))))
+    take_over(connected, world)
+    if outcome == "success":
+        drain_all(connected)
+    else:
+        WebhookLog.objects.filter(processing_status="received").update(processing_status=outcome)
+    request = erase_person(connected, PHONE, by=None)
+    assert request.counts["deliveries"] >= 8
+    untold = demo.deals.create("Silent", contact_ids=his.contact_ids, silent=True)
+    erase_person(connected, PHONE, by=None)  # once more takes nothing of what is left
+    sync(connected)
+    assert gaps(connected) == [(untold.id, "created")]
 
 
 def test_what_waits_is_applied_first_and_emptied_then(world: Server, connected: UserAccount) -> None:
