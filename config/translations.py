@@ -34,6 +34,28 @@ SKIPPED_FOLDERS = {"tests", "migrations", "locale", "static"}
 UNUSED_PARTS = {"import_export", "constance", "guardian", "simple_history", "location_field", "unfold_crispy"}
 UNUSED_PARTS |= {"rest_framework/templates", "rest_framework/schemas"}
 DJANGO_PARTS = ("admin", "auth", "contenttypes", "humanize", "sessions")
+# Django puts a name into these, and its Russian would need it in other cases than the one a name is given in. Ours says
+# them so that any name fits.
+DECLINING = (
+    *("Add %s", "Change %s", "View %s", "Select %s", "Select %s to change", "Select %s to view", "Add %(name)s"),
+    *("Cannot delete %(name)s", "Delete selected %(verbose_name_plural)s", "Add another %(verbose_name)s"),
+    *("Added {name} “{object}”.", "Changed {fields} for {name} “{object}”.", "Deleted {name} “{object}”."),
+    "The {name} “{obj}” was added successfully.",
+    "The {name} “{obj}” was added successfully. You may add another {name} below.",
+    "The {name} “{obj}” was changed successfully.",
+    "The {name} “{obj}” was changed successfully. You may edit it again below.",
+    "The {name} “{obj}” was changed successfully. You may add another {name} below.",
+    "The %(name)s “%(obj)s” was deleted successfully.",
+    "%(name)s with ID “%(key)s” doesn’t exist. Perhaps it was deleted?",
+    (
+        'Are you sure you want to delete the %(object_name)s "%(escaped_object)s"? '
+        "All of the following related items will be deleted:"
+    ),
+    (
+        "Are you sure you want to delete the selected %(objects_name)s? "
+        "All of the following objects and their related items will be deleted:"
+    ),
+)
 # `%(name)s`, `%d`, `{name}`.
 PLACEHOLDER = re.compile(r"%(?:\(\w+\))?\.?\d*[sdf]|\{\w*(?::\w+)?\}")
 
@@ -94,13 +116,14 @@ def our_texts() -> Found:
 
 
 def library_texts() -> Found:
-    """What the libraries say and have no Russian for, neither they themselves nor Django."""
+    """What the libraries say and have no Russian for, neither they themselves nor Django; and `DECLINING`."""
     homes = {name: _home_of(name) for name in ("django", *LIBRARIES)}
     django = homes.pop("django")
     catalogues = [django / "conf", *(django / "contrib" / part for part in DJANGO_PARTS), *homes.values()]
     known = set().union(*map(_known_in, catalogues))
     found = _gather([(home, name) for name, home in homes.items()])
-    return {key: message for key, message in found.items() if key not in known}
+    declining = {(text, None): Message(text, locations=[("django/contrib/admin", 0)]) for text in DECLINING}
+    return {key: message for key, message in found.items() if key not in known} | declining
 
 
 OURS = Texts(BASE_DIR / "locale", our_texts)

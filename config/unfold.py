@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 
@@ -15,7 +16,7 @@ def is_superuser(request: HttpRequest) -> bool:
 
 
 def _item(title: Any, icon: str, page: str, **more: Any) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{page}"), **more}
+    return {"title": capfirst(title), "icon": icon, "link": reverse_lazy(f"admin:{page}"), **more}
 
 
 def _icon(request: HttpRequest) -> str:

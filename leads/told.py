@@ -60,5 +60,5 @@ def _pattern_of(sentence: str) -> re.Pattern[str]:
     # Words and names take turns.
     parts = _PLACEHOLDER.split(sentence)
     return re.compile(
-        "".join(f"(?P<{part}>.+)" if index % 2 else re.escape(part) for index, part in enumerate(parts)), re.DOTALL
+        "".join(f"(?P<{part}>.*)" if index % 2 else re.escape(part) for index, part in enumerate(parts)), re.DOTALL
     )

@@ -23,8 +23,9 @@ from analytics.earning.payout import pay_lines
 from analytics.models import ConversionStatus, EarningKind, ReferralConversion, ReferralEarning
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
-from leads.admin.looks import EMPTY, badge, lines, moment
+from leads.admin.looks import EMPTY, badge, lines, minute
 from leads.models import Role, UserAccount
+from leads.told import retold
 
 KIND_BADGES = {EarningKind.ACCRUAL: "success", EarningKind.ADJUSTMENT: "info", EarningKind.REVERSAL: "danger"}
 MAX_ROWS = 50_000
@@ -65,13 +66,13 @@ class ReferralConversionAdmin(ReadOnlyAdmin[ReferralConversion]):
 
     @display(description=_("created"))
     def created(self, conversion: ReferralConversion) -> str:
-        return moment(conversion.created_at, conversion.user_account.zone)[:16]
+        return minute(conversion.created_at, conversion.user_account.zone)
 
 
 @admin.register(ReferralEarning)
 class ReferralEarningAdmin(ReadOnlyAdmin[ReferralEarning]):
     list_display = (
-        *("created", "shown_referrer", "shown_kind", "shown_amount", "reason", "shown_sale"),
+        *("created", "shown_referrer", "shown_kind", "shown_amount", "why", "shown_sale"),
         *("user_account", "paid"),
     )
     list_display_links = ("created",)
@@ -81,9 +82,9 @@ class ReferralEarningAdmin(ReadOnlyAdmin[ReferralEarning]):
     sortable_by = ()
     ordering = ("-id",)
     actions = ("mark_paid", "as_csv")
-    readonly_fields = ("created", "shown_referrer", "shown_kind", "shown_amount", "shown_sale", "paid")
+    readonly_fields = ("created", "shown_referrer", "shown_kind", "shown_amount", "why", "shown_sale", "paid")
     fields = (
-        *("user_account", "created", "shown_referrer", "shown_kind", "shown_amount", "commission_rate", "reason"),
+        *("user_account", "created", "shown_referrer", "shown_kind", "shown_amount", "commission_rate", "why"),
         *("shown_sale", "sequence", "paid"),
     )
 
@@ -92,7 +93,7 @@ class ReferralEarningAdmin(ReadOnlyAdmin[ReferralEarning]):
 
     @display(description=_("created"))
     def created(self, line: ReferralEarning) -> SafeString:
-        return lines(f"#{line.pk}", moment(line.created_at, line.user_account.zone)[:16])
+        return lines(f"#{line.pk}", minute(line.created_at, line.user_account.zone))
 
     @display(description=_("referrer"))
     def shown_referrer(self, line: ReferralEarning) -> SafeString:
@@ -111,9 +112,13 @@ class ReferralEarningAdmin(ReadOnlyAdmin[ReferralEarning]):
     def shown_sale(self, line: ReferralEarning) -> SafeString:
         return cells.row_link(line.sale)
 
+    @display(description=_("why"))
+    def why(self, line: ReferralEarning) -> str:
+        return retold(line.reason) or EMPTY
+
     @display(description=_("paid out"))
     def paid(self, line: ReferralEarning) -> str:
-        return moment(line.paid_at, line.user_account.zone)[:16]
+        return minute(line.paid_at, line.user_account.zone)
 
     def has_pay_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.may(request, Role.STAFF, obj)

@@ -23,7 +23,7 @@ from analytics.models import UTM_COLUMNS, Sale, UnknownSale
 from leads.admin import tenancy
 from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.filters import AccountFilter
-from leads.admin.looks import EMPTY, lines, link, moment, pairs
+from leads.admin.looks import EMPTY, lines, link, minute, pairs
 from leads.models import Role, UserAccount
 from leads.phones import normalise_phone
 from leads.told import retold
@@ -180,7 +180,7 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
 
     @display(description=_("sold"))
     def sold(self, sale: Sale) -> str:
-        return moment(sale.sold_at, sale.user_account.zone)[:16]
+        return minute(sale.sold_at, sale.user_account.zone)
 
     # --- One sale ---
 

@@ -1,4 +1,4 @@
-"""Ad spend and exchange rates, entered or mended by hand. Whole files go through the API."""
+"""Ad spend and exchange rates, entered or mended by hand. Whole files have pages of their own, a click away."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
 
+from analytics.admin.cells import amount_cell
 from analytics.models import AdSpend, ExchangeRate
 from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.filters import AccountFilter
+from leads.admin.looks import EMPTY
+from leads.templatetags.voronka import exact, number
 
 
 class SpendForm(AccountForm):
@@ -32,7 +39,8 @@ _IDENTITY = ("day", "creative", "direction", "targetologist", "campaign", "sourc
 @admin.register(AdSpend)
 class AdSpendAdmin(AccountScopedAdmin[AdSpend]):
     form = SpendForm
-    list_display = ("__str__", "amount", "currency", "impressions", "clicks", "source", "user_account")
+    list_display = ("on", "spent_on", "money", "shown_impressions", "shown_clicks", "source", "user_account")
+    actions_list = ("upload",)
     list_select_related = ("user_account", "creative", "direction", "targetologist")
     list_filter = (AccountFilter,)
     search_fields = ("campaign", "creative__name")
@@ -42,11 +50,51 @@ class AdSpendAdmin(AccountScopedAdmin[AdSpend]):
     )
     autocomplete_fields = ("creative", "direction", "targetologist")
 
+    class Media:
+        css = {"all": ("voronka/money.css",)}
+
+    @display(description=_("day"), ordering="day")
+    def on(self, spend: AdSpend) -> str:
+        return f"{spend.day:%d.%m.%Y}"
+
+    @display(description=_("spent on"))
+    def spent_on(self, spend: AdSpend) -> str:
+        return str(spend.spent_on or EMPTY)
+
+    @display(description=_("amount"), ordering="amount")
+    def money(self, spend: AdSpend) -> SafeString:
+        return amount_cell(spend.amount, spend.currency)
+
+    @display(description=_("impressions"), ordering="impressions")
+    def shown_impressions(self, spend: AdSpend) -> str:
+        return number(spend.impressions) or EMPTY
+
+    @display(description=_("clicks"), ordering="clicks")
+    def shown_clicks(self, spend: AdSpend) -> str:
+        return number(spend.clicks) or EMPTY
+
+    @action(description=_("Upload a file"), icon="upload", permissions=["add"], url_path="upload")
+    def upload(self, request: HttpRequest) -> HttpResponse:
+        return redirect("page-spend-upload")
+
 
 @admin.register(ExchangeRate)
 class ExchangeRateAdmin(AccountScopedAdmin[ExchangeRate]):
-    list_display = ("__str__", "user_account", "updated_at")
+    list_display = ("on", "shown_rate", "user_account")
+    actions_list = ("upload",)
     list_select_related = ("user_account",)
     list_filter = (AccountFilter,)
     search_fields = ("currency",)
     fields = ("user_account", "day", "currency", "base_currency", "rate")
+
+    @display(description=_("day"), ordering="day")
+    def on(self, rate: ExchangeRate) -> str:
+        return f"{rate.day:%d.%m.%Y}"
+
+    @display(description=_("exchange rate"))
+    def shown_rate(self, rate: ExchangeRate) -> str:
+        return f"1 {rate.currency} = {exact(rate.rate)} {rate.base_currency}"
+
+    @action(description=_("Upload a file"), icon="upload", permissions=["add"], url_path="upload")
+    def upload(self, request: HttpRequest) -> HttpResponse:
+        return redirect("page-rates-upload")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from analytics.models import ReferralConversion, Routing, Sale
 from analytics.routing import Buyer, Route, route
+from leads.told import told
 
 
 def credit(sale: Sale, buyers: Sequence[Buyer]) -> None:
@@ -26,7 +27,7 @@ def route_sale(sale: Sale, buyers: Sequence[Buyer]) -> Route:
 
 def _with_assigned(referral: Route, sale: Sale, buyers: Sequence[Buyer]) -> Route:
     label = next((buyer.label for buyer in buyers if buyer.id == sale.targetologist_id), "")
-    by_hand = f"traffic: assigned by hand → {label}"
+    by_hand = told("traffic: assigned by hand → %(who)s") % {"who": label}
     is_both = referral.decision == Routing.REFERRAL
     return replace(
         referral,

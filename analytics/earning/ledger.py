@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.db.models import Max, Sum
 
 from analytics.models import ConversionStatus, EarningKind, ReferralConversion, ReferralEarning, Sale
+from leads.told import told
 
 CENT = Decimal("0.01")
 Purse = tuple[int, str]
@@ -100,7 +101,8 @@ def _missing(conversion: ReferralConversion, sale: Sale, lines: Lines) -> list[R
 
 def _kind(is_due: bool, has_earned: bool, sale: Sale) -> tuple[EarningKind, str]:
     if not is_due:
-        return EarningKind.REVERSAL, "no longer theirs" if sale.is_paid else "the sale was cancelled"
+        return EarningKind.REVERSAL, told("no longer theirs") if sale.is_paid else told("the sale was cancelled")
+    amount = {"amount": f"{sale.amount} {sale.currency}"}
     if has_earned:
-        return EarningKind.ADJUSTMENT, f"the amount is now {sale.amount} {sale.currency}"
-    return EarningKind.ACCRUAL, f"sale of {sale.amount} {sale.currency}"
+        return EarningKind.ADJUSTMENT, told("the amount is now %(amount)s") % amount
+    return EarningKind.ACCRUAL, told("sale of %(amount)s") % amount

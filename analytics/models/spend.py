@@ -64,7 +64,7 @@ class AdSpend(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.day} · {self.creative or self.direction or self.targetologist or self.campaign or '—'}"
+        return f"{self.day:%d.%m.%Y} · {self.spent_on or '—'}"
 
     def save(self, *args: Any, **options: Any) -> None:
         # Where what it was spent on is gone, it stays known as what it was.
@@ -87,6 +87,11 @@ class AdSpend(models.Model):
                 return f"{name}:{pk}"
         key = campaign_key(self.campaign)
         return f"campaign:{key}" if key else ""
+
+    @property
+    def spent_on(self) -> Creative | Direction | Targetologist | str:
+        """What `what` names, for people. Empty when it names nothing, or what is gone."""
+        return self.creative or self.direction or self.targetologist or self.campaign
 
 
 class ExchangeRate(models.Model):
@@ -122,4 +127,4 @@ class ExchangeRate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.day} · 1 {self.currency} = {self.rate.normalize():f} {self.base_currency}"
+        return f"{self.day:%d.%m.%Y} · 1 {self.currency} = {self.rate.normalize():f} {self.base_currency}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -159,6 +160,13 @@ def test_a_purchase_is_entered_and_changed_by_hand(alfa: UserAccount, kenesary: 
     assert answer.status_code == 302
     lines: Any = ReferralEarning.objects.order_by("id").values_list("kind", "amount")
     assert list(lines) == [("accrual", 50), ("adjustment", 20)]
+
+
+def test_a_purchases_time_is_the_accounts(alfa: UserAccount, sam: Client) -> None:
+    assert sam.post("/admin/analytics/sale/add/", purchase(user_account=str(alfa.pk))).status_code == 302
+    sale = Sale.objects.get()
+    assert sale.sold_at == datetime(2026, 3, 5, 10, tzinfo=alfa.zone) != datetime(2026, 3, 5, 10, tzinfo=UTC)
+    assert 'value="10:00:00"' in body(sam, f"/admin/analytics/sale/{sale.pk}/change/")
 
 
 def test_referrers_are_kept_and_waiting_sales_become_theirs(alfa: UserAccount, sam: Client) -> None:

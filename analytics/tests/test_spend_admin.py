@@ -53,4 +53,17 @@ def test_the_same_row_is_not_entered_twice(cast: Cast) -> None:
 def test_an_exchange_rate_is_entered_by_hand(cast: Cast) -> None:
     values = {"currency": "USD", "base_currency": "KZT", "rate": "500"}
     assert entered(cast, "/admin/analytics/exchangerate/add/", **values).status_code == 302
-    assert str(ExchangeRate.objects.get()) == "2026-03-01 · 1 USD = 500 KZT"
+    assert str(ExchangeRate.objects.get()) == "01.03.2026 · 1 USD = 500 KZT"
+
+
+@pytest.mark.parametrize(
+    ("model", "page"), [("adspend", "/app/spend/upload"), ("exchangerate", "/app/spend/rates/upload")]
+)
+def test_a_whole_file_is_uploaded_a_click_away_by_who_may(cast: Cast, model: str, page: str) -> None:
+    cast.vera.is_staff = True
+    cast.vera.save()
+    button = f"/admin/analytics/{model}/upload"
+    assert button in client(cast.sam).get(f"/admin/analytics/{model}/").content.decode()
+    assert client(cast.sam).get(button)["Location"] == page
+    assert button not in client(cast.vera).get(f"/admin/analytics/{model}/").content.decode()
+    assert client(cast.vera).get(button).status_code == 403

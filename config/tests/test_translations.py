@@ -299,3 +299,13 @@ def test_the_language_is_switched_in_the_admin_and_stays_there(world: World) -> 
 def test_a_referrer_without_a_login_reads_the_browsers_language(world: World, client: Client) -> None:
     page = private_page(Referrer.objects.get())
     assert english_in(client.get(page, headers={"accept-language": "ru"}).content.decode()) == {}
+
+
+def test_a_stored_sentence_is_retold_where_what_stands_in_it_is_empty() -> None:
+    with translation.override("ru"):
+        assert retold("unknown: no pattern in utm_campaign '' or utm_source '2gis'").startswith("неизвестно")
+
+
+def test_a_page_of_the_admin_is_named_so_that_any_name_fits() -> None:
+    with translation.override("ru"):
+        assert translation.gettext("Add %s") % "продажа" == "Добавить: продажа"

@@ -18,7 +18,7 @@ from unfold.decorators import action, display
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
-from leads.admin.looks import EMPTY, badge, duration, lines, link
+from leads.admin.looks import EMPTY, badge, duration, lines, link, minute, second
 from leads.admin.paging import capped_count
 from leads.models import Role
 from leads.told import retold
@@ -106,11 +106,11 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
     @display(description=_("drained until"))
     def drain(self, connection: AmoCRMConnection) -> str:
         if connection.lease_until and connection.lease_until > timezone.now():
-            return f"{_('working now')} ({connection.lease_until:%H:%M:%S} UTC)"
+            return str(_("working now"))
         # Among the newest: whatever was worked on before them tells nothing about now.
         newest = WebhookLog.objects.filter(user_account=connection.user_account_id).order_by("-id")
         moments = [moment for moment in newest.values_list("processed_at", flat=True)[:NEWEST] if moment]
-        return f"{_('last worked')} {max(moments):%Y-%m-%d %H:%M:%S} UTC" if moments else EMPTY
+        return f"{_('last worked')} {second(max(moments), connection.user_account.zone)}" if moments else EMPTY
 
     @display(description=_("token expires"))
     def expiry(self, connection: AmoCRMConnection) -> str:
@@ -118,7 +118,7 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
             return EMPTY
         left = connection.token_expires_at - timezone.now()
         when = duration(left) if left.total_seconds() > 0 else _("expired; renewed before the next request")
-        return f"{connection.token_expires_at:%Y-%m-%d %H:%M} UTC ({when})"
+        return f"{minute(connection.token_expires_at, connection.user_account.zone)} ({when})"
 
     @display(description=_("hook"))
     def hook(self, connection: AmoCRMConnection) -> SafeString:

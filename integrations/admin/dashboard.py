@@ -38,7 +38,7 @@ from integrations.models import (
     WebhookLog,
 )
 from leads.admin import tenancy
-from leads.admin.looks import badge, duration
+from leads.admin.looks import badge, duration, percent
 from leads.admin.paging import CappedCount
 from leads.models import UserAccount
 from leads.told import retold
@@ -153,7 +153,7 @@ def _told(accounts: list[UserAccount], now: datetime) -> Iterable[Tile]:
     days = HookDay.objects.filter(user_account__in=accounts, day__gt=(now - WEEK).date()).order_by()
     hooks: dict[str, int | None] = days.aggregate(told=Sum("told"), untold=Sum("untold"))
     untold, changes = hooks["untold"] or 0, (hooks["untold"] or 0) + (hooks["told"] or 0)
-    loss = f"{100 * untold / changes:.2f} %" if changes else ""
+    loss = percent(100 * untold / changes) if changes else ""
     yield Tile(_("Gaps in 7 days"), untold, loss, reverse("admin:integrations_syncgap_changelist"))
     messages = SaleNotification.objects.filter(user_account__in=accounts, queued_at__gt=now - WEEK).order_by("-id")
     unsent = sum(state in UNSENT for state in messages.values_list("state", flat=True)[:COUNTED])

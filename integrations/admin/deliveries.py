@@ -10,7 +10,6 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -26,7 +25,7 @@ from integrations.models import ProcessingStatus, RoutingDecision, WebhookLog
 from leads.admin import tenancy
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
-from leads.admin.looks import EMPTY, badge, cut, duration, lines, moment, pairs
+from leads.admin.looks import EMPTY, badge, cut, duration, lines, moment, numbered, pairs
 from leads.admin.stage_names import StageNames
 from leads.models import Role
 from leads.told import retold
@@ -114,8 +113,7 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
 
     @display(description=_("received"))
     def arrived(self, delivery: WebhookLog) -> SafeString:
-        at = timezone.localtime(delivery.received_at, delivery.user_account.zone)
-        return lines(f"#{delivery.pk}", f"{at:%Y-%m-%d %H:%M:%S}")
+        return numbered(delivery, delivery.received_at)
 
     @display(description=_("status"))
     def status(self, delivery: WebhookLog) -> SafeString:

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from integrations import bodies
 from integrations.delivery import deals_in
 from integrations.models import WebhookLog
-from leads.admin.looks import moment
+from leads.admin.looks import moment, second
 from leads.admin.stage_names import StageNames
 from leads.models import Lead, LeadStatusHistory
 
@@ -39,7 +39,7 @@ def did(delivery: WebhookLog) -> SafeString:
         "shown": SHOWN_ROWS,
         "changes": [
             {
-                "change": change,
+                "at": second(change.changed_at, delivery.user_account.zone),
                 "came_from": names.show(account_id, change.from_pipeline_id, change.from_status_id),
                 "went_to": names.show(account_id, change.to_pipeline_id, change.to_status_id),
                 "address": reverse("admin:leads_leadstatushistory_change", args=[change.pk]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -10,6 +12,7 @@ from unfold.decorators import display
 from integrations.models import HookDay, SyncGap
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
+from leads.admin.looks import duration, minute, percent
 
 
 @admin.register(SyncGap)
@@ -17,8 +20,8 @@ class SyncGapAdmin(ReadOnlyAdmin[SyncGap]):
     """The ledger: every change that no hook had told of."""
 
     list_display = (
-        *("changed_at", "user_account", "amocrm_lead_id", "what", "before", "after", "learnt_at"),
-        *("repaired_by", "told_at"),
+        *("changed", "user_account", "amocrm_lead_id", "what", "before", "after", "learnt"),
+        *("repaired_by", "told"),
     )
     list_select_related = ("user_account",)
     list_filter = (AccountFilter, ("what", ChoicesDropdownFilter), ("repaired_by", ChoicesDropdownFilter))
@@ -26,17 +29,45 @@ class SyncGapAdmin(ReadOnlyAdmin[SyncGap]):
     sortable_by = ()
     ordering = ("-id",)
 
+    @display(description=_("changed"))
+    def changed(self, gap: SyncGap) -> str:
+        return minute(gap.changed_at, gap.user_account.zone)
+
+    @display(description=_("learnt"))
+    def learnt(self, gap: SyncGap) -> str:
+        return minute(gap.learnt_at, gap.user_account.zone)
+
+    @display(description=_("told late"))
+    def told(self, gap: SyncGap) -> str:
+        return minute(gap.told_at, gap.user_account.zone)
+
 
 @admin.register(HookDay)
 class HookDayAdmin(ReadOnlyAdmin[HookDay]):
     """Per day: what the hooks told, what they did not, and how late they were."""
 
-    list_display = ("day", "user_account", "told", "untold", "late", "shown_loss", "delay_p50", "delay_p95")
+    list_display = ("on", "user_account", "told", "untold", "late", "shown_loss", "median", "slow")
     list_select_related = ("user_account",)
     list_filter = (AccountFilter,)
     sortable_by = ()
     ordering = ("-day", "-id")
 
+    @display(description=_("day"))
+    def on(self, day: HookDay) -> str:
+        return f"{day.day:%d.%m.%Y}"
+
     @display(description=_("loss"))
     def shown_loss(self, day: HookDay) -> str:
-        return "—" if day.loss is None else f"{day.loss:.2f} %"
+        return percent(day.loss)
+
+    @display(description=_("median delay"))
+    def median(self, day: HookDay) -> str:
+        return _delay(day.delay_p50)
+
+    @display(description=_("delay, 95th percentile"))
+    def slow(self, day: HookDay) -> str:
+        return _delay(day.delay_p95)
+
+
+def _delay(seconds: float | None) -> str:
+    return duration(None if seconds is None else timedelta(seconds=seconds))

@@ -21,7 +21,7 @@ from integrations.meta.ad_accounts import act_id_typed, read_now
 from integrations.models import MetaAdAccount, MetaProblem, MetaPull
 from leads.admin.base import AccountForm, AccountScopedAdmin, ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
-from leads.admin.looks import EMPTY, badge, duration, lines
+from leads.admin.looks import EMPTY, badge, duration, lines, numbered
 from leads.models import Role
 from leads.told import retold
 
@@ -127,8 +127,7 @@ class MetaPullAdmin(ReadOnlyAdmin[MetaPull]):
 
     @display(description=_("started"))
     def started(self, pull: MetaPull) -> SafeString:
-        at = timezone.localtime(pull.started_at, pull.user_account.zone)
-        return lines(f"#{pull.pk}", f"{at:%Y-%m-%d %H:%M:%S}")
+        return numbered(pull, pull.started_at)
 
     @display(description=_("state"))
     def shown_state(self, pull: MetaPull) -> SafeString:

@@ -9,7 +9,6 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext
@@ -27,7 +26,7 @@ from integrations.notify.trial import chats_of, send_test
 from leads.admin import tenancy
 from leads.admin.base import AccountScopedAdmin, ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
-from leads.admin.looks import EMPTY, badge, cut, lines
+from leads.admin.looks import EMPTY, badge, cut, lines, numbered
 from leads.models import Role
 from leads.told import retold
 
@@ -79,7 +78,7 @@ class SaleNotificationAdmin(ReadOnlyAdmin[SaleNotification]):
 
     @display(description=_("queued"))
     def queued(self, row: SaleNotification) -> SafeString:
-        return lines(f"#{row.pk}", f"{timezone.localtime(row.queued_at, row.user_account.zone):%Y-%m-%d %H:%M:%S}")
+        return numbered(row, row.queued_at)
 
     @display(description=_("state"))
     def shown_state(self, row: SaleNotification) -> SafeString:

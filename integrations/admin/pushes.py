@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -19,7 +18,7 @@ from integrations.models import LeadPush, PushSettings
 from integrations.push.queue import push_again
 from leads.admin.base import AccountScopedAdmin, ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
-from leads.admin.looks import EMPTY, badge, cut, lines, link
+from leads.admin.looks import EMPTY, badge, cut, link, numbered
 from leads.models import PushState, Role
 from leads.told import retold
 
@@ -45,7 +44,7 @@ class LeadPushAdmin(ReadOnlyAdmin[LeadPush]):
 
     @display(description=_("queued"))
     def queued(self, row: LeadPush) -> SafeString:
-        return lines(f"#{row.pk}", f"{timezone.localtime(row.created_at, row.user_account.zone):%Y-%m-%d %H:%M:%S}")
+        return numbered(row, row.created_at)
 
     @display(description=_("state"))
     def shown_state(self, row: LeadPush) -> SafeString:

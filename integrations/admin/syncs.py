@@ -15,7 +15,7 @@ from integrations import bodies
 from integrations.models import SyncRun
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
-from leads.admin.looks import badge, duration, lines
+from leads.admin.looks import badge, duration, numbered
 from leads.told import retold
 
 STATE_BADGES = {SyncRun.State.RUNNING: "info", SyncRun.State.DONE: "success", SyncRun.State.FAILED: "danger"}
@@ -44,8 +44,7 @@ class SyncRunAdmin(ReadOnlyAdmin[SyncRun]):
 
     @display(description=_("started"))
     def started(self, run: SyncRun) -> SafeString:
-        at = timezone.localtime(run.started_at, run.user_account.zone)
-        return lines(f"#{run.pk}", f"{at:%Y-%m-%d %H:%M:%S}")
+        return numbered(run, run.started_at)
 
     @display(description=_("state"))
     def shown_state(self, run: SyncRun) -> SafeString:

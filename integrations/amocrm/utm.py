@@ -17,6 +17,7 @@ from urllib.parse import unquote_plus
 from integrations.amocrm.fields import Field
 from integrations.amocrm.values import MAX_TEXT, text_of, unescape
 from leads.news import Utm
+from leads.told import told
 
 KEYS = ("source", "medium", "campaign", "content", "term")
 
@@ -61,35 +62,39 @@ def _utm(found: Iterable[_Found]) -> Utm:
 def _by_code(fields: tuple[Field, ...]) -> Iterator[_Found]:
     for field in fields:
         if key := _SPELLINGS.get(_letters(field.code)):
-            yield from ((key, value, f'field "{field.name}" (code {field.code})') for value in field.values)
+            where = told('field "%(name)s" (code %(code)s)') % {"name": field.name, "code": field.code}
+            yield from ((key, value, where) for value in field.values)
 
 
 def _by_mapping(fields: tuple[Field, ...], mapping: Mapping[str, str]) -> Iterator[_Found]:
     keys = {str(name).strip().casefold(): _key(utm_key) for name, utm_key in mapping.items()}
     for field in fields:
         if key := keys.get(str(field.field_id)) or keys.get(field.name.casefold()):
-            yield from ((key, value, f'field "{field.name}" (mapped by the account)') for value in field.values)
+            where = told('field "%(name)s" (mapped by the account)') % {"name": field.name}
+            yield from ((key, value, where) for value in field.values)
 
 
 def _by_name(fields: tuple[Field, ...]) -> Iterator[_Found]:
     for field in fields:
         if key := _SPELLINGS.get(_letters(field.name)):
-            yield from ((key, value, f'field "{field.name}"') for value in field.values)
+            where = told('field "%(name)s"') % {"name": field.name}
+            yield from ((key, value, where) for value in field.values)
 
 
 def _by_url(fields: tuple[Field, ...]) -> Iterator[Iterator[_Found]]:
     """Each URL is a place of its own."""
     for field in fields:
         for value in field.values:
-            yield _in_query(value, f'URL in field "{field.name}"')
+            yield _in_query(value, told('URL in field "%(name)s"') % {"name": field.name})
 
 
 def _by_tag(tags: Iterable[str]) -> Iterator[_Found]:
     for tag in tags:
+        where = told('tag "%(tag)s"') % {"tag": tag}
         if "&" in unescape(tag):
-            yield from _in_query(tag, f'tag "{tag}"')
+            yield from _in_query(tag, where)
         elif (match := _IN_TAG.fullmatch(tag)) and (key := _SPELLINGS.get(_letters(match[1]))):
-            yield key, match[2], f'tag "{tag}"'
+            yield key, match[2], where
 
 
 def _in_query(text: str, where: str) -> Iterator[_Found]:

@@ -12,6 +12,7 @@ from django.core.exceptions import FieldDoesNotExist, PermissionDenied, Validati
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
@@ -76,6 +77,7 @@ class AccountScopedAdmin(ModelAdmin, Generic[Row]):
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changes = super().get_changelist_instance(request)
+        changes.title = capfirst(self.opts.verbose_name_plural)
         rows = list(changes.result_list)
         self.prepare_page(request, rows)
         changes.result_list._result_cache = rows  # the list goes on with the rows that were just read

@@ -13,14 +13,14 @@ from unfold.decorators import display
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.evidence import told_by
 from leads.admin.filters import AccountFilter
-from leads.admin.looks import link
+from leads.admin.looks import link, second
 from leads.admin.stage_names import StageNames
 from leads.models import LeadStatusHistory
 
 
 @admin.register(LeadStatusHistory)
 class LeadStatusHistoryAdmin(ReadOnlyAdmin[LeadStatusHistory]):
-    list_display = ("id", "amocrm_lead_id", "lead_link", "came_from", "went_to", "changed_at", "source", "user_account")
+    list_display = ("id", "amocrm_lead_id", "lead_link", "came_from", "went_to", "changed", "source", "user_account")
     list_select_related = ("user_account", "lead")
     list_filter = (AccountFilter,)
     search_fields = ("amocrm_lead_id",)
@@ -29,7 +29,7 @@ class LeadStatusHistoryAdmin(ReadOnlyAdmin[LeadStatusHistory]):
     sortable_by = ("id",)
     fields = (
         *("user_account", "lead_link", "amocrm_lead_id", "came_from", "went_to"),
-        *("changed_at", "source", "webhook_data"),
+        *("changed", "source", "webhook_data"),
     )
     readonly_fields = fields
 
@@ -58,6 +58,10 @@ class LeadStatusHistoryAdmin(ReadOnlyAdmin[LeadStatusHistory]):
     @display(description=_("to stage"))
     def went_to(self, change: LeadStatusHistory) -> SafeString:
         return _names(change).show(change.user_account_id, change.to_pipeline_id, change.to_status_id)
+
+    @display(description=_("changed"))
+    def changed(self, change: LeadStatusHistory) -> str:
+        return second(change.changed_at, change.user_account.zone)
 
     @display(description=_("told by"))
     def source(self, change: LeadStatusHistory) -> SafeString:

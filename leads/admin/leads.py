@@ -26,6 +26,7 @@ from leads.deals.apply import lock_account
 from leads.deals.facts import utm_place
 from leads.models import Lead, MatchMethod
 from leads.phones import display_phone, normalise_phone
+from leads.templatetags import voronka
 from leads.told import retold
 
 MATCH_BADGES = {
@@ -132,8 +133,7 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
     def money(self, lead: Lead) -> str:
         if lead.price is None:
             return EMPTY
-        amount = f"{lead.price:,.2f}".removesuffix(".00").replace(",", "\u202f")
-        return f"{amount}\u00a0{lead.user_account.price_currency}"
+        return voronka.money(lead.price, lead.user_account.price_currency)
 
     @display(description=_("matched"), ordering="match_method")
     def match_badge(self, lead: Lead) -> SafeString:
@@ -159,7 +159,7 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
     @display(description=_("day"), ordering="lead_at")
     def day(self, lead: Lead) -> str:
         moment = timezone.localtime(lead.lead_at, lead.user_account.zone)
-        return f"{moment:%Y-%m-%d}"
+        return f"{moment:%d.%m.%Y}"
 
     @display(description="UTM")
     def utm(self, lead: Lead) -> SafeString:

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.template.loader import render_to_string
+from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -54,8 +55,28 @@ def pairs(rows: list[tuple[str, Any]], note: str = "") -> SafeString:
 
 
 def moment(at: datetime | None, zone: ZoneInfo) -> str:
-    """A time in an account's zone, to the second, with its offset: `2026-11-21 13:56:42+05:00`."""
-    return at.astimezone(zone).isoformat(" ", "seconds") if at is not None else EMPTY
+    """A time in an account's zone, to the second, with its offset: `21.11.2026 13:56:42 +0500`."""
+    return f"{at.astimezone(zone):%d.%m.%Y %H:%M:%S %z}" if at is not None else EMPTY
+
+
+def second(at: datetime, zone: ZoneInfo) -> str:
+    """The same without the offset, for lists: `21.11.2026 13:56:42`."""
+    return f"{at.astimezone(zone):%d.%m.%Y %H:%M:%S}"
+
+
+def minute(at: datetime | None, zone: ZoneInfo) -> str:
+    """And without seconds: `21.11.2026 13:56`."""
+    return f"{at.astimezone(zone):%d.%m.%Y %H:%M}" if at is not None else EMPTY
+
+
+def numbered(row: Any, at: datetime) -> SafeString:
+    """A row of an account by its number, and below it when it came."""
+    return lines(f"#{row.pk}", second(at, row.user_account.zone))
+
+
+def percent(value: float | None) -> str:
+    """`2.47%`, as the language writes it."""
+    return EMPTY if value is None else f"{number_format(round(value, 2), 2)}%"
 
 
 def cut(text: str, length: int = 80) -> SafeString:
@@ -73,7 +94,7 @@ def duration(span: timedelta | None) -> str:
     if abs(seconds) < 1:
         return _("%(n)d ms") % {"n": round(seconds * 1000)}
     if abs(seconds) < 60:
-        return _("%(n).1f s") % {"n": seconds}
+        return _("%(n)s s") % {"n": number_format(round(seconds, 1), 1)}
     for size, text in ((86_400, _("%(n)d d")), (3_600, _("%(n)d h"))):
         if seconds >= size:
             return text % {"n": seconds // size}
