@@ -15,7 +15,7 @@ from analytics.models import Targetologist
 from integrations.drain.lease import Lease
 from integrations.drain.sweep import accounts_in_need
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, WebhookLog
-from integrations.tests.world import bodies, connect, deliver, drain_all, form, make_due, statuses
+from integrations.tests.world import bodies, connect, deliver, deliver_together, drain_all, form, make_due, statuses
 from leads.models import Lead, LeadStatusHistory, UserAccount
 from leads.tests.world import response
 from sandbox import Server, seed_bulk
@@ -81,8 +81,7 @@ def test_a_burst_of_1000_unknown_deals_costs_few_requests(
         demo.deals.create(f"deal {index}", phone=f"+7701{index:07d}", price=index)
     lines = [body for body in bodies(told) if "leads%5Badd%5D" in body]
     assert len(lines) == 1000
-    for body in lines:
-        deliver(connected, body)
+    deliver_together(connected, lines)
     drain_all(connected)
     assert Lead.objects.count() == 1000
     assert Lead.objects.exclude(phone_e164=None).count() == 1000

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from integrations import http
 from integrations.amocrm.oauth import TokenPair
 from integrations.connecting.connect import connect
 from integrations.models import AmoCRMConnection, ConnectionState, RateSlot
@@ -20,6 +21,7 @@ from sandbox import CLIENT_ID, CrmAccount, Fault, Sandbox, Server
 
 TOKEN_PATH = "/oauth2/access_token"
 LONG_PAUSE = 30
+CALM, DRIPPING = http.ANSWER_SECONDS, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Weather:
     def lift(self, world: World) -> None:
         """amoCRM is well again; and where only a person can help, that person connects anew."""
         world.crm.faults.clear()
+        http.ANSWER_SECONDS = CALM
         world.crm.limits.lift()
         world.demo.profile.is_paid = True
         world.server.accept_connections()
@@ -104,6 +107,12 @@ def _answers(status: int, *, html: bool = False, retry_after: int = 0) -> Callab
 
 def _breaks(fault: Fault) -> Callable[[World], object]:
     return lambda world: world.crm.faults.arm(fault)
+
+
+def _drips(world: World) -> None:
+    """Patience is short in this weather only: in any other a busy machine may answer late."""
+    world.crm.faults.arm(Fault("drip", seconds=20))
+    http.ANSWER_SECONDS = DRIPPING
 
 
 def _token_has_run_out(world: World) -> None:
@@ -146,7 +155,7 @@ KINDS = [
     Weather("connections reset", "outage", _breaks(Fault("reset"))),
     Weather("port refused", "outage", lambda world: world.server.refuse_connections()),
     Weather("JSON cut short", "outage", _breaks(Fault("truncate"))),
-    Weather("slow drip", "outage", _breaks(Fault("drip", seconds=20))),
+    Weather("slow drip", "outage", _drips),
     Weather("access token run out", "", _token_has_run_out),
     Weather("refresh answer lost at Kommo", "", _refresh_answer_is_lost_at_kommo),
     Weather("refresh answer lost", "reconnect_needed", _refresh_answer_is_lost),

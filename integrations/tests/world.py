@@ -37,10 +37,19 @@ def connect(account: UserAccount, server: Server, crm_account: CrmAccount | None
 
 def deliver(account: UserAccount, body: str | bytes, *, hook: Hook = Hook.AMOCRM, content_type: str = FORM) -> int:
     """Store a delivery as the intake does. Its id."""
-    raw = body.encode() if isinstance(body, str) else body
-    (delivery_id,) = store([Arrival(Sender(account.pk, hook, account.hook_key_version), raw, content_type)])
-    assert delivery_id is not None
+    (delivery_id,) = deliver_together(account, [body], hook=hook, content_type=content_type)
     return delivery_id
+
+
+def deliver_together(
+    account: UserAccount, bodies: Iterable[str | bytes], *, hook: Hook = Hook.AMOCRM, content_type: str = FORM
+) -> list[int]:
+    """Store what arrived at one moment. Their ids."""
+    sender = Sender(account.pk, hook, account.hook_key_version)
+    raw = [body.encode() if isinstance(body, str) else body for body in bodies]
+    ids = [delivery_id for delivery_id in store([Arrival(sender, body, content_type) for body in raw]) if delivery_id]
+    assert len(ids) == len(raw)
+    return ids
 
 
 def drain_all(account: UserAccount, turns: int = 50) -> None:
