@@ -30,14 +30,17 @@ def told(sentence: str) -> str:
 def retold(text: str) -> str:
     """A stored text in the reader's language. What was not said by `told`, such as amoCRM's own words, stays."""
     language = get_language() or "en"
-    if not text or language.startswith("en"):
-        return text
+    return text if not text or language.startswith("en") else _retold(text, language)
+
+
+@functools.lru_cache(maxsize=4096)  # a page of sales says the same few reasons over and over
+def _retold(text: str, language: str) -> str:
     if "; " in text:
-        return "; ".join(retold(part) for part in text.split("; "))
+        return "; ".join(_retold(part, language) for part in text.split("; "))
     patterns, fixed = _sentences(language)
     for pattern, translated in patterns:
         if match := pattern.fullmatch(text):
-            return translated % {name: retold(value) for name, value in match.groupdict().items()}
+            return translated % {name: _retold(value, language) for name, value in match.groupdict().items()}
     for sentence, translated in fixed:
         text = text.replace(sentence, translated)
     return text

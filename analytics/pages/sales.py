@@ -13,7 +13,7 @@ from leads.access import account_of, account_rows, page
 from leads.pages.rendering import render_page
 from leads.pages.sorting import Heading, heading
 
-PAGE_SIZE = 50
+PAGE_SIZE = 30
 FIELDS = ("status", "credit", "targetologist", "referrer", "since", "until")
 KINDS = {SaleStatus.PAID: "good", SaleStatus.PENDING: "warn", SaleStatus.CANCELLED: "bad"}
 

@@ -24,7 +24,7 @@ from leads.pages.narrowing import Narrowing
 from leads.pages.rendering import render_page
 from leads.pages.sorting import Heading, Sorting, heading
 
-PAGE_SIZE = 100
+PAGE_SIZE = 50
 TEMPLATE = (
     *("day", "creative_id", "direction_id", "targetologist", "campaign"),
     *("amount", "currency", "impressions", "clicks", "source"),

@@ -50,7 +50,7 @@ class AccountScopedAdmin(ModelAdmin, Generic[Row]):
     form = AccountForm
     paginator = CappedPaginator
     show_full_result_count = False
-    list_per_page = 50
+    list_per_page = 25
     list_max_show_all = 0
     list_filter_submit = True
     show_facets = ShowFacets.NEVER  # a count of the whole table for each choice of each filter

@@ -16,7 +16,7 @@ from leads.pages.rendering import render_page
 from leads.pages.sorting import Heading, heading
 from leads.pages.stage_names import StageBook, StageName
 
-PAGE_SIZE = 50
+PAGE_SIZE = 30
 
 
 @dataclass(frozen=True, slots=True)

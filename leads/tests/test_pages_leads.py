@@ -12,6 +12,7 @@ from django.http import QueryDict
 from django.test import Client
 
 from leads.models import Lead, LeadStatusHistory, MatchMethod, PipelineStage, UserAccount
+from leads.pages.lead_list import PAGE_SIZE
 from leads.pages.lead_search import LeadSearch
 from leads.pages.stage_names import StageBook
 from leads.tests.cast import Cast, make_cast
@@ -115,6 +116,18 @@ def test_columns_sort_both_ways_with_the_empty_last(vera: Client, cast: Cast) ->
     assert names(vera, "order=name") == ["A", "B", "C"]
 
 
+def test_what_is_sorted_by_a_heading_is_sorted_from_a_menu_too(vera: Client, cast: Cast) -> None:
+    lead(cast.alpha, "A")
+    page = vera.get("/app/leads/?order=-price&page=1").content.decode()
+    menu = re.search(r'<details class="menu sort".*?</details>', page, re.DOTALL)
+    headings = re.search(r"<thead>.*?</thead>", page, re.DOTALL)
+    assert menu
+    assert headings
+    links = re.compile(r'href="([^"]*)"')
+    assert links.findall(menu[0]) == links.findall(headings[0]) != []
+    assert '<strong class="descending">Price</strong>' in menu[0]
+
+
 def test_deleted_leads_are_out_unless_asked_for(vera: Client, cast: Cast) -> None:
     lead(cast.alpha, "Gone", is_deleted=True)
     lead(cast.alpha, "Here")
@@ -124,8 +137,8 @@ def test_deleted_leads_are_out_unless_asked_for(vera: Client, cast: Cast) -> Non
 
 def test_many_leads_come_by_pages(vera: Client, cast: Cast) -> None:
     Lead.objects.bulk_create(Lead(user_account=cast.alpha, name=f"Lead {n:03}") for n in range(120))
-    assert len(names(vera, "order=name")) == 50
-    assert names(vera, "order=name&page=3")[-1] == "Lead 119"
+    assert len(names(vera, "order=name")) == PAGE_SIZE
+    assert names(vera, "order=name&page=4")[-1] == "Lead 119"
     assert 'href="?order=name&amp;page=2"' in vera.get("/app/leads/?order=name").content.decode()
 
 

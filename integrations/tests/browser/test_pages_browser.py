@@ -155,3 +155,16 @@ def test_nothing_hangs_over_the_edge_of_a_phone(tab: Page, live_server: LiveServ
     tab.set_viewport_size({"width": 390, "height": 844})
     sign_in(tab, live_server, path, "alice@example.com")
     assert tab.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_a_table_is_sorted_on_a_phone_as_well(tab: Page, live_server: LiveServer, cast: Cast) -> None:
+    tab.set_viewport_size({"width": 390, "height": 844})
+    sign_in(tab, live_server, "/app/leads/")
+    menu = tab.locator("details.sort")
+    menu.locator("summary").press("Enter")
+    menu.get_by_role("link", name="Lead").click()
+    expect(menu.locator("summary")).to_have_text("Sort by Lead")
+    expect(tab.locator(".lead-cell a")).to_have_text(["Dana", "Timur"])
+    menu.locator("summary").press("Enter")
+    menu.get_by_role("link", name="Lead").click()
+    expect(tab.locator(".lead-cell a")).to_have_text(["Timur", "Dana"])
