@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -24,11 +25,12 @@ _PAST = 5
 
 @dataclass(frozen=True, slots=True)
 class SyncsNow:
-    """`percent` and `minutes_left` None: not known (yet)."""
+    """`percent` and `minutes_left` None: not known (yet). `allowed`: requests a second."""
 
     running: SyncRun | None
     percent: float | None
     minutes_left: int | None
+    allowed: float
     past: list[SyncRun]
     loss: Loss
     delays: tuple[float, float] | None
@@ -43,6 +45,7 @@ def syncs_of(account: UserAccount) -> SyncsNow:
         running=running,
         percent=min(100.0, 100 * progress.get("done", 0) / expected) if expected else None,
         minutes_left=None if left is None else max(1, round(left / 60)),
+        allowed=settings.AMOCRM_REQUESTS_PER_SECOND,
         past=list(rows.exclude(state=SyncRun.State.RUNNING).order_by("-pk")[:_PAST]),
         loss=hook_loss(account),
         delays=last_delays(account),

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from analytics.models import Sale
@@ -184,7 +185,11 @@ def test_syncs_by_the_clock_are_spread_by_account(connected: UserAccount) -> Non
     assert take_due(due) == []
 
 
-def test_the_connection_page_shows_and_cancels_it(connected: UserAccount, amocrm: Server, client: Client) -> None:
+@pytest.mark.parametrize(("allowed", "told"), [(7.0, "7"), (3.5, "3.5")])
+def test_the_connection_page_shows_and_cancels_it(
+    connected: UserAccount, amocrm: Server, client: Client, settings: Settings, allowed: float, told: str
+) -> None:
+    settings.AMOCRM_REQUESTS_PER_SECOND = allowed
     user = User.objects.create_user("p@example.com", "pw")
     Membership.objects.create(user=user, user_account=connected, role=Role.STAFF)
     client.force_login(user)
@@ -192,7 +197,7 @@ def test_the_connection_page_shows_and_cancels_it(connected: UserAccount, amocrm
     run = SyncRun.objects.get()
     SyncRun.objects.update(progress={"phase": "leads", "done": 500, "expected": 1000, "rate": 6.2, "eta_seconds": 130})
     shown = client.get("/connection/syncs/").content.decode()
-    assert "6.2 of 7 requests a second" in shown
+    assert f"6.2 of {told} requests a second" in shown
     assert "2 min left" in shown
     assert 'class="meter"' in shown
     client.post("/connection/syncs/cancel/")
