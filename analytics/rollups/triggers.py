@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from analytics.rollups.ledgers import LEADS, PATHS, SALES, STAYS, Ledger, table_of, views
 
-INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"
+INSERT, UPDATE, DELETE, TRUNCATE = "INSERT", "UPDATE", "DELETE", "TRUNCATE"
 ROWS = {INSERT: ["NEW"], UPDATE: ["OLD", "NEW"], DELETE: ["OLD"]}
 
 
@@ -75,7 +75,9 @@ class Trigger:
             f"$$ BEGIN {body} RETURN COALESCE(NEW, OLD); END $$"
         )
         each = f"FOR EACH ROW {self._when('IS DISTINCT FROM')}"
-        if self.source.is_recounted:
+        if self.event == TRUNCATE:
+            each = "FOR EACH STATEMENT "
+        elif self.source.is_recounted:
             tables = " ".join(f"{row} TABLE AS {row.lower()}_rows" for row in ROWS[self.event])
             each = f"REFERENCING {tables} FOR EACH STATEMENT "
         trigger = (
@@ -90,7 +92,14 @@ class Trigger:
 
 def triggers(vendor: str) -> list[Trigger]:
     made = (trigger for source in sources(vendor) for trigger in _of(vendor, source))
-    return [trigger for trigger in made if trigger.event in trigger.source.events and trigger.statements]
+    wanted = [trigger for trigger in made if trigger.event in trigger.source.events and trigger.statements]
+    return [*wanted, *_of_truncation()] if vendor == "postgresql" else wanted
+
+
+def _of_truncation() -> list[Trigger]:
+    """An emptied table names no rows to take back: all lines are made anew."""
+    of_table = {source.table: source for source in sources("postgresql")}
+    return [Trigger("postgresql", source, "AFTER", TRUNCATE, (_FORGET,), ()) for source in of_table.values()]
 
 
 def _of(vendor: str, source: Source) -> Iterator[Trigger]:
@@ -138,6 +147,7 @@ def _changed(source: Source, old: str, new: str, differs: str) -> str:
 # --- What is written down when ---
 
 
+_FORGET = "UPDATE rollup_states SET timezone = '', currency = '', lease = NULL, lease_until = NULL;"
 _DAY = ("amocrm_created_at", "created_at", "is_deleted")
 _AD = ("creative_id", "direction_id")
 

@@ -300,6 +300,22 @@ def test_what_was_written_without_triggers_is_found_out(world: World) -> None:
     assert is_folded(world.account)
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="has no TRUNCATE")
+@pytest.mark.parametrize("table", ["referral_conversions", "sales", "amocrm_lead_status_history", "leads"])
+def test_an_emptied_table_is_found_out(world: World, table: str) -> None:
+    mine: dict[str, Any] = {"user_account": world.account}
+    lead = Lead.objects.create(**mine, **world.lead_values() | {"is_deleted": False})
+    LeadStatusHistory.objects.create(**mine, lead=lead, amocrm_lead_id=5, **world._step())
+    sale = Sale.objects.create(**mine, **world.sale_values() | {"lead": lead, "status": SaleStatus.PAID})
+    ReferralConversion.objects.create(**mine, sale=sale, referrer=world.referrers[0], status=ConversionStatus.ACTIVE)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET CONSTRAINTS ALL IMMEDIATE; TRUNCATE {table} CASCADE")
+    assert_right(world)
+    refresh(world.account)
+    assert is_folded(world.account)
+    assert_right(world)
+
+
 def test_much_is_written_without_triggers_and_counted_anew(world: World) -> None:
     with transaction.atomic(), without_triggers(world.account):
         Lead.objects.create(user_account=world.account, **world.lead_values())
