@@ -49,6 +49,9 @@ run: venv
 migrate: venv
 	@$(BIN)/python manage.py migrate
 
+# Asserts are rewritten before they are compiled, which each process would do anew for itself were nothing kept.
+test coverage: export PYTHONDONTWRITEBYTECODE :=
+
 test: venv-dev chromium
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from config.tests.databases import empty_after_tests
 
@@ -14,6 +16,27 @@ settings.register_profile("dev", deadline=None, suppress_health_check=[HealthChe
 # The same examples each time, so that a red build is one about the change.
 settings.register_profile("ci", parent=settings.get_profile("dev"), derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+# Their tests share what is expensive to make: a browser, a year of demo data.
+WHOLE = ("integrations/tests/browser/", "integrations/tests/test_demo.py")
+
+
+class OneByOne(LoadScopeScheduling):
+    """Gives a process its next test when it is free, so that all end at once; of `WHOLE` a module at a time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0] if nodeid.startswith(WHOLE) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return OneByOne(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no process is left with one of them when the others are done."""
+    items.sort(key=lambda item: item.get_closest_marker("end_to_end") is None)
 
 
 @pytest.fixture(scope="session")
