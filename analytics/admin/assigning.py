@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from analytics.admin.cells import ids_asked
-from analytics.earning.patterns import PreviewStale, pattern_add, sales_assign, sales_moved_by
+from analytics.earning.patterns import PreviewStale, pattern_change, sales_assign, sales_moved_by
 from analytics.models import Sale, Targetologist
 from leads.admin import tenancy
 from leads.models import Role, UserAccount
@@ -75,7 +75,7 @@ def pattern_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
         person, pattern = form.cleaned_data["targetologist"], form.cleaned_data["pattern"]
         if request.method == "POST" and _applied(request, person, pattern):
             return HttpResponseRedirect(reverse(_QUEUE))
-        moved = sales_moved_by(person, pattern)
+        moved = [move.sale for move in sales_moved_by(person, pattern)]
         context |= {"person": person, "pattern": pattern, "moved": moved[:SHOWN_SALES], "count": len(moved)}
         context["moved_ids"] = ",".join(str(sale.pk) for sale in moved)
     return _page(model_admin, request, "admin/analytics/pattern.html", context)
@@ -84,7 +84,7 @@ def pattern_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
 def _applied(request: HttpRequest, person: Targetologist, pattern: str) -> bool:
     shown = [int(part) for part in request.POST.get("moved", "").split(",") if part.isascii() and part.isdecimal()]
     try:
-        number = pattern_add(person, pattern, shown)
+        number = pattern_change(person, pattern, shown)
     except PreviewStale:
         messages.warning(request, _("Sales have changed since you looked. This is what it would move now."))
         return False

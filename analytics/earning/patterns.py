@@ -1,4 +1,4 @@
-"""The queue of sales that nobody is credited with: assigning them, and adding the pattern that was missing."""
+"""The queue of sales that nobody is credited with: assigning them, and changing the patterns."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ _NEEDED = (
 
 class PreviewStale(Exception):
     """Sales or patterns changed since the preview: what would be moved now is not what was shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A past sale, and the targetologist to whom it would go; None: to nobody."""
+
+    sale: Sale
+    goes_to: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,51 +58,66 @@ def sales_assign(account: UserAccount, sale_ids: Collection[int], targetologist:
     return len(sales)
 
 
-def sales_moved_by(targetologist: Targetologist, pattern: str) -> list[Sale]:
-    """The past sales that this pattern, added as the targetologist's last, would make theirs. The newest first.
+def sales_moved_by(targetologist: Targetologist, pattern: str, instead_of: str = "") -> list[Move]:
+    """The past sales that this pattern would make the targetologist's, and those that would no longer be.
 
-    Sales that were assigned by hand stay, and so do those that an earlier targetologist's pattern decides. A pattern
-    that the targetologist already has moves the sales that were recorded before it was added.
+    The pattern is added as the targetologist's last, or stands in the place of one that they have, `instead_of`; an
+    empty one takes that away. Sales that were assigned by hand stay, and so do those that an earlier targetologist's
+    pattern decides. A pattern that the targetologist already has moves the sales that were recorded before it was
+    added.
     """
-    return list(_moved(targetologist, _with_pattern(targetologist, pattern), pattern))
+    return list(_moves(targetologist, pattern, instead_of))
 
 
 @transaction.atomic
-def pattern_add(targetologist: Targetologist, pattern: str, sale_ids: Collection[int]) -> int:
-    """Add the pattern and move exactly the sales that the preview showed. How many those were.
+def pattern_change(
+    targetologist: Targetologist, pattern: str, sale_ids: Collection[int], *, instead_of: str = ""
+) -> int:
+    """Change the patterns and move exactly the sales that the preview showed. How many those were.
 
     Raises PreviewStale, and changes nothing, when others would be moved by now.
     """
-    account = targetologist.user_account
-    lock_account(account)
+    lock_account(targetologist.user_account)
     targetologist.refresh_from_db(fields=["patterns"])
-    buyers = _with_pattern(targetologist, pattern)
-    moved = list(_moved(targetologist, buyers, pattern))
-    if {sale.pk for sale in moved} != set(sale_ids):
+    moves = list(_moves(targetologist, pattern, instead_of))
+    if {move.sale.pk for move in moves} != set(sale_ids):
         raise PreviewStale
-    if pattern.lower() not in (str(known).lower() for known in targetologist.patterns):
-        targetologist.patterns = [*targetologist.patterns, pattern]
-        targetologist.save(update_fields=["patterns"])
-    for sale in moved:
+    targetologist.patterns = _changed(targetologist.patterns, pattern, instead_of)
+    targetologist.save(update_fields=["patterns"])
+    buyers = buyers_of(targetologist.user_account)
+    sales = [move.sale for move in moves]
+    for sale in sales:
         credit(sale, buyers)
-    _save(moved)
-    return len(moved)
+    _save(sales)
+    return len(sales)
 
 
-def _with_pattern(targetologist: Targetologist, pattern: str) -> list[Buyer]:
-    return [
-        replace(buyer, patterns=(*buyer.patterns, pattern.lower())) if buyer.id == targetologist.pk else buyer
+def _changed(patterns: Iterable[str], pattern: str, instead_of: str) -> list[str]:
+    """The patterns with the new one in the old one's place, or at the end; in any case each stands there once."""
+    changed: dict[str, str] = {}
+    for known in [*map(str, patterns), pattern]:
+        text = pattern if instead_of and known.lower() == instead_of.lower() else known
+        if text:
+            changed.setdefault(text.lower(), text)
+    return list(changed.values())
+
+
+def _moves(targetologist: Targetologist, pattern: str, instead_of: str) -> Iterator[Move]:
+    me = targetologist.pk
+    patterns = _changed(targetologist.patterns, pattern, instead_of)
+    buyers = [
+        replace(buyer, patterns=tuple(map(str.lower, patterns))) if buyer.id == me else buyer
         for buyer in buyers_of(targetologist.user_account)
     ]
-
-
-def _moved(targetologist: Targetologist, buyers: Sequence[Buyer], pattern: str) -> Iterator[Sale]:
     rows = Sale.objects.filter(user_account=targetologist.user_account, takes_traffic=True, is_assigned=False)
     # The database knows upper and lower case of Latin letters only, so the comparison is ours.
-    for sale in rows.exclude(targetologist=targetologist).only(*_NEEDED).iterator(chunk_size=2_000):
-        has_it = pattern.lower() in f"{sale.utm_campaign}\n{sale.utm_source}".lower()
-        if has_it and route_sale(sale, buyers).targetologist_id == targetologist.pk:
-            yield sale
+    for sale in rows.only(*_NEEDED).iterator(chunk_size=2_000):
+        is_mine = sale.targetologist_id == me
+        concerned = instead_of if is_mine else pattern
+        if concerned and concerned.lower() in f"{sale.utm_campaign}\n{sale.utm_source}".lower():
+            goes_to = route_sale(sale, buyers).targetologist_id
+            if (goes_to == me) != is_mine:
+                yield Move(sale, goes_to)
 
 
 def _save(sales: Iterable[Sale]) -> None:

@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
-from analytics.earning.patterns import PreviewStale, pattern_add
+from analytics.earning.patterns import PreviewStale, pattern_change
 from analytics.earning.referrers import referrer_save
 from analytics.models import Referrer, Targetologist
 from analytics.pages.periods import LAST_DAYS, period_of
 from analytics.reports.definitions import QUALIFICATION_FIGURES, ROI_FIGURES
-from analytics.whatif.effects import pattern_added, rate_changed, stage_toggled
+from analytics.whatif.effects import pattern_changed, rate_changed, stage_toggled
 from leads.access import account_of, account_rows, page
 from leads.models import PipelineStage, Role, UserAccount
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
@@ -43,11 +43,24 @@ class PatternForm(forms.Form):
     targetologist = forms.ModelChoiceField(
         Targetologist.objects.none(), label=gettext_lazy("Targetologist"), empty_label=gettext_lazy("choose")
     )
-    pattern = forms.CharField(label=gettext_lazy("A new pattern"), max_length=MAX_PATTERN_LENGTH)
+    instead_of = forms.ChoiceField(label=gettext_lazy("In the place of"), required=False)
+    pattern = forms.CharField(label=gettext_lazy("A new pattern"), max_length=MAX_PATTERN_LENGTH, required=False)
 
     def __init__(self, data: Any, account: UserAccount) -> None:
         super().__init__(data)
-        self.fields["targetologist"].queryset = Targetologist.objects.filter(user_account=account)  # type: ignore[attr-defined]
+        people = Targetologist.objects.filter(user_account=account)
+        self.fields["targetologist"].queryset = people  # type: ignore[attr-defined]
+        theirs = [(str(person), [(str(one), str(one)) for one in person.patterns]) for person in people]
+        self.fields["instead_of"].choices = [("", gettext_lazy("none: one more")), *theirs]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        person, old = given.get("targetologist"), given.get("instead_of")
+        if person and old and old not in map(str, person.patterns):
+            self.add_error("instead_of", _("This is a pattern of somebody else."))
+        if not old and not given.get("pattern"):
+            self.add_error("pattern", _("Enter a pattern, or choose one that is to go."))
+        return given
 
 
 class RateForm(forms.Form):
@@ -89,15 +102,14 @@ def what_if(request: HttpRequest) -> HttpResponse:
         lines, total = stage_toggled(span, chosen)
         context |= {"stage": chosen, "lines": lines, "total": total}
     if pattern.is_valid():
-        person, text = pattern.cleaned_data["targetologist"], pattern.cleaned_data["pattern"]
-        moved, credited = pattern_added(person, text)
+        given = pattern.cleaned_data
+        moves, flows = pattern_changed(given["targetologist"], given["pattern"], given["instead_of"])
         context |= {
-            "person": person,
-            "pattern": text,
-            "credited": credited,
-            "moved": moved[:SHOWN_SALES],
-            "moved_count": len(moved),
-            "moved_ids": ",".join(str(sale.pk) for sale in moved),
+            "change": given,
+            "flows": flows,
+            "moved": [move.sale for move in moves[:SHOWN_SALES]],
+            "moved_count": len(moves),
+            "moved_ids": ",".join(str(move.sale.pk) for move in moves),
         }
     if rate.is_valid():
         referrer, new = rate.cleaned_data["referrer"], rate.cleaned_data["rate"]
@@ -108,20 +120,21 @@ def what_if(request: HttpRequest) -> HttpResponse:
 
 @page(Role.STAFF)
 def apply_pattern(request: HttpRequest) -> HttpResponse:
-    """Add the pattern and move exactly the sales that were shown."""
+    """Change the patterns and move exactly the sales that were shown."""
     if request.method != "POST":  # somebody was sent here after having signed in again
         return redirect("page-what-if")
     form = PatternForm(request.POST, account_of(request))
     if not form.is_valid():
         raise Http404
+    given = form.cleaned_data
     shown = [int(part) for part in request.POST.get("moved", "").split(",") if re.fullmatch("[0-9]{1,19}", part)]
     try:
-        number = pattern_add(form.cleaned_data["targetologist"], form.cleaned_data["pattern"], shown)
+        number = pattern_change(given["targetologist"], given["pattern"], shown, instead_of=given["instead_of"])
     except PreviewStale:
         messages.error(request, _("Things have changed since you looked. Nothing was changed."))
     else:
         text = ngettext("%(n)d sale moved.", "%(n)d sales moved.", number) % {"n": number}
-        messages.success(request, f"{_('The pattern was added.')} {text}")
+        messages.success(request, f"{_('The patterns were changed.')} {text}")
     return redirect("page-what-if")
 
 

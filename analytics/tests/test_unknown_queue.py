@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from analytics.earning.patterns import PreviewStale, overlaps, pattern_add, sales_assign, sales_moved_by
+from analytics.earning.patterns import PreviewStale, overlaps, pattern_change, sales_assign, sales_moved_by
 from analytics.models import Targetologist
 from analytics.routing import buyers_of
 from analytics.tests.world import (
@@ -99,9 +99,9 @@ def test_the_preview_shows_what_a_pattern_would_move_and_applying_moves_exactly_
     sell(alfa, 8, "весна")
     sales_assign(alfa, [sale_of(8).pk], muha)
     moved = sales_moved_by(kenesary, "Весна")
-    assert {sale.amocrm_deal_id for sale in moved} == {5, 6}
+    assert {move.sale.amocrm_deal_id for move in moved} == {5, 6}
     assert sale_of(5).targetologist is None
-    assert pattern_add(kenesary, "Весна", [sale.pk for sale in moved]) == 2
+    assert pattern_change(kenesary, "Весна", [move.sale.pk for move in moved]) == 2
     owners = [sale_of(deal_id).targetologist for deal_id in (5, 6, 7, 8)]
     assert owners == [kenesary, kenesary, None, muha]
     assert sale_of(5).routing_reason == "traffic: 'весна' in utm_campaign → Kenesary 👑"
@@ -121,10 +121,10 @@ def test_a_pattern_is_not_added_when_it_would_move_other_sales_than_were_shown(
     alfa: UserAccount, kenesary: Targetologist
 ) -> None:
     sell(alfa, 5, "spring")
-    shown = [sale.pk for sale in sales_moved_by(kenesary, "spring")]
+    shown = [move.sale.pk for move in sales_moved_by(kenesary, "spring")]
     sell(alfa, 6, "spring")
     with pytest.raises(PreviewStale):
-        pattern_add(kenesary, "spring", shown)
+        pattern_change(kenesary, "spring", shown)
     kenesary.refresh_from_db()
     assert kenesary.patterns == ["tripwire"]
     assert sale_of(5).targetologist is None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from analytics.models import ReferralConversion, Sale
+from analytics.models import ReferralConversion, Sale, Targetologist
 from analytics.reports.roi import roi
 from analytics.reports.spans import Basis, GroupBy, Span
 from analytics.tests.reports_world import March, make_march
@@ -43,6 +43,10 @@ def look(user: Any, **query: Any) -> Any:
     return answer
 
 
+def flows_of(shown: Any) -> list[tuple[str, str, int, Decimal]]:
+    return [(one.comes_from, one.goes_to, one.sales, one.amount) for one in shown.context["flows"]]
+
+
 @pytest.mark.parametrize("is_marked", [False, True])
 def test_the_stage_shows_what_the_report_says_after_it_is_applied(cast: Cast, march: March, is_marked: bool) -> None:
     make_stages(cast.alpha, 10, "Sales", STAGES)
@@ -75,13 +79,51 @@ def test_a_pattern_moves_just_the_sales_that_were_shown(cast: Cast, march: March
     Sale.objects.filter(targetologist=None).update(takes_traffic=True)
     query = {"targetologist": march.key("Traf4"), "pattern": "summer"}
     shown = look(cast.vera, **query)
-    assert [(one.name, one.sales, one.amount) for one in shown.context["credited"]] == [("", 1, Decimal(7000))]
+    assert flows_of(shown) == [("", "Traf4", 1, Decimal(7000))]
     moved = shown.context["moved_ids"]
     assert post(cast.vera, "/app/what-if/pattern", **query, moved=moved) == 403
     assert post(cast.sam, "/app/what-if/pattern", **query, moved="") == 302
     assert march.things["Traf4"].sales.count() == 1
     assert post(cast.sam, "/app/what-if/pattern", **query, moved=moved) == 302
     assert march.things["Traf4"].sales.count() == 2
+
+
+def test_a_pattern_that_goes_gives_its_sales_to_whom_they_belong_without_it(cast: Cast, march: March) -> None:
+    traf4, muha = march.things["Traf4"], march.things["Muha"]
+    Targetologist.objects.filter(pk=traf4.pk).update(patterns=["winter", "sale"], position=1)
+    Targetologist.objects.filter(pk=muha.pk).update(patterns=["ter_2"], position=2)
+    names = ("Winter_1", "winter_2", "winter_sale", "sale")
+    march_1 = datetime(2026, 3, 1, tzinfo=cast.alpha.zone)
+    told = {"user_account": cast.alpha, "targetologist": traf4, "takes_traffic": True, "sold_at": march_1}
+    sales = [
+        Sale.objects.create(amount=20**number, currency="KZT", utm_campaign=name, **told)
+        for number, name in enumerate(names)
+    ]
+    query = {"targetologist": traf4.pk, "instead_of": "winter", "pattern": ""}
+    shown = look(cast.vera, **query)
+    assert flows_of(shown) == [("Traf4", "", 1, Decimal(1)), ("Traf4", "Muha", 1, Decimal(20))]
+    assert post(cast.sam, "/app/what-if/pattern", **query, moved=shown.context["moved_ids"]) == 302
+    traf4.refresh_from_db()
+    assert traf4.patterns == ["sale"]
+    assert [Sale.objects.get(pk=sale.pk).targetologist for sale in sales] == [None, muha, traf4, traf4]
+
+
+def test_a_pattern_is_changed_in_its_place(cast: Cast, march: March) -> None:
+    traf4 = march.things["Traf4"]
+    Targetologist.objects.filter(pk=traf4.pk).update(patterns=["summer", "sale"])
+    query = {"targetologist": traf4.pk, "instead_of": "summer", "pattern": "autumn"}
+    moved = look(cast.vera, **query).context["moved_ids"]
+    assert post(cast.sam, "/app/what-if/pattern", **query, moved=moved) == 302
+    traf4.refresh_from_db()
+    assert traf4.patterns == ["autumn", "sale"]
+
+
+def test_what_is_no_change_of_patterns_is_said(cast: Cast, march: March) -> None:
+    Targetologist.objects.filter(name="Muha").update(patterns=["muha"])
+    nothing = look(cast.vera, targetologist=march.key("Traf4"), pattern="")
+    assert "Enter a pattern, or choose one that is to go." in nothing.content.decode()
+    strangers = look(cast.vera, targetologist=march.key("Traf4"), instead_of="muha", pattern="")
+    assert "This is a pattern of somebody else." in strangers.content.decode()
 
 
 def test_a_rate_shows_what_would_have_been_and_holds_for_new_sales(cast: Cast, march: March) -> None:
@@ -102,6 +144,6 @@ def test_nothing_of_anothers_account_can_be_looked_at_or_changed(cast: Cast, mar
     assert stage is not None
     muha, aida = march.key("Muha"), march.key("ref_AIDA")
     shown = look(cast.charlie, stage=stage.pk, targetologist=muha, pattern="x", referrer=aida)
-    assert not [name for name in ("stage", "person", "referrer") if name in shown.context]
+    assert not [name for name in ("stage", "change", "referrer") if name in shown.context]
     assert post(cast.charlie, "/app/what-if/rate", referrer=aida, rate="1") == 404
     assert post(cast.charlie, "/app/what-if/pattern", targetologist=muha, pattern="x") == 404

@@ -10,8 +10,8 @@ from decimal import Decimal
 from django.db.models import Count, Exists, OuterRef, Q
 
 from analytics.earning.ledger import commission
-from analytics.earning.patterns import sales_moved_by
-from analytics.models import ConversionStatus, Referrer, Sale, SaleStatus, Targetologist
+from analytics.earning.patterns import Move, sales_moved_by
+from analytics.models import ConversionStatus, Referrer, SaleStatus, Targetologist
 from analytics.models.referrals import default_rate
 from analytics.reports.figures import percent, ratio
 from analytics.reports.queries import Key
@@ -72,27 +72,29 @@ def _qualifying(row: Row, after: int) -> Qualifying:
 
 
 @dataclass(slots=True)
-class Credited:
-    """Sales of one currency that would leave somebody; `name` empty: nobody known."""
+class Flow:
+    """Sales of one currency that would go from one to another; an empty name: nobody known."""
 
-    name: str
+    comes_from: str
+    goes_to: str
     currency: str
     sales: int = 0
     amount: Decimal = Decimal(0)
 
 
-def pattern_added(targetologist: Targetologist, pattern: str) -> tuple[list[Sale], list[Credited]]:
-    """The past sales that would become theirs, and from whom they would come."""
-    moved = sales_moved_by(targetologist, pattern)
+def pattern_changed(targetologist: Targetologist, pattern: str, instead_of: str) -> tuple[list[Move], list[Flow]]:
+    """The past sales that would move, and from whom to whom."""
+    moves = sales_moved_by(targetologist, pattern, instead_of)
     everybody = Targetologist.objects.filter(user_account=targetologist.user_account)
     people = {person.pk: str(person) for person in everybody}
-    found: dict[tuple[str, str], Credited] = {}
-    for sale in moved:
-        name = people.get(sale.targetologist_id or 0, "")
-        credited = found.setdefault((name, sale.currency), Credited(name, sale.currency))
-        credited.sales += 1
-        credited.amount += sale.amount
-    return moved, sorted(found.values(), key=lambda credited: (credited.name, credited.currency))
+    found: dict[tuple[str, str, str], Flow] = {}
+    for move in moves:
+        ends = (people.get(move.sale.targetologist_id or 0, ""), people.get(move.goes_to or 0, ""))
+        key = (*ends, move.sale.currency)
+        flow = found.setdefault(key, Flow(*key))
+        flow.sales += 1
+        flow.amount += move.sale.amount
+    return moves, [found[key] for key in sorted(found)]
 
 
 @dataclass(frozen=True, slots=True)
