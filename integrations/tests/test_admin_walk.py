@@ -96,6 +96,13 @@ def test_a_foreign_owner_finds_nothing_of_another_account(world: World, model: t
 
 
 @pytest.mark.parametrize("model", TENANT, ids=by_name)
+def test_what_is_no_rows_id_leads_to_no_row(world: World, model: type[Model]) -> None:
+    client = world.client("alice")
+    assert client.get(address(model, "change", "no/id")).status_code == 302
+    assert client.get(address(model, "history", "no/id")).status_code == 302
+
+
+@pytest.mark.parametrize("model", TENANT, ids=by_name)
 def test_a_viewer_changes_nothing(world: World, model: type[Model]) -> None:
     client, pk = world.client("vera"), row(world, model).pk
     assert client.get(address(model, "add")).status_code == 403

@@ -67,11 +67,14 @@ class AccountScopedAdmin(ModelAdmin, Generic[Row]):
         return rows.filter(**{self.account_path: ids[0]} if len(ids) == 1 else {f"{self.account_path}__in": ids})
 
     def account_id_of(self, obj: Any) -> uuid.UUID | None:
-        """The account of a row, or of a row's id as the theme's buttons pass it."""
+        """The account of a row, or of a row's id as the theme's buttons pass it: whatever an address has there."""
         if obj is None:
             return None
         if not isinstance(obj, self.model):
-            obj = self.model._default_manager.filter(pk=obj).only(self.account_path).first()
+            try:
+                obj = self.model._default_manager.filter(pk=obj).only(self.account_path).first()
+            except (ValueError, ValidationError):
+                return None
         value = getattr(obj, "pk" if self.account_path == "pk" else "user_account_id", None)
         return value if isinstance(value, uuid.UUID) else None
 
