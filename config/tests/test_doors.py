@@ -6,8 +6,10 @@ import asyncio
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Barrier
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -89,8 +91,20 @@ def _conversation(
 def _connections_end_with_the_test(transactional_db: None) -> Iterator[None]:
     """Those of the threads in which the product keeps them: a test database that somebody holds cannot be dropped."""
     yield
-    for threads in (gathering._thread, asgi.django_in_threads.executor):
-        threads.submit(connections.close_all).result()
+    for executor in (gathering._thread, asgi.django_in_threads.executor):
+        close_connections(executor)
+
+
+def close_connections(executor: ThreadPoolExecutor) -> None:
+    """Of every thread it has: they wait for one another, so that none does another's share."""
+    all_there = Barrier(executor._max_workers)
+
+    def close() -> None:
+        connections.close_all()
+        all_there.wait(timeout=60)
+
+    for closing in [executor.submit(close) for _ in range(executor._max_workers)]:
+        closing.result()
 
 
 @pytest.fixture(params=[straight, through_django])
