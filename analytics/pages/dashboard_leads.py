@@ -8,9 +8,8 @@ from decimal import Decimal
 
 from analytics.reports.figures import percent
 from analytics.reports.spans import Span
-from analytics.reports.trend import Day, leads_by_day
+from analytics.reports.trend import Day, leads_by_day, won_now
 from leads.models import UserAccount
-from leads.news import WON_STATUS_ID
 from leads.pages.days import last_days
 
 
@@ -47,4 +46,4 @@ def leads_of(account: UserAccount, days: int) -> Leads:
     """Of the last `days` days, today included."""
     shown = last_days(account, days)
     span = Span(account, shown[0], shown[-1])
-    return Leads(leads_by_day(span, shown), span.leads().filter(current_status_id=WON_STATUS_ID).count())
+    return Leads(leads_by_day(span, shown), won_now(span))

@@ -1,4 +1,4 @@
-"""Leads day by day, for the dashboard's chart."""
+"""What the dashboard says of leads: day by day, and how many are won."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import date
 from django.db.models import Sum
 
 from analytics.reports.spans import Span
+from leads.news import WON_STATUS_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +32,9 @@ def leads_by_day(span: Span, days: Sequence[date]) -> list[Day]:
         leads[day] += n_leads
         qualified[day] += n_qualified
     return [Day(day, leads[day], qualified[day]) for day in days]
+
+
+def won_now(span: Span) -> int:
+    """Leads of these days that are won now, in whatever pipeline."""
+    won = span.path_lines().filter(now_status_id=WON_STATUS_ID).aggregate(n=Sum("leads"))
+    return won["n"] or 0

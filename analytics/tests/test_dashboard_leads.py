@@ -24,7 +24,8 @@ def cast() -> Cast:
 
 
 def lead(account: UserAccount, at: datetime, status_id: int = 10, **columns: object) -> Lead:
-    return Lead.objects.create(user_account=account, amocrm_created_at=at, current_status_id=status_id, **columns)
+    stands = {"current_pipeline_id": 1, "current_status_id": status_id}
+    return Lead.objects.create(user_account=account, amocrm_created_at=at, **stands, **columns)
 
 
 def days_ago(days: int) -> datetime:
