@@ -47,7 +47,7 @@ def erased_among(account: UserAccount, phones: Iterable[str]) -> frozenset[str]:
     pseudonyms = {pseudonym(account.pk, phone): phone for phone in phones}
     if not pseudonyms:
         return frozenset()
-    found = ErasedPhone.objects.filter(user_account=account, pseudonym__in=pseudonyms)
+    found = ErasedPhone.objects.filter(user_account=account, pseudonym__among=pseudonyms)
     return frozenset(pseudonyms[known] for known in found.values_list("pseudonym", flat=True))
 
 

@@ -16,6 +16,7 @@ MAX_LENGTH = 1_000
 """Characters that are looked at. A phone field is short; what is longer is a text that somebody pasted."""
 
 _BREAK = " ; "
+_BARE = re.compile(r"\+?[0-9]{1,20}")
 
 _BY_CATEGORY = {"Cf": "", "Cc": " ", "Pd": "-", "Zs": " ", "Zl": "\n", "Zp": "\n"}
 
@@ -57,6 +58,8 @@ _ORDER = re.compile(
 
 def plain_text(text: str) -> str:
     """The text with phones spelled plainly and other digits taken out; at most `MAX_LENGTH` characters are read."""
+    if _BARE.fullmatch(text):  # as most are: none of the rules below has anything to say
+        return text
     text = _plain_characters(html.unescape(_cut(text)))
     text = _WEB_CHAT.sub(lambda m: f"{_BREAK}+{m[1] or m[2]}{_BREAK}", text)
     text = _LINK.sub(_BREAK, text)

@@ -18,7 +18,7 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
-from leads.phone_text import plain_text
+from leads.phone_text import MAX_LENGTH, plain_text
 
 _MIN_DIGITS, _MAX_DIGITS = 7, 16
 _BARE_INTERNATIONAL_DIGITS = range(11, 14)
@@ -51,13 +51,13 @@ def phones_in(raw: object, region: str) -> tuple[Phone, ...]:
     `raw` may be anything (a string, a number out of a spreadsheet, None); `region` is the ISO 3166 code by which
     numbers without a country are read (`KZ`). Never raises; of a very long text only the beginning is read.
     """
-    return _phones_of_text(plain_text(_text_of(raw)), region.strip().upper())
+    return _phones_of_text(_text_of(raw)[: MAX_LENGTH + 1], region.strip().upper())
 
 
 @lru_cache(maxsize=4096)  # a batch meets each of its phones several times: told, read, stored
 def _phones_of_text(text: str, region: str) -> tuple[Phone, ...]:
     found: dict[str, Phone] = {}
-    for phone in _read_text(text, region):
+    for phone in _read_text(plain_text(text), region):
         found.setdefault(phone.e164, phone)
     return tuple(found.values())
 
@@ -70,10 +70,8 @@ def normalise_phone(raw: object, region: str) -> str | None:
 
 def display_phone(e164: str) -> str:
     """E.164 as people read it: `+7 701 123 4567`. What is no E.164 comes back as it was."""
-    try:
-        return phonenumbers.format_number(phonenumbers.parse(e164), PhoneNumberFormat.INTERNATIONAL)
-    except NumberParseException:
-        return e164
+    number = _parse(e164, None)
+    return e164 if number is None else phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
 
 
 def _text_of(raw: object) -> str:

@@ -46,7 +46,7 @@ def lines_of(conversion_ids: Collection[int]) -> dict[int, Lines]:
     if not conversion_ids:
         return found
     rows = (
-        ReferralEarning.objects.filter(conversion__in=conversion_ids)
+        ReferralEarning.objects.filter(conversion__id__among=conversion_ids)
         .order_by()
         .values("conversion_id", "referrer_id", "currency")
         .annotate(total=Sum("amount"), last=Max("sequence"), rate=Max("commission_rate"))

@@ -23,7 +23,7 @@ def settle_referrals(account: UserAccount, sales: Iterable[Sale]) -> list[Referr
     by_id = {sale.pk: sale for sale in sales}
     conversions = {
         conversion.sale_id: conversion
-        for conversion in ReferralConversion.objects.filter(sale__in=list(by_id)).select_related("referrer")
+        for conversion in ReferralConversion.objects.filter(sale__id__among=by_id).order_by().select_related("referrer")
     }
     for sale in by_id.values():
         if sale.pk not in conversions and sale.is_paid and referral_code(sale):

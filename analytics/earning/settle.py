@@ -20,8 +20,9 @@ from analytics.earning.sale_of_lead import is_sold, lay_kinds, lay_lead
 from analytics.earning.tellings import Known, kinds_of, remember_tellings
 from analytics.models import Sale
 from analytics.routing import Buyer, buyers_of
-from leads.bulk import update_rows
+from leads.bulk import insert_rows, update_rows
 from leads.deals.changes import LeadChange
+from leads.deals.stored import leads_by_deal
 from leads.models import Lead, PipelineStage, UserAccount
 
 SAVED_COLUMNS = [
@@ -84,9 +85,9 @@ class _Batch:
         self.known = known
         self.currency = currency
         self.now = now
-        leads = Lead.objects.filter(user_account=account, amocrm_lead_id__in=deal_ids).order_by("amocrm_lead_id")
-        self.leads = {lead.amocrm_lead_id: lead for lead in leads if lead.amocrm_lead_id is not None}
-        sales = Sale.objects.filter(user_account=account, amocrm_deal_id__in=deal_ids) if known.with_sale else []
+        self.leads = dict(sorted(leads_by_deal(account, deal_ids).items()))
+        with_sale = Sale.objects.filter(user_account=account, amocrm_deal_id__among=deal_ids).order_by()
+        sales = with_sale if known.with_sale else []
         self.sales = {sale.amocrm_deal_id: sale for sale in sales if sale.amocrm_deal_id is not None}
         self.buyers: list[Buyer] = buyers_of(account)
         self.pipelines = _pipeline_names(account, self.leads.values())
@@ -134,6 +135,5 @@ def _pipeline_names(account: UserAccount, leads: Collection[Lead]) -> dict[int, 
 
 
 def _save(fresh: list[Sale], changed: list[Sale]) -> None:
-    if fresh:
-        Sale.objects.bulk_create(fresh)
+    insert_rows(fresh)
     update_rows(changed, SAVED_COLUMNS)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from django.db.models import CharField, Value
 
 from analytics.models import DealTelling, Sale
+from leads.bulk import SKIP, insert_values
 from leads.models import UserAccount
 
 TRAFFIC_HOOK = "amocrm_traffic"
@@ -48,7 +49,7 @@ def remember_tellings(account: UserAccount, deal_ids: Iterable[int], told_by: Ma
     wanted = sorted({*deal_ids, *told_by})
     if not wanted:
         return Known(frozenset(), {})
-    rows = {"user_account": account, "amocrm_deal_id__in": wanted}
+    rows = {"user_account": account, "amocrm_deal_id__among": wanted}
     sales = Sale.objects.filter(**rows).order_by().values_list("amocrm_deal_id", Value("", CharField()))
     tellings = DealTelling.objects.filter(**rows).order_by().values_list("amocrm_deal_id", "hook")
     with_sale: set[int] = set()
@@ -59,11 +60,8 @@ def remember_tellings(account: UserAccount, deal_ids: Iterable[int], told_by: Ma
         else:
             with_sale.add(deal_id)
     fresh = [(deal_id, hook) for deal_id, told in sorted(told_by.items()) for hook in sorted(told - hooks[deal_id])]
-    if fresh:
-        DealTelling.objects.bulk_create(
-            [DealTelling(user_account=account, amocrm_deal_id=deal_id, hook=hook) for deal_id, hook in fresh],
-            ignore_conflicts=True,
-        )
+    unheard = [(account.pk, deal_id, hook) for deal_id, hook in fresh]
+    insert_values(DealTelling, ["user_account_id", "amocrm_deal_id", "hook"], unheard, conflict=SKIP)
     for deal_id, hook in fresh:
         hooks[deal_id].add(hook)
     return Known(frozenset(with_sale), {deal_id: frozenset(told) for deal_id, told in hooks.items()})

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from analytics.rollups.ledgers import LEADS, PATHS, SALES, STAYS, Ledger, table_of, views
+from analytics.rollups.ledgers import LEADS, PATHS, SALES, STAYS, Counting, Ledger, table_of, views
 
 INSERT, UPDATE, DELETE, TRUNCATE = "INSERT", "UPDATE", "DELETE", "TRUNCATE"
 ROWS = {INSERT: ["NEW"], UPDATE: ["OLD", "NEW"], DELETE: ["OLD"]}
@@ -21,6 +21,8 @@ class Source:
     :param watched: columns by which a contribution differs. No generated ones: a trigger that runs before the change
         does not have them yet.
     :param inserted: what is to be done after an insert besides `after`.
+    :param new_when: an inserted row that does not meet this changes nothing. Asked on SQLite, which counts anew row by
+        row; PostgreSQL does so for all rows of a statement together.
     :param shared: (column, statement): how PostgreSQL keeps others from changing what a contribution is made from,
         until this transaction ends. Without it neither of two would see what the other did.
     """
@@ -33,6 +35,7 @@ class Source:
     after: tuple[str, ...]
     inserted: tuple[str, ...] = ()
     events: tuple[str, ...] = (INSERT, UPDATE, DELETE)
+    new_when: str = ""
     shared: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -55,7 +58,7 @@ class Trigger:
     @property
     def name(self) -> str:
         """With a digest of what it does, so that one made by another version is known by its name."""
-        does = repr((self.source.watched, self.statements, self.shared, views(self.vendor)))
+        does = repr((self.source.watched, self.source.new_when, self.statements, self.shared, views(self.vendor)))
         digest = hashlib.sha256(does.encode()).hexdigest()[:8]
         return f"rollup_{self.source.name}_{self.timing}_{self.event}_{digest}".lower()
 
@@ -65,7 +68,7 @@ class Trigger:
     def _sqlite(self) -> str:
         return (
             f"CREATE TRIGGER {self.name} {self.timing} {self.event} ON {self.source.table} FOR EACH ROW "
-            f"{self._when('IS NOT')}BEGIN {' '.join(self.statements)} END"
+            f"{self._new_when()}{self._when('IS NOT')}BEGIN {' '.join(self.statements)} END"
         )
 
     def _postgresql(self) -> list[str]:
@@ -85,6 +88,9 @@ class Trigger:
             f"{each}EXECUTE FUNCTION {self.name}()"
         )
         return [function, trigger]
+
+    def _new_when(self) -> str:
+        return f"WHEN ({self.source.new_when}) " if self.event == INSERT and self.source.new_when else ""
 
     def _when(self, differs: str) -> str:
         return f"WHEN ({_changed(self.source, 'OLD', 'NEW', differs)}) " if self.event == UPDATE else ""
@@ -152,6 +158,15 @@ _DAY = ("amocrm_created_at", "created_at", "is_deleted")
 _AD = ("creative_id", "direction_id")
 
 
+# A lead that was counted as having stood in the stage has stood in no more by this.
+_IS_ELSEWHERE = """NOT EXISTS (
+    SELECT 1 FROM lead_paths AS paths WHERE paths.lead_id = NEW.lead_id AND paths.pipeline_id = NEW.to_pipeline_id
+        AND instr(',' || paths.stood || ',', ',' || NEW.to_status_id || ',')
+)"""
+# The first row of a history ends no stay.
+_IS_NOT_FIRST = "EXISTS (SELECT 1 FROM amocrm_lead_status_history WHERE lead_id = NEW.lead_id AND id <> NEW.id)"
+
+
 def sources(vendor: str) -> list[Source]:
     return [*_added_up(), *_counted(vendor)]
 
@@ -205,21 +220,35 @@ def _counted(vendor: str) -> list[Source]:
     recounted = (*_recounted(PATHS, vendor), *_recounted(STAYS, vendor))
     return [
         Source(
+            *("new_leads", "leads", "id"),
+            watched=(),
+            before=(),
+            # Nothing was counted of it yet, and there is no history for it to have stayed anywhere.
+            after=tuple(_counted_anew(PATHS, vendor)),
+            events=(INSERT,),
+            shared=(("id", share_counted),),
+        ),
+        Source(
             *("stages_of_leads", "leads", "id"),
             watched=("user_account_id", *_DAY, "current_pipeline_id", "current_status_id"),
             before=(),
             after=recounted,
+            events=(UPDATE, DELETE),
             shared=(("id", share_counted),),
         ),
-        Source(
-            *("history", "amocrm_lead_status_history", "lead_id"),
-            watched=(
-                *("lead_id", "from_pipeline_id", "from_status_id", "to_pipeline_id", "to_status_id"),
-                *("changed_at", "tie"),
-            ),
-            before=(),
-            after=recounted,
-            shared=(("lead_id", lock_leads), ("lead_id", share_counted)),
+        *(
+            Source(
+                *(f"history_{what}", "amocrm_lead_status_history", "lead_id"),
+                watched=(
+                    *("lead_id", "from_pipeline_id", "from_status_id", "to_pipeline_id", "to_status_id"),
+                    *("changed_at", "tie"),
+                ),
+                before=(),
+                after=tuple(_recounted(ledger, vendor)),
+                new_when=new_when,
+                shared=(("lead_id", lock_leads), ("lead_id", share_counted)),
+            )
+            for what, ledger, new_when in (("paths", PATHS, _IS_ELSEWHERE), ("stays", STAYS, _IS_NOT_FIRST))
         ),
     ]
 
@@ -238,24 +267,36 @@ def _appended(ledger: Ledger, match: str, sign: str = "", *, unset: Sequence[str
 
 def _recounted(ledger: Ledger, vendor: str) -> list[str]:
     """Take back what was counted of these leads, and count them anew."""
-    counting = ledger.counting
-    assert counting is not None
-    kept = table_of(counting.kept)
-    keys = [*ledger.keys, *ledger.blurred, "at"]
-    of_leads = "WHERE lead_id IN ({keys})"
-
-    def append(sign: str) -> str:
-        sums = [f"{sign}{column}" for column in ledger.sums]
-        return (
-            f"INSERT INTO {ledger.table} ({', '.join([*keys, *ledger.sums])}, is_folded) "  # noqa: S608 - constants
-            f"SELECT {', '.join([*keys, *sums])}, false FROM {kept} {of_leads};"
-        )
-
-    columns = ", ".join(["lead_id", *keys, *ledger.sums])
-    counted = f"SELECT {columns} FROM ({counting.sql(vendor, '{keys}')}) AS counted"  # noqa: S608 - constants
+    kept = table_of(_counting(ledger).kept)
     return [
-        append("-"),
-        f"DELETE FROM {kept} {of_leads};",  # noqa: S608 - constants
-        f"INSERT INTO {kept} ({columns}) {counted};",
-        append(""),
+        _kept_appended(ledger, "-"),
+        f"DELETE FROM {kept} WHERE lead_id IN ({{keys}});",  # noqa: S608 - constants
+        *_counted_anew(ledger, vendor),
     ]
+
+
+def _counted_anew(ledger: Ledger, vendor: str) -> list[str]:
+    """Count these leads, of which nothing is counted."""
+    counting = _counting(ledger)
+    columns = ", ".join(["lead_id", *_counted_keys(ledger), *ledger.sums])
+    counted = f"SELECT {columns} FROM ({counting.sql(vendor, '{keys}')}) AS counted"  # noqa: S608 - constants
+    return [f"INSERT INTO {table_of(counting.kept)} ({columns}) {counted};", _kept_appended(ledger)]
+
+
+def _kept_appended(ledger: Ledger, sign: str = "") -> str:
+    """Append to the ledger what is counted of these leads."""
+    keys, kept = _counted_keys(ledger), table_of(_counting(ledger).kept)
+    sums = [f"{sign}{column}" for column in ledger.sums]
+    return (
+        f"INSERT INTO {ledger.table} ({', '.join([*keys, *ledger.sums])}, is_folded) "  # noqa: S608 - constants
+        f"SELECT {', '.join([*keys, *sums])}, false FROM {kept} WHERE lead_id IN ({{keys}});"
+    )
+
+
+def _counted_keys(ledger: Ledger) -> list[str]:
+    return [*ledger.keys, *ledger.blurred, "at"]
+
+
+def _counting(ledger: Ledger) -> Counting:
+    assert ledger.counting is not None
+    return ledger.counting

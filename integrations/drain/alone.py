@@ -17,7 +17,8 @@ from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import deals_to_read, read
 from integrations.models import ProcessingStatus, WebhookLog
 from leads.deals.changes import DealState
-from leads.models import Lead, UserAccount
+from leads.deals.stored import leads_by_deal
+from leads.models import UserAccount
 from leads.told import told
 
 TRIES_ALONE = 3
@@ -70,9 +71,8 @@ def _deal_by_deal(client: AmoCRMClient, lease: Lease, delivery: Delivery, deal_i
 
 def _write(account: UserAccount, lease: Lease, delivery: Delivery) -> None:
     told = [news.snapshot.deal_id for news in delivery.parsed.deals]
-    leads = Lead.objects.filter(user_account=account, amocrm_lead_id__in=told)
     lease.hold()
-    states = {lead.amocrm_lead_id or 0: DealState.of(lead) for lead in leads}
+    states = {deal_id: DealState.of(lead) for deal_id, lead in leads_by_deal(account, told).items()}
     write_outcomes(account, [delivery], states, timezone.now())
 
 

@@ -10,6 +10,7 @@ from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.payloads import DealNews
 from integrations.drain.deliveries import Delivery
 from leads.deals.facts import UTM_KEYS
+from leads.deals.stored import leads_by_deal
 from leads.models import Lead, UserAccount
 from leads.news import WON_STATUS_ID, ContactSnapshot, DealAction, DealSnapshot
 from leads.phones import normalise_phone
@@ -41,9 +42,7 @@ def news_by_deal(deliveries: Iterable[Delivery]) -> dict[int, list[DealNews]]:
 def deals_to_read(account: UserAccount, deliveries: Sequence[Delivery]) -> list[int]:
     """The deals that the deliveries name and do not say enough about."""
     told = news_by_deal(deliveries)
-    known = {
-        lead.amocrm_lead_id: lead for lead in Lead.objects.filter(user_account=account, amocrm_lead_id__in=list(told))
-    }
+    known = leads_by_deal(account, told)
     wanted = [deal_id for deal_id, news in told.items() if needs_reading(news, known.get(deal_id))]
     return wanted + _deals_without_contact(account, deliveries, set(wanted))
 
@@ -101,8 +100,8 @@ def _deals_without_contact(account: UserAccount, deliveries: Sequence[Delivery],
     } - already
     if not linked:
         return []
-    lonely = Lead.objects.filter(user_account=account, amocrm_lead_id__in=linked, amocrm_contact_id__isnull=True)
-    return [deal_id for deal_id in lonely.values_list("amocrm_lead_id", flat=True) if deal_id is not None]
+    leads = leads_by_deal(account, linked)
+    return [deal_id for deal_id, lead in leads.items() if lead.amocrm_contact_id is None]
 
 
 def read(client: AmoCRMClient, account: UserAccount, deal_ids: Sequence[int]) -> Readings:
@@ -115,8 +114,7 @@ def read(client: AmoCRMClient, account: UserAccount, deal_ids: Sequence[int]) ->
     if not deal_ids:
         return readings
     readings.deals = client.deals(deal_ids)
-    with_phone = Lead.objects.filter(user_account=account, amocrm_lead_id__in=deal_ids).exclude(contact_phones=[])
-    settled = set(with_phone.values_list("amocrm_lead_id", flat=True))
+    settled = {deal_id for deal_id, lead in leads_by_deal(account, deal_ids).items() if lead.contact_phones}
     seeking = [deal for deal_id, deal in readings.deals.items() if deal_id not in settled]
     readings.contacts = contacts_of(seeking, client.contacts, account.phone_region)
     return readings

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from integrations.amocrm.deal_events import DELETED, MERGED, RESTORED, DealEvent, deal_events_in, events_query
 from integrations.amocrm.entities import StageEvent, stage_events_in
 from integrations.sync.merging import MERGED_INTO, Merge, settle_merges
-from integrations.sync.pages import leads_of
 from integrations.sync.runs import start_history
 from integrations.sync.session import Session
+from leads.deals.stored import leads_by_deal
 from leads.models import Lead, StageNews
 from leads.news import DealSnapshot, Evidence
 
@@ -88,7 +88,7 @@ def apply_stages(session: Session, events: Sequence[StageEvent]) -> None:
     """Put stages into the history of the deals that we know, and where each began. Inside a page's transaction."""
     known = {
         deal_id: lead
-        for deal_id, lead in leads_of(session, {event.deal_id for event in events}).items()
+        for deal_id, lead in leads_by_deal(session.account, {event.deal_id for event in events}).items()
         if not lead.match_detail.startswith(MERGED_INTO)  # its history went with it into another deal
     }
     events = [event for event in events if event.deal_id in known]
@@ -193,7 +193,7 @@ def _deleted_unseen(session: Session, events: Iterable[DealEvent]) -> dict[int, 
     for event in sorted(events, key=lambda one: (one.at, one.event_id)):
         if event.kind in (DELETED, RESTORED):
             fates[event.deal_id] = event.kind == DELETED
-    doubtful = [key for key, lead in leads_of(session, fates).items() if lead.is_deleted != fates[key]]
+    doubtful = [key for key, lead in leads_by_deal(session.account, fates).items() if lead.is_deleted != fates[key]]
     if not doubtful:
         return {}
     read = session.reader.client.deals(doubtful)
@@ -202,7 +202,7 @@ def _deleted_unseen(session: Session, events: Iterable[DealEvent]) -> dict[int, 
 
 def _apply_deletions(session: Session, read: Mapping[int, DealSnapshot | None], events: Iterable[DealEvent]) -> None:
     times = {event.deal_id: event.at for event in sorted(events, key=lambda one: one.at) if event.kind == DELETED}
-    leads = leads_of(session, read)
+    leads = leads_by_deal(session.account, read)
     told: list[DealSnapshot] = []
     for deal_id, deal in read.items():
         if deal is not None and not deal.is_deleted:

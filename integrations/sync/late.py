@@ -24,7 +24,7 @@ def note_late(account: UserAccount, deliveries: Sequence[Delivery]) -> None:
     for delivery in deliveries:
         for news in delivery.parsed.deals:
             told[news.snapshot.deal_id].append((news, delivery))
-    gaps = SyncGap.objects.filter(user_account=account, amocrm_lead_id__in=list(told), told_at__isnull=True)
+    gaps = SyncGap.objects.filter(user_account=account, amocrm_lead_id__among=told, told_at__isnull=True).order_by()
     marked = []
     for gap in gaps.exclude(what=SyncGap.What.MERGED) if told else ():
         received = [delivery.log.received_at for news, delivery in told[gap.amocrm_lead_id] if _tells(gap, news)]

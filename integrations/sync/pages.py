@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from integrations.drain.lease import LeaseLost
 from integrations.drain.reading import contacts_of, has_phone
 from integrations.sync.lease import Cancelled
 from integrations.sync.session import Session
+from leads.deals.stored import leads_by_contact, leads_by_deal
 from leads.models import Lead
 from leads.news import ContactSnapshot, DealSnapshot
 from leads.people import is_erased
@@ -28,7 +29,7 @@ def apply_deals(session: Session, told: Sequence[DealSnapshot]) -> list[DealSnap
     Inside the page's transaction. Returns those for which the phones of other contacts may count.
     """
     told = [replace(deal, evidence=session.evidence) for deal in told]
-    before = leads_of(session, [deal.deal_id for deal in told])
+    before = leads_by_deal(session.account, [deal.deal_id for deal in told])
     news = [deal for deal in told if is_news(deal, before.get(deal.deal_id))]
     seeking = [deal for deal in told if deal.contact_ids and seeks_contacts(deal, before.get(deal.deal_id))]
     book = session.staging.contacts({deal.contact_ids[0] for deal in seeking}) if seeking else {}
@@ -45,7 +46,7 @@ def apply_deals(session: Session, told: Sequence[DealSnapshot]) -> list[DealSnap
 
 def read_contacts_of(session: Session, deals: Sequence[DealSnapshot]) -> None:
     """Read the contacts that the news among these deals needs and that were not read before. Not in a transaction."""
-    before = leads_of(session, [deal.deal_id for deal in deals])
+    before = leads_by_deal(session.account, [deal.deal_id for deal in deals])
 
     def look_up(ids: set[int]) -> dict[int, ContactSnapshot]:
         found = session.staging.contacts(ids)
@@ -61,7 +62,7 @@ def read_contacts_of(session: Session, deals: Sequence[DealSnapshot]) -> None:
 
 def befriend(session: Session, deals: Sequence[DealSnapshot]) -> None:
     """Try the phones of all contacts of deals whose main contact has none, as far as these were read."""
-    leads = leads_of(session, [deal.deal_id for deal in deals])
+    leads = leads_by_deal(session.account, [deal.deal_id for deal in deals])
     lonely = [deal for deal in deals if deal.deal_id in leads and not leads[deal.deal_id].contact_phones]
     book = contacts_of(lonely, session.staging.contacts, session.account.phone_region)
 
@@ -75,8 +76,12 @@ def befriend(session: Session, deals: Sequence[DealSnapshot]) -> None:
 def apply_contacts(session: Session, told: Sequence[ContactSnapshot]) -> None:
     """Apply the contacts of a page that some lead does not know as they are."""
     book = {contact.contact_id: contact for contact in told}
-    leads = Lead.objects.filter(user_account=session.account, amocrm_contact_id__in=book, amocrm_lead_id__isnull=False)
-    stale = [lead for lead in leads if _is_stale(lead, book[lead.amocrm_contact_id or 0], session.account.phone_region)]
+    leads = leads_by_contact(session.account, book)
+    stale = [
+        lead
+        for lead in leads.values()
+        if _is_stale(lead, book[lead.amocrm_contact_id or 0], session.account.phone_region)
+    ]
     wanted = {lead.amocrm_contact_id for lead in stale}
 
     def apply(contacts: list[ContactSnapshot]) -> None:
@@ -95,8 +100,9 @@ def _offer(session: Session, contacts: Sequence[ContactSnapshot]) -> None:
     region = session.account.phone_region
     reachable = [contact for contact in contacts if contact.deal_ids and has_phone(contact, region)]
     of_deal = {deal_id: contact for contact in reachable for deal_id in contact.deal_ids}
-    lonely = Lead.objects.filter(user_account=session.account, amocrm_lead_id__in=of_deal, contact_phones=[])
-    pairs = [(lead, of_deal[lead.amocrm_lead_id or 0]) for lead in lonely if lead.amocrm_contact_id]
+    leads = leads_by_deal(session.account, of_deal)
+    lonely = [lead for lead in leads.values() if lead.amocrm_contact_id and not lead.contact_phones]
+    pairs = [(lead, of_deal[lead.amocrm_lead_id or 0]) for lead in lonely]
     if pairs:
         session.ledger.note_contacts(pairs)
         links = [
@@ -110,12 +116,6 @@ def _offer(session: Session, contacts: Sequence[ContactSnapshot]) -> None:
 def seeks_contacts(deal: DealSnapshot, lead: Lead | None) -> bool:
     """Whether nothing is known yet of the deal's client."""
     return lead is None or not lead.contact_phones or lead.amocrm_contact_id not in (None, *deal.contact_ids[:1])
-
-
-def leads_of(session: Session, deal_ids: Iterable[int]) -> dict[int, Lead]:
-    """The leads of these deals, by deal, as they stand."""
-    found = Lead.objects.filter(user_account=session.account, amocrm_lead_id__in=list(deal_ids))
-    return {lead.amocrm_lead_id: lead for lead in found if lead.amocrm_lead_id is not None}
 
 
 def is_news(deal: DealSnapshot, lead: Lead | None) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from integrations.models import SyncRun, SyncStaged
+from leads.bulk import SKIP, insert_values
 from leads.news import ContactSnapshot, DealSnapshot
 
 _BATCH = 250
@@ -26,7 +27,7 @@ class Staging:
 
     def contacts(self, ids: Collection[int]) -> dict[int, ContactSnapshot]:
         """Those of the contacts that were read, as they then were."""
-        found = self._rows.filter(kind=SyncStaged.Kind.CONTACT, entity_id__in=ids).values_list("entity_id", "data")
+        found = self._rows.filter(kind=SyncStaged.Kind.CONTACT, entity_id__among=ids).values_list("entity_id", "data")
         return {key: ContactSnapshot(key, name=name, phones=tuple(phones)) for key, (name, phones) in found}
 
     def keep_lonely(self, deals: Iterable[DealSnapshot]) -> None:
@@ -45,7 +46,5 @@ class Staging:
         self._rows.delete()
 
     def _put(self, kind: SyncStaged.Kind, rows: Iterable[tuple[int, Sequence[object]]]) -> None:
-        SyncStaged.objects.bulk_create(
-            [SyncStaged(run=self._run, kind=kind, entity_id=key, data=data) for key, data in rows],
-            ignore_conflicts=True,
-        )
+        staged = [(self._run.pk, kind, key, data) for key, data in rows]
+        insert_values(SyncStaged, ["run_id", "kind", "entity_id", "data"], staged, conflict=SKIP)

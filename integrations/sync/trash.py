@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from integrations.amocrm.deal_events import DeletedDeal, deleted_in
-from integrations.sync.pages import leads_of
 from integrations.sync.recent import NEWEST_FIRST, OVERLAP
 from integrations.sync.session import Session
+from leads.deals.stored import leads_by_deal
 from leads.news import DealSnapshot
 
 _CLOCKS_DIFFER = timedelta(minutes=1)
@@ -57,7 +57,7 @@ def _note_shifts(session: Session, rows: Sequence[DeletedDeal]) -> None:
 
 def _mark(session: Session, rows: Sequence[DeletedDeal]) -> int:
     times = {row.deal_id: row.updated_at for row in rows}
-    alive = [lead for lead in leads_of(session, times).values() if not lead.is_deleted]
+    alive = [lead for lead in leads_by_deal(session.account, times).values() if not lead.is_deleted]
     for lead in alive:
         session.ledger.note_deleted(lead, times[lead.amocrm_lead_id or 0])
     now = timezone.now()

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Q
 
 from leads.deals.changes import DealState, LeadChange
 from leads.deals.facts import lay_contact, lay_deal, phones_typed
 from leads.deals.placing import Placing
 from leads.deals.record import remember_stages
 from leads.deals.saving import save_placed
+from leads.deals.stored import leads_by_contact, leads_by_deal
 from leads.models import Lead, LeadSource, MatchMethod, UserAccount
 from leads.news import ContactSnapshot, DealSnapshot
 from leads.people import erased_among
@@ -61,11 +61,10 @@ def _known_rows(
     account: UserAccount, told: Mapping[int, object], contacts: Sequence[ContactSnapshot]
 ) -> dict[int, Lead]:
     """The rows of the deals told of, and of the deals whose contact was told of."""
-    wanted = Q(amocrm_lead_id__in=list(told))
+    known = leads_by_deal(account, told)
     if contacts:
-        wanted |= Q(amocrm_contact_id__in=[contact.contact_id for contact in contacts])
-    known = Lead.objects.filter(wanted, user_account=account, amocrm_lead_id__isnull=False)
-    return {lead.amocrm_lead_id: lead for lead in known if lead.amocrm_lead_id is not None}
+        known = leads_by_contact(account, [contact.contact_id for contact in contacts]) | known
+    return known
 
 
 def _new_rows(

@@ -42,6 +42,10 @@ class Step:
     evidence: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def stage(self) -> tuple[int, int]:
+        return self.pipeline_id, self.status_id
+
+    @property
     def key(self) -> tuple[datetime, int, int]:
         return self.changed_at, self.pipeline_id, self.status_id
 
@@ -54,7 +58,7 @@ def steps_of(tellings: Iterable[Telling]) -> list[Step]:
     steps: list[Step] = []
     for telling in sorted(tellings, key=lambda t: t.order):
         last = steps[-1] if steps else None
-        if last is not None and (last.pipeline_id, last.status_id) == telling.stage:
+        if last is not None and last.stage == telling.stage:
             if telling.read_at is not None and not last.is_confirmed:
                 steps[-1] = Step(last.changed_at, last.pipeline_id, last.status_id, last.came_from, True, last.evidence)
             continue
@@ -63,7 +67,7 @@ def steps_of(tellings: Iterable[Telling]) -> list[Step]:
                 telling.at,
                 telling.pipeline_id,
                 telling.status_id,
-                (last.pipeline_id, last.status_id) if last else None,
+                last.stage if last else None,
                 telling.read_at is not None,
                 telling.evidence,
             )

@@ -16,6 +16,7 @@ from django.db.models import Q
 from leads.deals.changes import DealState
 from leads.deals.facts import UTM_KEYS, settle
 from leads.deals.matching import DealToMatch, Match, Response, match_deals
+from leads.deals.stored import leads_by_deal, leads_by_phone
 from leads.models import Creative, DealPhone, Lead, LeadSource, MatchMethod, UserAccount
 from leads.phones import display_phone
 from leads.told import told
@@ -114,12 +115,12 @@ class Placing:
         return responses
 
     def _rows_with(self, phones: set[str]) -> list[Lead]:
-        competing = DealPhone.objects.filter(user_account=self.account, phone_e164__in=phones)
-        related = Q(phone_e164__in=phones) | Q(amocrm_lead_id__in=competing.values("amocrm_lead_id"))
-        by_pk = {lead.pk: lead for lead in self.rows.values() if lead.pk}
-        stored = list(Lead.objects.filter(related, user_account=self.account))
-        self.loaded(stored)
-        found = [by_pk.get(lead.pk, lead) for lead in stored]
+        competing = DealPhone.objects.filter(user_account=self.account, phone_e164__among=phones)
+        by_deal = leads_by_deal(self.account, list(competing.values_list("amocrm_lead_id", flat=True)))
+        stored = {lead.pk: lead for lead in (*leads_by_phone(self.account, phones), *by_deal.values())}
+        self.loaded(stored.values())
+        known = {lead.pk: lead for lead in self.rows.values() if lead.pk}
+        found = [known.get(pk, lead) for pk, lead in stored.items()]
         for lead in found:
             deal_id = lead.amocrm_lead_id
             if deal_id is not None and deal_id not in self.rows:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from django.db.models import Q
+from django.utils import timezone
 
-from leads.bulk import update_rows
+from leads.bulk import SKIP, insert_values, update_rows
 from leads.deals.history import Step, Telling, steps_of
 from leads.models import Lead, LeadStatusHistory, PipelineStage, StageNews, UserAccount
 from leads.news import DealSnapshot, Evidence
+
+_TOLD_ONCE = ("user_account_id", "amocrm_lead_id", "at", "pipeline_id", "status_id")
 
 
 def evidence_as_json(evidence: Evidence) -> dict[str, Any]:
@@ -27,7 +31,8 @@ def evidence_as_json(evidence: Evidence) -> dict[str, Any]:
 
 def remember_stages(account: UserAccount, snapshots: Iterable[DealSnapshot], rows: Mapping[int, Lead]) -> None:
     """Store every stage told of. A stage that was read confirms one that was told."""
-    told: dict[tuple[Any, ...], StageNews] = {}
+    heard: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    read: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     lone = _PipelineOfStage(account)
     for snapshot in snapshots:
         if snapshot.status_id is None or snapshot.updated_at is None or snapshot.deal_id not in rows:
@@ -35,26 +40,13 @@ def remember_stages(account: UserAccount, snapshots: Iterable[DealSnapshot], row
         pipeline_id = snapshot.pipeline_id or lone.find(snapshot.status_id, rows[snapshot.deal_id])
         if pipeline_id is None:
             continue
-        news = StageNews(
-            user_account_id=account.pk,
-            amocrm_lead_id=snapshot.deal_id,
-            pipeline_id=pipeline_id,
-            status_id=snapshot.status_id,
-            at=snapshot.updated_at,
-            read_at=snapshot.read_at,
-            evidence=evidence_as_json(snapshot.evidence),
-        )
-        key = (snapshot.deal_id, snapshot.updated_at, pipeline_id, snapshot.status_id)
-        known = told.get(key)
-        if known is None or (news.read_at and not known.read_at):
-            told[key] = news
-    unique = ["user_account", "amocrm_lead_id", "at", "pipeline_id", "status_id"]
-    heard = [news for news in told.values() if news.read_at is None]
-    read = [news for news in told.values() if news.read_at is not None]
-    if heard:
-        StageNews.objects.bulk_create(heard, ignore_conflicts=True)
-    if read:
-        StageNews.objects.bulk_create(read, update_conflicts=True, unique_fields=unique, update_fields=["read_at"])
+        key = (account.pk, snapshot.deal_id, snapshot.updated_at, pipeline_id, snapshot.status_id)
+        told = heard if snapshot.read_at is None else read
+        told.setdefault(key, (*key, snapshot.read_at, evidence_as_json(snapshot.evidence)))
+    columns = [*_TOLD_ONCE, "read_at", "evidence"]
+    confirmed = f"ON CONFLICT ({', '.join(_TOLD_ONCE)}) DO UPDATE SET read_at = excluded.read_at"
+    insert_values(StageNews, columns, list(read.values()), conflict=confirmed)
+    insert_values(StageNews, columns, [row for key, row in heard.items() if key not in read], conflict=SKIP)
 
 
 class _PipelineOfStage:
@@ -75,7 +67,7 @@ class _PipelineOfStage:
 def steps_told(account: UserAccount, deal_ids: Collection[int]) -> dict[int, list[Step]]:
     """The stages that each of these deals went through, by all that was told of it."""
     tellings: dict[int, list[Telling]] = defaultdict(list)
-    news = StageNews.objects.filter(user_account=account, amocrm_lead_id__in=list(deal_ids)).values_list(
+    news = StageNews.objects.filter(user_account=account, amocrm_lead_id__among=deal_ids).values_list(
         "amocrm_lead_id", "at", "pipeline_id", "status_id", "read_at", "evidence"
     )
     for deal_id, *told in news.iterator(chunk_size=2000):
@@ -89,17 +81,18 @@ def write_history(account: UserAccount, rows: Mapping[int, Lead], wanted: Mappin
     :param rows: amoCRM deal id → the saved lead in which the deal stands.
     """
     stored: dict[int, dict[tuple[Any, ...], LeadStatusHistory]] = defaultdict(dict)
-    known = LeadStatusHistory.objects.filter(user_account=account, amocrm_lead_id__in=list(rows)).defer("webhook_data")
-    for change in known:
+    known = LeadStatusHistory.objects.filter(user_account=account, amocrm_lead_id__among=rows).order_by()
+    for change in known.defer("webhook_data"):
         stored[change.amocrm_lead_id][(change.changed_at, change.to_pipeline_id, change.to_status_id)] = change
 
-    fresh: list[LeadStatusHistory] = []
+    now = timezone.now()
+    fresh: list[tuple[Any, ...]] = []
     mended: list[LeadStatusHistory] = []
     gone: list[int] = []
     for deal_id, lead in rows.items():
         for tie, step in _with_ties(wanted[deal_id]):
             if step.key not in stored[deal_id]:
-                fresh.append(_as_row(account, lead, deal_id, step, tie))
+                fresh.append(_as_row(account, lead, deal_id, step, tie, now))
             elif _mend(change := stored[deal_id].pop(step.key), lead, step, tie):
                 mended.append(change)
         gone.extend(change.pk for change in stored[deal_id].values())
@@ -112,20 +105,16 @@ def _with_ties(steps: Sequence[Step]) -> Iterator[tuple[int, Step]]:
         yield from enumerate(same)
 
 
-def _as_row(account: UserAccount, lead: Lead, deal_id: int, step: Step, tie: int) -> LeadStatusHistory:
-    from_pipeline_id, from_status_id = step.came_from or (None, None)
-    return LeadStatusHistory(
-        user_account_id=account.pk,
-        lead_id=lead.pk,
-        amocrm_lead_id=deal_id,
-        from_pipeline_id=from_pipeline_id,
-        from_status_id=from_status_id,
-        to_pipeline_id=step.pipeline_id,
-        to_status_id=step.status_id,
-        changed_at=step.changed_at,
-        tie=tie,
-        webhook_data=step.evidence,
-    )
+_HISTORY = (
+    *("user_account_id", "lead_id", "amocrm_lead_id", "from_pipeline_id", "from_status_id", "to_pipeline_id"),
+    *("to_status_id", "changed_at", "tie", "webhook_data", "learnt_at"),
+)
+
+
+def _as_row(account: UserAccount, lead: Lead, deal_id: int, step: Step, tie: int, now: datetime) -> tuple[Any, ...]:
+    """The values of `_HISTORY`."""
+    came_from = step.came_from or (None, None)
+    return (account.pk, lead.pk, deal_id, *came_from, *step.stage, step.changed_at, tie, step.evidence, now)
 
 
 def _mend(change: LeadStatusHistory, lead: Lead, step: Step, tie: int) -> bool:
@@ -137,9 +126,8 @@ def _mend(change: LeadStatusHistory, lead: Lead, step: Step, tie: int) -> bool:
     return True
 
 
-def _write(fresh: list[LeadStatusHistory], mended: list[LeadStatusHistory], gone: Collection[int]) -> None:
+def _write(fresh: list[tuple[Any, ...]], mended: list[LeadStatusHistory], gone: Collection[int]) -> None:
     if gone:
         LeadStatusHistory.objects.filter(Q(pk__in=gone)).delete()
     update_rows(mended, ["from_pipeline_id", "from_status_id", "lead_id", "tie"])
-    if fresh:
-        LeadStatusHistory.objects.bulk_create(fresh)
+    insert_values(LeadStatusHistory, _HISTORY, fresh)

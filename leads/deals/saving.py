@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from leads.bulk import update_rows
+from leads.bulk import SKIP, insert_rows, insert_values, update_rows
 from leads.deals.history import Step
 from leads.deals.placing import Placing
 from leads.deals.record import steps_told, write_history
@@ -20,7 +20,7 @@ def save_placed(account: UserAccount, placing: Placing) -> None:
     steps = steps_told(account, rows)
     _stand(account, rows, steps)
     fresh = [lead for lead in rows.values() if lead.pk is None]
-    Lead.objects.bulk_create(fresh)
+    insert_rows(fresh)
     _remember_phones(placing)
     _update(placing, fresh)
     write_history(account, rows, steps)
@@ -47,12 +47,11 @@ def _stand(account: UserAccount, rows: Mapping[int, Lead], steps: Mapping[int, S
 
 
 def _remember_phones(placing: Placing) -> None:
+    account_id = placing.account.pk
     phones = [
-        DealPhone(user_account=placing.account, phone_e164=phone, amocrm_lead_id=deal_id)
-        for deal_id in placing.matches
-        for phone in placing.rows[deal_id].contact_phones
+        (account_id, phone, deal_id) for deal_id in placing.matches for phone in placing.rows[deal_id].contact_phones
     ]
-    DealPhone.objects.bulk_create(phones, ignore_conflicts=True)
+    insert_values(DealPhone, ["user_account_id", "phone_e164", "amocrm_lead_id"], phones, conflict=SKIP)
 
 
 def _update(placing: Placing, fresh: Sequence[Lead]) -> None:

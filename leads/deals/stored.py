@@ -1,0 +1,32 @@
+"""Stored leads, looked up by what they are known by.
+
+Each look-up has one condition, and asks for no order: SQLite, which guesses where it has no statistics, would rather
+walk through all leads of the account in that order, or to test both of two conditions, than look some up in an index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from leads.models import Lead, UserAccount
+
+
+def leads_by_deal(account: UserAccount, deal_ids: Iterable[int]) -> dict[int, Lead]:
+    """amoCRM deal id → the lead in which the deal stands."""
+    found = _found(account, amocrm_lead_id__among=deal_ids)
+    return {lead.amocrm_lead_id: lead for lead in found if lead.amocrm_lead_id is not None}
+
+
+def leads_by_contact(account: UserAccount, contact_ids: Iterable[int]) -> dict[int, Lead]:
+    """amoCRM deal id → the lead, for the deals whose main contact is one of these."""
+    found = _found(account, amocrm_contact_id__among=contact_ids)
+    return {lead.amocrm_lead_id: lead for lead in found if lead.amocrm_lead_id is not None}
+
+
+def leads_by_phone(account: UserAccount, phones: Iterable[str]) -> Sequence[Lead]:
+    """Leads, with a deal or without, that show one of these phones (E.164)."""
+    return _found(account, phone_e164__among=phones)
+
+
+def _found(account: UserAccount, **condition: object) -> list[Lead]:
+    return list(Lead.objects.filter(user_account=account, **condition).order_by())
