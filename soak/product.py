@@ -21,7 +21,7 @@ from soak.hosts import HERE, Host
 from soak.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 # A name here and its line in the Procfile.
 PROCESSES = {"web": "web", "worker 1": "worker", "worker 2": "worker", "beat": "beat"}
 
