@@ -23,6 +23,7 @@ from soak.waiting import NeverCame
 
 # amoCRM's five minutes between two attempts of a hook are one second here.
 HOOK_TIME_SCALE = 1 / 300
+TOKEN_SECONDS = 20
 DATABASE, BROKER = "database", "broker"
 HOSTS = (DATABASE, BROKER, *PROCESSES)
 
@@ -55,7 +56,14 @@ def arguments() -> argparse.Namespace:
 
 
 def _sandbox() -> Sandbox:
-    crm = Sandbox(hook_time_scale=HOOK_TIME_SCALE, hook_disable_after=1_000_000, block_after=0)
+    crm = Sandbox(
+        hook_time_scale=HOOK_TIME_SCALE,
+        hook_disable_after=1_000_000,
+        block_after=0,
+        access_token_seconds=TOKEN_SECONDS,
+        # A pair that a killed worker was given and could not keep is lost, where amoCRM's way is the stricter one.
+        kommo_refresh=True,
+    )
     # As long as the soak lasts no delivery is forgotten.
     crm.courier.deliveries = deque()
     return crm

@@ -1,4 +1,5 @@
-"""What happens in the CRM meanwhile: deals are made, moved, won, un-won, priced, deleted and restored, told or not."""
+"""What happens in the CRM meanwhile: deals are made, moved, won, un-won, priced, deleted, restored and merged, told or
+not."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ CHANGES_PER_SECOND = 6.0
 SILENT_SHARE = 0.05
 DOUBLE_SHARE = 0.1
 KINDS = {"create": 6, "move": 6, "win": 5, "lose": 1, "unwin": 2, "price": 4, "delete": 1, "restore": 1}
-KINDS |= {"phone": 1, "lead": 1}
+KINDS |= {"phone": 1, "lead": 1, "merge": 1}
 # Shared by several deals: repeat purchases, and deals that find each other late.
 PHONES = tuple(f"+770155500{number:02}" for number in range(20))
 REFERRERS = {"ref_aida": "0.1", "ref_bolat": "0.125"}
@@ -34,17 +35,20 @@ class Origin:
 
 
 ENTERED = Origin("site", "")
+OWN_NAME = "Patient-"
 
 
 class Life:
-    """Lived in a thread of its own. `origins` by deal; `accepted`: the leads that were entered and answered 2xx."""
+    """Lived in a thread of its own. `origins` by deal; `accepted`: the leads that were entered and answered 2xx;
+    `survivors`: deals into which others went."""
 
     def __init__(self, crm: Sandbox, api: Api, seed: int) -> None:
         self.crm = crm
         self.demo: CrmAccount = crm.demo
         self.origins: dict[int, Origin] = {}
         self.accepted: list[str] = []
-        self.changes = 0
+        self.survivors: set[int] = set()
+        self.changes = self._made = 0
         self._api = api
         self._chance = random.Random(seed)
         self._stop = threading.Event()
@@ -78,6 +82,8 @@ class Life:
             deals.restore(deal.id, silent=silent)
         elif kind == "price":
             deals.set_price(deal.id, self._price(), silent=silent)
+        elif kind == "merge":
+            self._merge(deal, silent=silent)
         elif kind == "phone":
             self.demo.contacts.add_phone(deal.contact_ids[0], self._phone(), silent=silent)
         elif kind == "win":
@@ -89,22 +95,34 @@ class Life:
             others = sorted(stages - {deal.status_id, WON_STATUS_ID, LOST_STATUS_ID})
             deals.move(deal.id, self._chance.choice(others), silent=silent)
 
-    def _fit_for(self, kind: str) -> Deal | None:
+    def _fit_for(self, kind: str, *, but: Deal | None = None) -> Deal | None:
         """A deal to which this can happen, and to which nothing has happened in this second of amoCRM's clock."""
         now = self.crm.clock.now()
         fit = [deal for deal in self.demo.deals.by_id.values() if deal.updated_at < now and _fits(kind, deal)]
+        fit = [deal for deal in fit if deal is not but]
         return self._chance.choice(fit) if fit else None
 
+    def _merge(self, survivor: Deal, *, silent: bool) -> None:
+        """Another deal goes into this one, which has its UTM from then on where it had none."""
+        gone = self._fit_for("merge", but=survivor)
+        if gone is None:
+            return
+        self.demo.deals.merge(survivor.id, gone.id, silent=silent)
+        own, theirs = self.origins[survivor.id], self.origins.pop(gone.id)
+        self.origins[survivor.id] = Origin(own.source, own.campaign or theirs.campaign)
+        self.survivors.add(survivor.id)
+
     def _create(self, *, silent: bool) -> None:
-        number = len(self.origins) + 1
+        self._made += 1
+        number = self._made
         origin = Origin(self._chance.choice(SOURCES), self._chance.choice(CAMPAIGNS))
         phone = self._chance.choice([self._phone(), f"8 702 {number // 10_000:03} {number % 10_000:04}", None])
         told = {"source": origin.source, "campaign": origin.campaign}
         deal = self.demo.deals.create(
-            f"Patient-{number}",
+            f"{OWN_NAME}{number}",
             price=self._price(),
             phone=phone,
-            contact_name=f"Patient-{number}",
+            contact_name=f"{OWN_NAME}{number}",
             utm={key: value for key, value in told.items() if value},
             silent=silent,
         )
@@ -132,7 +150,9 @@ class Life:
 
 def _fits(kind: str, deal: Deal) -> bool:
     if deal.is_deleted or kind == "restore":
-        return deal.is_deleted and kind == "restore"
+        return deal.is_deleted and kind == "restore" and deal.merged_into is None
+    if kind == "merge":
+        return deal.name.startswith(OWN_NAME)  # what was entered stays one deal each
     if kind == "phone":
         return bool(deal.contact_ids)
     is_won = deal.status_id == WON_STATUS_ID

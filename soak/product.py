@@ -22,6 +22,7 @@ from soak.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 300.0
+OWNER, PASSWORD = "owner@example.com", "a long quiet evening"
 # A name here and its line in the Procfile.
 PROCESSES = {"web": "web", "worker 1": "worker", "worker 2": "worker", "beat": "beat"}
 
@@ -172,7 +173,15 @@ class Api:
 
 def new_account(product: Product) -> tuple[str, Api]:
     """An account of ours: its id, and its owner's API."""
-    made = json.loads(
-        product.manage("create_account", "Soak", "--email", "owner@example.com", "--password", "a long quiet evening")
-    )
+    made = json.loads(product.manage("create_account", "Soak", "--email", OWNER, "--password", PASSWORD))
     return made["user_account_id"], Api(product.url, made["token"])
+
+
+def signed_in(product: Product) -> requests.Session:
+    """The owner's browser."""
+    browser = requests.Session()
+    address = f"{product.url}/login/"
+    browser.get(address, timeout=20)
+    form = {"username": OWNER, "password": PASSWORD, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+    browser.post(address, data=form, headers={"Referer": address}, timeout=20).raise_for_status()
+    return browser

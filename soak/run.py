@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from urllib.parse import parse_qs, urlsplit
 
-from sandbox import Server
+from sandbox import CLIENT_ID, Server
 from soak.chaos import Chaos
 from soak.life import REFERRERS, Life
-from soak.product import Api, Product, new_account
+from soak.product import Api, Product, new_account, signed_in
 from soak.report import report
 from soak.verdict import waiting
 from soak.waiting import wait_for
@@ -29,7 +30,7 @@ def soak(product: Product, chaos: Chaos, crm: Server, *, seconds: float, seed: i
     product.manage("migrate", "--noinput", "--verbosity", "0")
     account_id, api = new_account(product)
     product.start_all()
-    _connect(product, api, crm, account_id)
+    _connect(product, api, crm)
     say("connected; life begins")
     life = Life(crm.crm, api, seed)
     life.begin()
@@ -45,10 +46,14 @@ def soak(product: Product, chaos: Chaos, crm: Server, *, seconds: float, seed: i
     return report(product, chaos, life, account_id)
 
 
-def _connect(product: Product, api: Api, crm: Server, account_id: str) -> None:
+def _connect(product: Product, api: Api, crm: Server) -> None:
     for code, rate in REFERRERS.items():
         api.post("/referrers", {"code": code, "name": code, "commission_rate": rate})
-    product.manage("connect_token", account_id, "--subdomain", "demo", "--token", crm.crm.long_lived_token())
+    owner = signed_in(product)
+    asked = owner.get(f"{product.url}/amocrm/auth", allow_redirects=False)
+    (state,) = parse_qs(urlsplit(asked.headers["Location"]).query)["state"]
+    consent = {"state": state, "code": crm.crm.oauth.code_for(CLIENT_ID, crm.crm.demo.id), "referer": "demo.amocrm.ru"}
+    owner.get(f"{product.url}/amocrm/callback", params=consent).raise_for_status()
     wait_for("the hook is registered", lambda: api.get("/amocrm/status")["webhook_active"], seconds=60)
     wait_for("the first sync is done", lambda: api.get("/amocrm/status")["last_sync"], seconds=60)
 

@@ -14,7 +14,15 @@ from uuid import UUID
 from django.db.models import Q
 
 from analytics.models import ReferralConversion, Sale, SaleStatus
-from integrations.models import NotificationState, ProcessingStatus, SaleNotification, SyncRun, WebhookLog
+from integrations.models import (
+    AmoCRMConnection,
+    ConnectionState,
+    NotificationState,
+    ProcessingStatus,
+    SaleNotification,
+    SyncRun,
+    WebhookLog,
+)
 from leads.models import Lead, LeadStatusHistory, PushState
 from sandbox import WON_STATUS_ID
 from sandbox.crm.models import Deal
@@ -42,6 +50,7 @@ class Verdict:
         self._demo = life.demo
 
     def findings(self) -> Iterator[Finding]:
+        yield self._tokens()
         yield self._deliveries()
         yield self._outcomes()
         yield self._leads()
@@ -50,6 +59,14 @@ class Verdict:
         yield self._commissions()
         yield self._messages()
         yield self._pushes()
+
+    def _tokens(self) -> Finding:
+        """Pairs of tokens given out; the connection outlives each."""
+        connection = AmoCRMConnection.objects.get(user_account=self._account)
+        is_alive = connection.state == ConnectionState.CONNECTED
+        pairs = len(self._life.crm.oauth.refresh)
+        silent = [] if pairs > 1 else ["none was renewed"]
+        return Finding("pairs of tokens", pairs, silent + ([] if is_alive else [connection.problem_detail]))
 
     # --- Deliveries ---
 
@@ -99,7 +116,8 @@ class Verdict:
         rows = LeadStatusHistory.objects.filter(user_account=self._account).order_by("changed_at", "tie")
         for deal_id, at, status_id in rows.values_list("amocrm_lead_id", "changed_at", "to_status_id"):
             changes[deal_id].append((int(at.timestamp()), status_id))
-        theirs = {deal.id: self._their_history(deal) for deal in self._alive}
+        # What went into another took its stages there, where amoCRM's events know nothing of them.
+        theirs = {deal.id: self._their_history(deal) for deal in self._alive if deal.id not in self._life.survivors}
         ours = {deal_id: changes[deal_id] for deal_id in theirs}
         for deal_id, stages in theirs.items():
             # Without any event nobody can know since when a deal stands where it was first seen.
