@@ -33,6 +33,7 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from leads.htmx import is_for_part, reload_page
 from leads.models import Membership, Role, User, UserAccount
 
 if TYPE_CHECKING:
@@ -219,7 +220,8 @@ def page(role: Role = Role.VIEWER) -> Callable[[View[P]], View[P]]:
         @functools.wraps(view)
         def inner(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
+                # A part is no place for the login: its page is sent there.
+                return reload_page() if is_for_part(request) else redirect_to_login(request.get_full_path())
             _enter_page(request, role)
             return view(request, *args, **kwargs)
 

@@ -74,6 +74,12 @@ class Condition:
         return self.is_connected and self.problem is None and getattr(self.connection, "set_up_at", True) is None
 
     @property
+    def layout(self) -> str:
+        """Changes when the connection's page needs other forms."""
+        state = self.connection.state if self.connection else ""
+        return f"{state}-new" if self.is_being_set_up else state
+
+    @property
     def needs_reconnect(self) -> bool:
         return self.connection is not None and self.connection.state == ConnectionState.RECONNECT_NEEDED
 

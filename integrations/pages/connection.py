@@ -24,6 +24,7 @@ from integrations.pages.condition import condition_of, connection_of
 from integrations.pages.hook_addresses import hook_addresses
 from integrations.pages.subdomains import subdomain_typed
 from leads.access import ACCOUNT_PARAMETER, account_of, page, role_of
+from leads.htmx import reload_page
 from leads.models import Role
 from leads.pages.rendering import render_page, render_part
 from leads.told import retold
@@ -40,8 +41,11 @@ def show(request: HttpRequest) -> HttpResponse:
 @require_safe
 @page()
 def state(request: HttpRequest) -> HttpResponse:
-    """The part of the page that changes while one looks."""
-    return render_part(request, "pages/_state.html", {"condition": condition_of(account_of(request))})
+    """The part of the page that changes while one looks. `shown`: the layout of the page around it."""
+    condition = condition_of(account_of(request))
+    if request.GET.get("shown", condition.layout) != condition.layout:
+        return reload_page()
+    return render_part(request, "pages/_state.html", {"condition": condition})
 
 
 @require_safe

@@ -95,7 +95,7 @@ def test_the_last_ten_deliveries_and_the_backlog_are_shown(vera: Client, cast: C
     delivery(cast.alpha, ProcessingStatus.RECEIVED)
     delivery(cast.beta, ProcessingStatus.RECEIVED, lead_id=666)
     page = vera.get("/app/now").content.decode()
-    assert len(re.findall(r"<tr>", page)) == 1 + 10
+    assert len(re.findall(r"<tr id=", page)) == 10
     assert "a foreign account" in page
     assert f'href="/app/deliveries/{failed.pk}"' in page
     assert "1 delivery" in page

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.db.models import Count
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.db.models import Count, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from leads.access import account_of, account_rows, page
+from leads.access import account_rows, page
+from leads.htmx import is_for_part
 from leads.models import Lead, PipelineStage, Role
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
-from leads.pages.rendering import render_page
+from leads.pages.rendering import render_page, render_part
 from leads.pages.stage_names import colour_of, pipelines_of
 from leads.services.stages import stage_mark_qualified
 
@@ -48,7 +49,7 @@ def stage_list(request: HttpRequest) -> HttpResponse:
 
 @page(Role.STAFF)
 def stage_qualified(request: HttpRequest, pk: int) -> HttpResponse:
-    """Mark a stage qualified or not (`is_qualified_stage`: true, false). To a script the answer is JSON."""
+    """Mark a stage qualified or not (`is_qualified_stage`: true, false). To htmx the answer is its row."""
     if request.method != "POST":  # somebody was sent here after having signed in again
         return redirect("page-stages")
     stage = account_rows(PipelineStage, request).filter(pk=pk).first()
@@ -57,8 +58,9 @@ def stage_qualified(request: HttpRequest, pk: int) -> HttpResponse:
     is_qualified = request.POST.get("is_qualified_stage") == "true"
     changed = stage_mark_qualified(stage, is_qualified)
     message = _told(stage.status_name, is_qualified, changed)
-    if "application/json" in request.headers.get("Accept", ""):
-        return JsonResponse({"is_qualified_stage": is_qualified, "leads_changed": changed, "message": message})
+    if is_for_part(request):
+        count = _leads(request).filter(current_pipeline_id=stage.pipeline_id, current_status_id=stage.status_id).count()
+        return render_part(request, "pages/_stage_marked.html", {"row": _row(stage, count), "message": message})
     messages.success(request, message)
     return redirect("page-stages")
 
@@ -74,7 +76,8 @@ def _told(name: str, is_qualified: bool, changed: int) -> str:
 
 def _pipelines(request: HttpRequest) -> list[PipelineRows]:
     standing = (
-        Lead.objects.filter(user_account=account_of(request), is_deleted=False, current_status_id__isnull=False)
+        _leads(request)
+        .filter(current_status_id__isnull=False)
         .values_list("current_pipeline_id", "current_status_id")
         .annotate(count=Count("id"))
         .order_by()
@@ -85,6 +88,10 @@ def _pipelines(request: HttpRequest) -> list[PipelineRows]:
         _rows(pipeline_id, [_row(stage, counts.get((stage.pipeline_id, stage.status_id), 0)) for stage in rows])
         for pipeline_id, rows in pipelines_of(stages).items()
     ]
+
+
+def _leads(request: HttpRequest) -> QuerySet[Lead]:
+    return account_rows(Lead, request).filter(is_deleted=False)
 
 
 def _rows(pipeline_id: int, rows: list[StageRow]) -> PipelineRows:

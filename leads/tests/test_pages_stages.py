@@ -50,14 +50,13 @@ def mark(client: Client, stage: PipelineStage, value: str = "true", **headers: A
 
 
 def test_marking_a_stage_changes_its_leads_and_says_how_many(cast: Cast, talks: PipelineStage) -> None:
-    answer = mark(signed_in(cast.sam), talks, accept="application/json")
-    assert answer.json() == {
-        "is_qualified_stage": True,
-        "leads_changed": 1,
-        "message": "“Talks” now makes a lead qualified. 1 lead changed.",
-    }
+    row = mark(signed_in(cast.sam), talks, hx_request="true").content.decode()
+    assert 'aria-checked="true"' in row
+    assert "“Talks” now makes a lead qualified. 1 lead changed." in row
     assert Lead.objects.get().is_qualified
-    assert mark(signed_in(cast.sam), talks, "false", accept="application/json").json()["leads_changed"] == 1
+    row = mark(signed_in(cast.sam), talks, "false", hx_request="true").content.decode()
+    assert 'aria-checked="false"' in row
+    assert "“Talks” no longer makes a lead qualified. 1 lead changed." in row
     assert not Lead.objects.get().is_qualified
 
 
@@ -67,6 +66,14 @@ def test_without_a_script_the_page_comes_back_with_the_message(cast: Cast, talks
     page = client.get("/app/stages").content.decode()
     assert "1 lead changed." in page
     assert 'aria-checked="true"' in page
+
+
+def test_a_part_of_a_page_sends_the_whole_page_to_the_login(cast: Cast, talks: PipelineStage) -> None:
+    answer = mark(Client(), talks, hx_request="true")
+    assert answer["HX-Refresh"] == "true"
+    assert answer.content == b""
+    talks.refresh_from_db()
+    assert not talks.is_qualified_stage
 
 
 def test_a_viewer_sees_the_switch_and_cannot_move_it(cast: Cast, talks: PipelineStage) -> None:
