@@ -49,7 +49,7 @@ SELECT %(account)s, n, '', '+7' || n, 'Lead ' || n, 'amocrm', %(creative)s + n %
     CASE n %% 3 WHEN 0 THEN 'ig' WHEN 1 THEN 'fb' ELSE 'google' END, 'cpc', 'campaign_' || n %% 120, '', '', '{}',
     'none', now(), '', '', '', '[]', '', 1, (%(statuses)s::bigint[])[CASE WHEN n %% 20 = 0 THEN 5 ELSE 1 + n %% 4 END],
     n %% 4 >= 2, '{}', false, true,
-    %(begin)s::timestamptz + make_interval(secs => (n %% 90) * 86400 + n * 7919 %% 86400)
+    %(begin)s::timestamptz + make_interval(secs => (n %% 90) * 86400 + n::bigint * 7919 %% 86400)
 FROM generate_series(1, %(leads)s) AS n
 """
 HISTORY = """
