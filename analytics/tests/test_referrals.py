@@ -1,4 +1,4 @@
-"""Referral conversions and the ledger, as the contract words them."""
+"""Referral conversions and the ledger."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from leads.tests.cast import Cast, client, make_cast
 
 pytestmark = pytest.mark.django_db
 
-# What the contract opens to everybody; the hooks check their signature, /metrics its own token. The language is
+# What is open to everybody; the hooks check their signature, /metrics its own token. The language is
 # chosen on the login page. A referrer's page is opened by the signed link to it.
 OPEN = re.compile(
     r"(healthz|readyz|metrics|login|logout|app/language|api/schema|static/.*|webhooks?/.*|amocrm/disabled|r/.*)$"
@@ -117,10 +117,10 @@ def test_routes_are_found() -> None:
 
 @pytest.mark.parametrize("route", ALL, ids=name)
 def test_every_route_says_whom_it_lets_in(route: Route) -> None:
-    """An API view by its permission class, a page by its decorator; what the contract opens is listed above."""
+    """An API view by its permission class, a page by its decorator; what is open is listed above."""
     if route.view_class is not None:
         assert AccountPermission in route.view_class.permission_classes
-        assert route.access is not Access.OPEN or route.path in BY_STATE, "open to all without standing in the contract"
+        assert route.access is not Access.OPEN or route.path in BY_STATE, "open to all without being listed as such"
     else:
         assert route.access is Access.ACCOUNT or route.path == "", "a plain view without @page or the framework"
 
