@@ -7,29 +7,13 @@ its upsert takes all columns of a row: at fifty columns each costs more than all
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from types import NoneType
 from typing import Any
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
-from django.db.models import (
-    BigIntegerField,
-    BooleanField,
-    CharField,
-    Field,
-    IntegerField,
-    JSONField,
-    Model,
-    PositiveSmallIntegerField,
-    TextField,
-)
+from django.db.models import Field, JSONField, Model
 from psycopg import Cursor
 
-# What these hold the database takes as it is.
-_PLAIN_FIELDS = frozenset(
-    {BigIntegerField, BooleanField, CharField, IntegerField, PositiveSmallIntegerField, TextField}
-)
-_PLAIN = frozenset({bool, int, str, NoneType})
 SKIP = "ON CONFLICT DO NOTHING"
 
 
@@ -125,8 +109,6 @@ def _prepared(field: Field[Any, Any], values: Iterable[Any]) -> list[Any]:
     """As the database takes them. Rows of a batch are much alike: what was prepared once need not be again."""
     if isinstance(field, JSONField):  # to which 1 and True are not the same
         return [field.get_db_prep_save(value, connection) for value in values]
-    if type(field) in _PLAIN_FIELDS:
-        return [v if type(v) in _PLAIN else field.get_db_prep_save(v, connection) for v in values]
     known: dict[Any, Any] = {}
     prepared = []
     for value in values:

@@ -10,7 +10,7 @@ from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.payloads import DealNews
 from integrations.drain.deliveries import Delivery
 from leads.deals.facts import UTM_KEYS
-from leads.deals.stored import leads_by_deal
+from leads.deals.stored import deals_with_phone, leads_by_deal
 from leads.models import Lead, UserAccount
 from leads.news import WON_STATUS_ID, ContactSnapshot, DealAction, DealSnapshot
 from leads.phones import normalise_phone
@@ -114,7 +114,7 @@ def read(client: AmoCRMClient, account: UserAccount, deal_ids: Sequence[int]) ->
     if not deal_ids:
         return readings
     readings.deals = client.deals(deal_ids)
-    settled = {deal_id for deal_id, lead in leads_by_deal(account, deal_ids).items() if lead.contact_phones}
+    settled = deals_with_phone(account, deal_ids)
     seeking = [deal for deal_id, deal in readings.deals.items() if deal_id not in settled]
     readings.contacts = contacts_of(seeking, client.contacts, account.phone_region)
     return readings

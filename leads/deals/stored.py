@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from django.db.models import QuerySet
+
 from leads.models import Lead, UserAccount
 
 
@@ -25,8 +27,14 @@ def leads_by_contact(account: UserAccount, contact_ids: Iterable[int]) -> dict[i
 
 def leads_by_phone(account: UserAccount, phones: Iterable[str]) -> Sequence[Lead]:
     """Leads, with a deal or without, that show one of these phones (E.164)."""
-    return _found(account, phone_e164__among=phones)
+    return list(_found(account, phone_e164__among=phones))
 
 
-def _found(account: UserAccount, **condition: object) -> list[Lead]:
-    return list(Lead.objects.filter(user_account=account, **condition).order_by())
+def deals_with_phone(account: UserAccount, deal_ids: Iterable[int]) -> set[int]:
+    """Those of the deals whose client can be rung, as far as is known."""
+    found = _found(account, amocrm_lead_id__among=deal_ids).values_list("amocrm_lead_id", "contact_phones")
+    return {deal_id for deal_id, phones in found if deal_id is not None and phones}
+
+
+def _found(account: UserAccount, **condition: object) -> QuerySet[Lead]:
+    return Lead.objects.filter(user_account=account, **condition).order_by()

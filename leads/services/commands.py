@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from leads.models import UserAccount
 
@@ -37,3 +39,29 @@ def account_argument(value: str) -> UserAccount:
         return UserAccount.objects.get(pk=UUID(value))
     except (ValueError, UserAccount.DoesNotExist):
         raise CommandError(f"“{value}” is no account's UUID.") from None
+
+
+class CheckCommand(BaseCommand):
+    """`check_… [--account]`: each difference on a line of stderr, how many as the answer, exit code 1 if any."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--account", help="UUID; left out: all accounts.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        accounts = [account_argument(options["account"])] if options["account"] else list(UserAccount.objects.all())
+        differences = 0
+        for account in accounts:
+            for difference in self.differences(account):
+                differences += 1
+                self.stderr.write(f"{account}: {difference}")
+        answer(self, {"accounts": len(accounts), **self.said_of(accounts), "differences": differences})
+        if differences:
+            sys.exit(1)
+
+    def differences(self, account: UserAccount) -> Iterable[object]:
+        """Each says itself, as text, what is wrong."""
+        raise NotImplementedError
+
+    def said_of(self, accounts: Sequence[UserAccount]) -> Mapping[str, object]:
+        """What else the answer says."""
+        return {}

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any
-
-from django.core.management.base import BaseCommand, CommandParser
+from collections.abc import Iterable
 
 from analytics.earning.checking import check_ledger
 from leads.models import UserAccount
-from leads.services.commands import account_argument, answer
+from leads.services.commands import CheckCommand
 
 
-class Command(BaseCommand):
+class Command(CheckCommand):
     help = 'Compare the ledger of commissions with the sales. Prints {"accounts", "differences"}.'
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--account", help="UUID; left out: all accounts.")
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        accounts = [account_argument(options["account"])] if options["account"] else list(UserAccount.objects.all())
-        differences = 0
-        for account in accounts:
-            for difference in check_ledger(account):
-                differences += 1
-                self.stderr.write(f"{account}: sale {difference.sale_id}: {difference.what}")
-        answer(self, {"accounts": len(accounts), "differences": differences})
-        if differences:
-            sys.exit(1)
+    def differences(self, account: UserAccount) -> Iterable[object]:
+        return (f"sale {difference.sale_id}: {difference.what}" for difference in check_ledger(account))
