@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import connection, connections
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Field, JSONField, Model
 from psycopg import Cursor
@@ -107,13 +107,14 @@ def _unnested(fields: Iterable[Field[Any, Any]]) -> str:
 
 def _prepared(field: Field[Any, Any], values: Iterable[Any]) -> list[Any]:
     """As the database takes them. Rows of a batch are much alike: what was prepared once need not be again."""
+    here = connections[connection.alias]  # not the proxy, which finds it anew at each touch
     if isinstance(field, JSONField):  # to which 1 and True are not the same
-        return [field.get_db_prep_save(value, connection) for value in values]
-    known: dict[Any, Any] = {}
+        return [field.get_db_prep_save(value, here) for value in values]
+    known: dict[Any, Any] = {None: field.get_db_prep_save(None, here)}
     prepared = []
     for value in values:
         if value not in known:
-            known[value] = field.get_db_prep_save(value, connection)
+            known[value] = field.get_db_prep_save(value, here)
         prepared.append(known[value])
     return prepared
 

@@ -151,8 +151,7 @@ def _is_torn_off(digits: str, e164: str, rest: str) -> bool:
 
     `972 50 123 45` is a number of Moscow's mobile operators, and `972 50 123 45 67` one of Israel that is too new.
     """
-    national = str(phonenumbers.parse(e164).national_number)
-    return digits == national and 0 < len(rest) < _MIN_DIGITS
+    return 0 < len(rest) < _MIN_DIGITS and digits == str(phonenumbers.parse(e164).national_number)
 
 
 def _digits(groups: list[re.Match[str]]) -> str:

@@ -140,7 +140,7 @@ class ReferralConversion(models.Model):
     """A sale that came by a referrer's code. One per sale; a sale that changes its code takes its row along."""
 
     user_account = models.ForeignKey(
-        UserAccount, models.CASCADE, related_name="referral_conversions", verbose_name=_("account")
+        UserAccount, models.CASCADE, related_name="referral_conversions", verbose_name=_("account"), db_index=False
     )
     sale = models.OneToOneField(Sale, models.CASCADE, related_name="conversion", verbose_name=_("sale"))
     code = models.CharField(_("code as sent"), max_length=500)
@@ -203,7 +203,7 @@ class ReferralEarning(models.Model):
     """A line of the ledger: what a referrer earned by a sale, or lost again. Only `paid_at` is ever set later."""
 
     user_account = models.ForeignKey(
-        UserAccount, models.CASCADE, related_name="referral_earnings", verbose_name=_("account")
+        UserAccount, models.CASCADE, related_name="referral_earnings", verbose_name=_("account"), db_index=False
     )
     referrer = models.ForeignKey(Referrer, models.RESTRICT, related_name="earnings", verbose_name=_("referrer"))
     conversion = models.ForeignKey(

@@ -38,7 +38,9 @@ class Sale(models.Model):
     credited, when the routing did not know) is kept apart by `is_assigned` and never overwritten.
     """
 
-    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="sales", verbose_name=_("account"))
+    user_account = models.ForeignKey(
+        UserAccount, models.CASCADE, related_name="sales", verbose_name=_("account"), db_index=False
+    )
     # A row that was made for a deal alone is deleted when the deal moves to its response; the same transaction then
     # points the sale to the new row.
     lead = models.ForeignKey(Lead, models.SET_NULL, null=True, blank=True, related_name="sales", verbose_name=_("lead"))
@@ -148,7 +150,7 @@ class DealTelling(models.Model):
     """Which hooks ever told of a deal: together they say what kinds of credit its sale may take, also when they told
     of it before it was won."""
 
-    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="+")
+    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="+", db_index=False)
     amocrm_deal_id = models.BigIntegerField()
     hook = models.CharField(max_length=20)
 

@@ -26,7 +26,9 @@ def campaign_key(campaign: str) -> str:
 class AdSpend(models.Model):
     """What one thing cost on one day, as one source tells it. Told again, it replaces what was told before."""
 
-    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="ad_spend", verbose_name=_("account"))
+    user_account = models.ForeignKey(
+        UserAccount, models.CASCADE, related_name="ad_spend", verbose_name=_("account"), db_index=False
+    )
     day = models.DateField(_("day"), help_text=_("In the account's time zone."))
     # SET_NULL: the money is spent, whatever becomes of what it was spent on; it then stands under none.
     creative = models.ForeignKey(

@@ -62,8 +62,8 @@ def views(vendor: str) -> dict[str, str]:
     return {
         "lead_contributions": LEAD_CONTRIBUTIONS,
         "sale_contributions": SALE_CONTRIBUTIONS,
-        "path_contributions": paths_of(vendor, "SELECT id FROM leads"),
-        "stay_contributions": stays_of(vendor, "SELECT id FROM leads"),
+        "path_contributions": paths_of(vendor, "IS NOT NULL"),
+        "stay_contributions": stays_of(vendor, "IS NOT NULL"),
     }
 
 
@@ -72,7 +72,8 @@ Lines = QuerySet[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """How what a lead contributes is counted, and where it is kept as it was counted. `sql`: by vendor and lead ids."""
+    """How what a lead contributes is counted, and where it is kept as it was counted. `sql`: by vendor, and SQL that
+    picks leads by their ids."""
 
     kept: Any
     sql: Callable[[str, str], str]

@@ -17,8 +17,9 @@ _SECONDS = {
 }
 
 
-def paths_of(vendor: str, leads: str) -> str:
-    """Per lead and pipeline: its stages there, and in which it stands. `leads`: SQL of their ids."""
+def paths_of(vendor: str, among: str) -> str:
+    """Per lead and pipeline: its stages there, and in which it stands. `among`: SQL that picks leads by their ids, as
+    `IN (SELECT …)`."""
     return f"""
         SELECT leads.id AS lead_id, leads.user_account_id, leads.lead_at AS at, stood.pipeline_id,
             {_JOINED[vendor]} AS stood,
@@ -27,17 +28,17 @@ def paths_of(vendor: str, leads: str) -> str:
         FROM leads
         JOIN (
             SELECT lead_id, to_pipeline_id AS pipeline_id, to_status_id AS status_id
-            FROM amocrm_lead_status_history WHERE lead_id IN ({leads})
+            FROM amocrm_lead_status_history WHERE lead_id {among}
             UNION
             SELECT id, current_pipeline_id, current_status_id
-            FROM leads WHERE current_pipeline_id IS NOT NULL AND current_status_id IS NOT NULL AND id IN ({leads})
+            FROM leads WHERE current_pipeline_id IS NOT NULL AND current_status_id IS NOT NULL AND id {among}
         ) AS stood ON stood.lead_id = leads.id
-        WHERE NOT leads.is_deleted
+        WHERE NOT leads.is_deleted AND leads.id {among}
         GROUP BY leads.id, stood.pipeline_id
     """  # noqa: S608 - constants
 
 
-def stays_of(vendor: str, leads: str) -> str:
+def stays_of(vendor: str, among: str) -> str:
     """Each stay that has ended: it began with the change before the one that comes from its stage."""
     return f"""
         SELECT stays.lead_id, leads.user_account_id, leads.lead_at AS at, stays.pipeline_id, stays.status_id,
@@ -45,9 +46,9 @@ def stays_of(vendor: str, leads: str) -> str:
         FROM (
             SELECT lead_id, from_pipeline_id AS pipeline_id, from_status_id AS status_id, changed_at AS ended_at,
                 LAG(changed_at) OVER (PARTITION BY lead_id ORDER BY changed_at, tie, id) AS began_at
-            FROM amocrm_lead_status_history WHERE lead_id IN ({leads})
+            FROM amocrm_lead_status_history WHERE lead_id {among}
         ) AS stays
         JOIN leads ON leads.id = stays.lead_id
         WHERE stays.status_id IS NOT NULL AND stays.pipeline_id IS NOT NULL AND stays.began_at IS NOT NULL
-            AND NOT leads.is_deleted
+            AND NOT leads.is_deleted AND leads.id {among}
     """  # noqa: S608 - constants

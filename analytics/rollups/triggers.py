@@ -16,13 +16,12 @@ ROWS = {INSERT: ["NEW"], UPDATE: ["OLD", "NEW"], DELETE: ["OLD"]}
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A table of whose rows contributions are made. In all statements `{keys}` are the values of `key` concerned.
+    """A table of whose rows contributions are made. In all statements `{among}` picks by the values of `key` concerned.
 
     :param watched: columns by which a contribution differs. No generated ones: a trigger that runs before the change
         does not have them yet.
     :param inserted: what is to be done after an insert besides `after`.
-    :param new_when: an inserted row that does not meet this changes nothing. Asked on SQLite, which counts anew row by
-        row; PostgreSQL does so for all rows of a statement together.
+    :param new_when: an inserted row, of which it speaks as `{new}`, changes nothing unless it meets this.
     :param shared: (column, statement): how PostgreSQL keeps others from changing what a contribution is made from,
         until this transaction ends. Without it neither of two would see what the other did.
     """
@@ -46,7 +45,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """`statements` on each row, of an update only where it changes something; `shared` before them, on PostgreSQL."""
+    """`statements` on each row, of an update only where it changes something; `shared` before them, on PostgreSQL.
+
+    There, what is counted anew is so once for all rows of a statement, whose keys are looked up first.
+    """
 
     vendor: str
     source: Source
@@ -58,42 +60,61 @@ class Trigger:
     @property
     def name(self) -> str:
         """With a digest of what it does, so that one made by another version is known by its name."""
-        does = repr((self.source.watched, self.source.new_when, self.statements, self.shared, views(self.vendor)))
+        does = repr((self._sql(""), views(self.vendor)))
         digest = hashlib.sha256(does.encode()).hexdigest()[:8]
         return f"rollup_{self.source.name}_{self.timing}_{self.event}_{digest}".lower()
 
     def sql(self) -> list[str]:
-        return self._postgresql() if self.vendor == "postgresql" else [self._sqlite()]
+        return self._sql(self.name)
 
-    def _sqlite(self) -> str:
+    def _sql(self, name: str) -> list[str]:
+        return self._postgresql(name) if self.vendor == "postgresql" else [self._sqlite(name)]
+
+    def _sqlite(self, name: str) -> str:
         return (
-            f"CREATE TRIGGER {self.name} {self.timing} {self.event} ON {self.source.table} FOR EACH ROW "
+            f"CREATE TRIGGER {name} {self.timing} {self.event} ON {self.source.table} FOR EACH ROW "
             f"{self._new_when()}{self._when('IS NOT')}BEGIN {' '.join(self.statements)} END"
         )
 
-    def _postgresql(self) -> list[str]:
-        body = " ".join([*self.shared, *self.statements])
-        function = (
-            f"CREATE OR REPLACE FUNCTION {self.name}() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN {body} RETURN COALESCE(NEW, OLD); END $$"
-        )
+    def _postgresql(self, name: str) -> list[str]:
+        body = f"BEGIN {' '.join([*self.shared, *self.statements])} RETURN COALESCE(NEW, OLD); END"
         each = f"FOR EACH ROW {self._when('IS DISTINCT FROM')}"
         if self.event == TRUNCATE:
             each = "FOR EACH STATEMENT "
         elif self.source.is_recounted:
             tables = " ".join(f"{row} TABLE AS {row.lower()}_rows" for row in ROWS[self.event])
             each = f"REFERENCING {tables} FOR EACH STATEMENT "
-        trigger = (
-            f"CREATE TRIGGER {self.name} {self.timing} {self.event} ON {self.source.table} "
-            f"{each}EXECUTE FUNCTION {self.name}()"
-        )
-        return [function, trigger]
+            body = self._recounting()
+        on = f"{self.timing} {self.event} ON {self.source.table}"
+        return [
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {_NO_SCANS} AS $$ {body} $$",
+            f"CREATE TRIGGER {name} {on} {each}EXECUTE FUNCTION {name}()",
+        ]
+
+    def _recounting(self) -> str:
+        """The body of a function that counts anew what changed in a statement."""
+        keys = _of_statement(self.source, self.event)
+        steps = [_look_up(keys), *self.shared]
+        if self.event == INSERT and self.source.new_when:
+            # Asked only now: until the leads were locked, others may have been at work on the answer.
+            steps.append(_look_up(f"{keys} WHERE {self.source.new_when.format(new='new_rows')}"))
+        steps += self.statements
+        return f"DECLARE keys bigint[]; BEGIN {' '.join(steps)} RETURN NULL; END"
 
     def _new_when(self) -> str:
-        return f"WHEN ({self.source.new_when}) " if self.event == INSERT and self.source.new_when else ""
+        when = self.source.new_when.format(new="NEW") if self.event == INSERT else ""
+        return f"WHEN ({when}) " if when else ""
 
     def _when(self, differs: str) -> str:
         return f"WHEN ({_changed(self.source, 'OLD', 'NEW', differs)}) " if self.event == UPDATE else ""
+
+
+# A session keeps the plans of a function from when the tables were small, and would go on to read them whole.
+_NO_SCANS = "SET enable_seqscan = off"
+
+
+def _look_up(keys: str) -> str:
+    return f"keys := ARRAY({keys}); IF keys = '{{}}' THEN RETURN NULL; END IF;"
 
 
 def triggers(vendor: str) -> list[Trigger]:
@@ -123,8 +144,8 @@ def _trigger(
 ) -> Trigger:
     def about(column: str, statement: str, rows: Sequence[str]) -> str:
         if source.is_recounted and vendor == "postgresql":
-            return statement.format(keys=_of_statement(source, event, column))
-        return statement.format(keys=", ".join(f"{row}.{column}" for row in rows))
+            return statement.format(among="= ANY (keys)")
+        return statement.format(among=f"IN ({', '.join(f'{row}.{column}' for row in rows)})")
 
     return Trigger(
         vendor,
@@ -136,14 +157,14 @@ def _trigger(
     )
 
 
-def _of_statement(source: Source, event: str, column: str) -> str:
-    """The column's values in all rows that a statement changed."""
+def _of_statement(source: Source, event: str) -> str:
+    """The keys of all rows that a statement changed."""
     tables = [f"{row.lower()}_rows" for row in ROWS[event]]
     if event != UPDATE:
-        return f"SELECT {column} FROM {tables[0]}"  # noqa: S608 - constants
+        return f"SELECT DISTINCT {source.key} FROM {tables[0]}"  # noqa: S608 - constants
     changed = _changed(source, "old_rows", "new_rows", "IS DISTINCT FROM")
     rows = f"FROM old_rows JOIN new_rows ON new_rows.id = old_rows.id WHERE {changed}"
-    return " UNION ".join(f"SELECT {table}.{column} {rows}" for table in tables)
+    return " UNION ".join(f"SELECT {table}.{source.key} {rows}" for table in tables)
 
 
 def _changed(source: Source, old: str, new: str, differs: str) -> str:
@@ -158,13 +179,22 @@ _DAY = ("amocrm_created_at", "created_at", "is_deleted")
 _AD = ("creative_id", "direction_id")
 
 
-# A lead that was counted as having stood in the stage has stood in no more by this.
-_IS_ELSEWHERE = """NOT EXISTS (
-    SELECT 1 FROM lead_paths AS paths WHERE paths.lead_id = NEW.lead_id AND paths.pipeline_id = NEW.to_pipeline_id
-        AND instr(',' || paths.stood || ',', ',' || NEW.to_status_id || ',')
-)"""
+_POSITION = {"postgresql": "strpos", "sqlite": "instr"}
+
+
+def _is_elsewhere(vendor: str) -> str:
+    """A lead that was counted as having stood in the stage has stood in no more by this."""
+    return f"""NOT EXISTS (
+        SELECT 1 FROM lead_paths AS paths
+        WHERE paths.lead_id = {{new}}.lead_id AND paths.pipeline_id = {{new}}.to_pipeline_id
+            AND {_POSITION[vendor]}(',' || paths.stood || ',', ',' || {{new}}.to_status_id || ',') > 0
+    )"""  # noqa: S608 - constants
+
+
 # The first row of a history ends no stay.
-_IS_NOT_FIRST = "EXISTS (SELECT 1 FROM amocrm_lead_status_history WHERE lead_id = NEW.lead_id AND id <> NEW.id)"
+_IS_NOT_FIRST = """EXISTS (
+    SELECT 1 FROM amocrm_lead_status_history AS others WHERE others.lead_id = {new}.lead_id AND others.id <> {new}.id
+)"""
 
 
 def sources(vendor: str) -> list[Source]:
@@ -173,9 +203,9 @@ def sources(vendor: str) -> list[Source]:
 
 def _added_up() -> list[Source]:
     """Of the ledgers to which each row adds for itself."""
-    share_sales = "PERFORM 1 FROM sales WHERE id IN ({keys}) FOR SHARE;"
-    share_leads = "PERFORM 1 FROM leads WHERE id IN ({keys}) FOR SHARE;"
-    share_leads_of_sales = share_leads.format(keys="SELECT lead_id FROM sales WHERE id IN ({keys})")
+    share_sales = "PERFORM 1 FROM sales WHERE id {among} FOR SHARE;"
+    share_leads = "PERFORM 1 FROM leads WHERE id {among} FOR SHARE;"
+    share_leads_of_sales = share_leads.format(among="IN (SELECT lead_id FROM sales WHERE id {among})")
     return [
         Source(
             *("leads", "leads", "id"),
@@ -216,7 +246,7 @@ def _counted(vendor: str) -> list[Source]:
     """Of those for which a lead's whole history is counted anew."""
     # Whoever rebuilds waits for those who recount, and they for him.
     share_counted = "LOCK TABLE lead_paths, lead_stays IN ROW EXCLUSIVE MODE;"
-    lock_leads = "PERFORM 1 FROM leads WHERE id IN ({keys}) FOR NO KEY UPDATE;"
+    lock_leads = "PERFORM 1 FROM leads WHERE id {among} FOR NO KEY UPDATE;"
     recounted = (*_recounted(PATHS, vendor), *_recounted(STAYS, vendor))
     return [
         Source(
@@ -248,7 +278,7 @@ def _counted(vendor: str) -> list[Source]:
                 new_when=new_when,
                 shared=(("lead_id", lock_leads), ("lead_id", share_counted)),
             )
-            for what, ledger, new_when in (("paths", PATHS, _IS_ELSEWHERE), ("stays", STAYS, _IS_NOT_FIRST))
+            for what, ledger, new_when in (("paths", PATHS, _is_elsewhere(vendor)), ("stays", STAYS, _IS_NOT_FIRST))
         ),
     ]
 
@@ -261,7 +291,7 @@ def _appended(ledger: Ledger, match: str, sign: str = "", *, unset: Sequence[str
     values += [f"{sign}{column}" for column in ledger.sums]
     return (
         f"INSERT INTO {ledger.table} ({', '.join([*columns, *ledger.sums])}, is_folded) "  # noqa: S608 - constants
-        f"SELECT {', '.join(values)}, false FROM {ledger.view} WHERE {match} IN ({{keys}});"
+        f"SELECT {', '.join(values)}, false FROM {ledger.view} WHERE {match} {{among}};"
     )
 
 
@@ -270,7 +300,7 @@ def _recounted(ledger: Ledger, vendor: str) -> list[str]:
     kept = table_of(_counting(ledger).kept)
     return [
         _kept_appended(ledger, "-"),
-        f"DELETE FROM {kept} WHERE lead_id IN ({{keys}});",  # noqa: S608 - constants
+        f"DELETE FROM {kept} WHERE lead_id {{among}};",  # noqa: S608 - constants
         *_counted_anew(ledger, vendor),
     ]
 
@@ -279,7 +309,7 @@ def _counted_anew(ledger: Ledger, vendor: str) -> list[str]:
     """Count these leads, of which nothing is counted."""
     counting = _counting(ledger)
     columns = ", ".join(["lead_id", *_counted_keys(ledger), *ledger.sums])
-    counted = f"SELECT {columns} FROM ({counting.sql(vendor, '{keys}')}) AS counted"  # noqa: S608 - constants
+    counted = f"SELECT {columns} FROM ({counting.sql(vendor, '{among}')}) AS counted"  # noqa: S608 - constants
     return [f"INSERT INTO {table_of(counting.kept)} ({columns}) {counted};", _kept_appended(ledger)]
 
 
@@ -289,7 +319,7 @@ def _kept_appended(ledger: Ledger, sign: str = "") -> str:
     sums = [f"{sign}{column}" for column in ledger.sums]
     return (
         f"INSERT INTO {ledger.table} ({', '.join([*keys, *ledger.sums])}, is_folded) "  # noqa: S608 - constants
-        f"SELECT {', '.join([*keys, *sums])}, false FROM {kept} WHERE lead_id IN ({{keys}});"
+        f"SELECT {', '.join([*keys, *sums])}, false FROM {kept} WHERE lead_id {{among}};"
     )
 
 

@@ -31,7 +31,7 @@ class SaleNotification(models.Model):
     """A message about a sale, or about a day's sales. The constraints are what makes it one per sale, ever."""
 
     user_account = models.ForeignKey(
-        UserAccount, models.CASCADE, related_name="sale_notifications", verbose_name=_("account")
+        UserAccount, models.CASCADE, related_name="sale_notifications", verbose_name=_("account"), db_index=False
     )
     kind = models.CharField(_("about"), max_length=10, choices=NotificationKind.choices, default=NotificationKind.SALE)
     sale = models.OneToOneField(

@@ -17,7 +17,9 @@ class LeadPush(models.Model):
     it is looked for at amoCRM before it is sent (again).
     """
 
-    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="lead_pushes", verbose_name=_("account"))
+    user_account = models.ForeignKey(
+        UserAccount, models.CASCADE, related_name="lead_pushes", verbose_name=_("account"), db_index=False
+    )
     lead = models.OneToOneField(Lead, models.CASCADE, related_name="push", verbose_name=_("lead"))
     state = models.CharField(_("state"), max_length=10, choices=PushState.choices, default=PushState.PENDING)
     amocrm_lead_id = models.BigIntegerField(_("amoCRM deal"), null=True, blank=True)
@@ -73,7 +75,7 @@ class PushSettings(models.Model):
 class DealTag(models.Model):
     """A tag that a deal is to get. Putting it on twice changes nothing, so no row needs a lease."""
 
-    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="+")
+    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="+", db_index=False)
     amocrm_lead_id = models.BigIntegerField()
     tag = models.CharField(max_length=100)
     state = models.CharField(max_length=10, choices=PushState.choices, default=PushState.PENDING)

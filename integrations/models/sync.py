@@ -74,7 +74,9 @@ class SyncGap(models.Model):
         READ = "read", _("the deal was read")
         EVENT = "event", _("amoCRM's event")
 
-    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="sync_gaps", verbose_name=_("account"))
+    user_account = models.ForeignKey(
+        UserAccount, models.CASCADE, related_name="sync_gaps", verbose_name=_("account"), db_index=False
+    )
     run = models.ForeignKey(SyncRun, models.CASCADE, related_name="gaps", verbose_name=_("sync"))
     amocrm_lead_id = models.BigIntegerField(_("amoCRM deal"))
     what = models.CharField(_("what"), max_length=10, choices=What.choices)
@@ -150,7 +152,7 @@ class SyncStaged(models.Model):
         LONELY = "lonely"
         """The ids of the contacts of the deal `entity_id`, of which none has shown a phone yet."""
 
-    run = models.ForeignKey(SyncRun, models.CASCADE, related_name="staged")
+    run = models.ForeignKey(SyncRun, models.CASCADE, related_name="staged", db_index=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     entity_id = models.BigIntegerField()
     data = models.JSONField()

@@ -38,7 +38,7 @@ class WebhookLog(models.Model):
     """One delivery. Intake writes the first group with a single INSERT; the drain writes the second."""
 
     user_account = models.ForeignKey(
-        UserAccount, models.CASCADE, related_name="webhook_logs", verbose_name=_("account")
+        UserAccount, models.CASCADE, related_name="webhook_logs", verbose_name=_("account"), db_index=False
     )
     source = models.CharField(_("hook"), max_length=20, choices=Hook.choices)
     received_at = models.DateTimeField(_("received"), db_default=Now())

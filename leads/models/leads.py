@@ -45,7 +45,9 @@ class Lead(models.Model):
     made, and what the *deal* says now. A deal that turns out to belong to another row moves there with its group.
     """
 
-    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="leads", verbose_name=_("account"))
+    user_account = models.ForeignKey(
+        UserAccount, models.CASCADE, related_name="leads", verbose_name=_("account"), db_index=False
+    )
 
     # The response
     chat_id = models.CharField(_("WhatsApp chat"), max_length=100, blank=True, default="", db_index=True)
@@ -143,7 +145,7 @@ class Lead(models.Model):
 class DealPhone(models.Model):
     """Every phone by which a deal's client is known: a contact has several, and each may lead to the response."""
 
-    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="+")
+    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="+", db_index=False)
     phone_e164 = models.CharField(max_length=20)
     amocrm_lead_id = models.BigIntegerField()
 

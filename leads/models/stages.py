@@ -51,7 +51,7 @@ class StageNews(models.Model):
     """One telling of a deal's stage at a moment. History is what remains when equal neighbours are merged; the
     merged ones are kept here, because later news may come to stand between them."""
 
-    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="+")
+    user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="+", db_index=False)
     amocrm_lead_id = models.BigIntegerField()
     pipeline_id = models.BigIntegerField()
     status_id = models.BigIntegerField()
@@ -73,9 +73,11 @@ class LeadStatusHistory(models.Model):
     """The stages a deal went through, in the order in which it did."""
 
     user_account = models.ForeignKey(
-        UserAccount, models.CASCADE, related_name="status_history", verbose_name=_("account")
+        UserAccount, models.CASCADE, related_name="status_history", verbose_name=_("account"), db_index=False
     )
-    lead = models.ForeignKey(Lead, models.CASCADE, related_name="status_history", verbose_name=_("lead"))
+    lead = models.ForeignKey(
+        Lead, models.CASCADE, related_name="status_history", verbose_name=_("lead"), db_index=False
+    )
     amocrm_lead_id = models.BigIntegerField(_("amoCRM deal"))
     from_pipeline_id = models.BigIntegerField(_("from pipeline"), null=True, blank=True)
     from_status_id = models.BigIntegerField(_("from stage"), null=True, blank=True)

@@ -1,0 +1,37 @@
+"""What migrations do otherwise than Django, which keeps a busy table locked for as long as it looks through it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations import AlterField
+from django.db.migrations.state import ProjectState
+
+
+class DropFieldIndex(AlterField):
+    """`AlterField` to a field with `db_index=False`, for which nothing but its index goes.
+
+    Django would also make the foreign key anew, and test all rows by it. In a migration that is not atomic: PostgreSQL
+    lets others go on meanwhile only outside of a transaction.
+    """
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        field: Any = model._meta.get_field(self.name)
+        connection = schema_editor.connection
+        if field.db_index or not self.allow_migrate_model(connection.alias, model):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        with connection.cursor() as cursor:
+            constraints = connection.introspection.get_constraints(cursor, model._meta.db_table)
+        how = "CONCURRENTLY IF EXISTS" if connection.vendor == "postgresql" else "IF EXISTS"
+        for name, found in constraints.items():
+            if found["index"] and found["columns"] == [field.column] and not found["unique"]:
+                schema_editor.execute(f"DROP INDEX {how} {schema_editor.quote_name(name)}")
