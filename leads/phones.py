@@ -54,7 +54,7 @@ def phones_in(raw: object, region: str) -> tuple[Phone, ...]:
     return _phones_of_text(_text_of(raw)[: MAX_LENGTH + 1], region.strip().upper())
 
 
-@lru_cache(maxsize=4096)  # a batch meets each of its phones several times: told, read, stored
+@lru_cache(maxsize=8192)  # a batch meets each of its phones several times: told, read, stored
 def _phones_of_text(text: str, region: str) -> tuple[Phone, ...]:
     found: dict[str, Phone] = {}
     for phone in _read_text(plain_text(text), region):

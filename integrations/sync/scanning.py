@@ -17,6 +17,7 @@ from integrations.amocrm.errors import RequestError
 from integrations.amocrm.lookups import PAGE
 from integrations.sync.pages import apply_contacts, apply_deals, befriend
 from integrations.sync.session import Session
+from leads.deals.facts import phones_typed
 from leads.news import ContactSnapshot, DealSnapshot
 
 T = TypeVar("T", DealSnapshot, ContactSnapshot)
@@ -50,12 +51,18 @@ def _deals(session: Session) -> Generator[None]:
 
 
 def _contacts(session: Session) -> Generator[None]:
+    def parse(answer: Any, _asked_at: datetime) -> Sequence[ContactSnapshot]:
+        contacts = contacts_in(answer)
+        # Here, in the reader's thread, while another page is being written: who applies them finds them at hand.
+        phones_typed(contacts, session.account.phone_region)
+        return contacts
+
     def apply(contacts: Sequence[ContactSnapshot]) -> None:
         apply_contacts(session, contacts)
         session.staging.keep(contacts)
 
     try:
-        yield from _pages(session, "contacts", ORDER, lambda answer, _: contacts_in(answer), apply)
+        yield from _pages(session, "contacts", ORDER, parse, apply)
     except RequestError as error:
         session.note(error)  # without rights for contacts the deals are still worth having
 

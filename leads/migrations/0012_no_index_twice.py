@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from config.migrating import DropFieldIndex
+from leads.migrating import DropFieldIndex
 
 
 class Migration(migrations.Migration):
