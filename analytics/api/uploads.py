@@ -14,7 +14,8 @@ from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics.spend.reading import MAX_BYTES, RawRow, Unreadable, rows_of_csv, rows_of_list
+from analytics.csv_rows import Unreadable
+from analytics.spend.reading import MAX_BYTES, RawRow, rows_of_csv, rows_of_list
 from analytics.spend.uploads import BadRow, Stored
 from leads.api.parsers import JSONParser
 

@@ -34,7 +34,7 @@ class Report:
 def import_csv(account: UserAccount, kind: Kind, raw: bytes, *, commit: bool) -> Report:
     """Bring the rows over. With a bad row, or without `commit`, nothing is kept.
 
-    Raises UnreadableFile.
+    Raises Unreadable.
     """
     report = Report()
     with transaction.atomic(), timezone.override(account.zone):

@@ -15,7 +15,8 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from analytics.spend.reading import RawRow, Unreadable, rows_of_csv
+from analytics.csv_rows import Unreadable
+from analytics.spend.reading import RawRow, rows_of_csv
 from analytics.spend.uploads import Checked, Stored
 from leads.access import account_of
 from leads.models import UserAccount

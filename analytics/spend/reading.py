@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from analytics.csv_rows import Unreadable, lines_of
+
 MAX_ROWS = 50_000
 MAX_BYTES = 20 * 1024 * 1024
-# Spreadsheets write UTF-8 with a mark, Excel's “Unicode text” is UTF-16, and old ones of ours wrote the Russian page.
-_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_DELIMITERS = ",;\t"
-
-
-class Unreadable(ValueError):
-    """The upload is no list of rows at all. The message is for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,43 +35,20 @@ def rows_of_list(data: object) -> list[RawRow]:
 
 
 def rows_of_csv(content: bytes, needed: Sequence[str]) -> list[RawRow]:
-    """Of a CSV file with a header: commas, semicolons or tabs; UTF-8, UTF-16 or Windows-1251. Raises Unreadable.
+    """Of a CSV file with a header. Raises Unreadable.
 
     :param needed: columns without which no row makes sense.
     """
-    text = _decoded(content)
-    first = text.lstrip().split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=first.count))
-    try:
-        header = [name.strip().lower() for name in next(_filled(reader), (0, []))[1]]
-        missing = [name for name in needed if name not in header]
-        if missing:
-            raise Unreadable(
-                _("The first line must name the columns. Missing: %(names)s.") % {"names": ", ".join(missing)}
-            )
-        rows = [
-            RawRow(number, line, dict(zip(header, cells, strict=False)))
-            for number, (line, cells) in enumerate(_filled(reader), 1)
-        ]
-    except csv.Error as error:
-        raise Unreadable(_("Line %(line)s is no CSV: %(why)s.") % {"line": reader.line_num, "why": error}) from error
+    lines = lines_of(content)
+    _line, header = next(lines, (0, []))
+    missing = [name for name in needed if name not in header]
+    if missing:
+        raise Unreadable(_("The first line must name the columns. Missing: %(names)s.") % {"names": ", ".join(missing)})
+    rows = [
+        RawRow(number, line, dict(zip(header, cells, strict=False))) for number, (line, cells) in enumerate(lines, 1)
+    ]
     _check_count(len(rows))
     return rows
-
-
-def _filled(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells, without empty lines: spreadsheets leave them at the end of a file."""
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            yield getattr(reader, "line_num", 0), cells
-
-
-def _decoded(content: bytes) -> str:
-    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError:
-        return content.decode("cp1251", errors="replace")
 
 
 def _check_count(count: int) -> None:

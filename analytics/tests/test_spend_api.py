@@ -260,6 +260,13 @@ def test_a_file_that_is_none_is_400(cast: Cast, text: str) -> None:
     assert answer.json()["detail"]
 
 
+def test_a_quote_that_never_ends_swallows_no_rows(cast: Cast) -> None:
+    answer = posted_csv(cast, f'day,campaign,amount\n{DAY},a,1\n{DAY},"b,2\n{DAY},c,3\n'.encode())
+    assert answer.status_code == 400
+    assert "Line 4" in answer.json()["detail"]
+    assert stored() == []
+
+
 def test_a_file_in_a_form(cast: Cast) -> None:
     file = SimpleUploadedFile("spend.csv", f"day,campaign,amount\n{DAY},a,1\n".encode(), "text/csv")
     answer = client(cast.sam).post("/ad-spend", {"file": file}, format="multipart")

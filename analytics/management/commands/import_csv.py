@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from analytics.csv_rows import Unreadable
 from analytics.importing.importing import import_csv
 from analytics.importing.kinds import kinds
-from analytics.importing.reading import UnreadableFile
 from leads.models import UserAccount
 from leads.services.commands import account_argument, answer
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         try:
             raw = options["file"].read_bytes()
             report = import_csv(account, kinds()[options["kind"]], raw, commit=options["commit"])
-        except (OSError, UnreadableFile) as error:
+        except (OSError, Unreadable) as error:
             raise CommandError(str(error)) from error
         for number, what in report.bad[:SHOWN_ROWS]:
             self.stderr.write(f"row {number}: {what}")

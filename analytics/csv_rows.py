@@ -1,0 +1,44 @@
+"""CSV as people's programs write it, as lines of cells. What the cells mean is for whoever reads them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from django.utils.translation import gettext as _
+
+# Spreadsheets write UTF-8 with a mark, Excel's “Unicode text” is UTF-16, and old ones of ours wrote the Russian page.
+_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_DELIMITERS = ",;\t"
+
+
+class Unreadable(ValueError):
+    """What was handed in is no list of rows at all. The message is for people."""
+
+
+def lines_of(content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The lines of a file that have anything in them (spreadsheets leave empty ones at its end), each with its number:
+    first the header, its names in lower case. Commas, semicolons or tabs; UTF-8, UTF-16 or Windows-1251.
+
+    :raises Unreadable: while it is read, at what is no CSV.
+    """
+    text = _decoded(content)
+    first = text.lstrip().split("\n", 1)[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=first.count), strict=True)
+    is_header = True
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num, [cell.strip().lower() for cell in cells] if is_header else cells
+                is_header = False
+    except csv.Error as error:
+        raise Unreadable(_("Line %(line)s is no CSV: %(why)s.") % {"line": reader.line_num, "why": error}) from error
+
+
+def _decoded(content: bytes) -> str:
+    encoding = next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        return content.decode("cp1251", errors="replace")
