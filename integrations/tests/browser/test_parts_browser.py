@@ -72,6 +72,21 @@ def test_a_part_that_cannot_be_read_says_so_until_it_can(tab: Page, live_server:
     expect(watched.get_by_text(STALE)).to_be_hidden()
 
 
+def test_a_server_in_trouble_is_asked_less_and_less(tab: Page, live_server: LiveServer, cast: Cast) -> None:
+    sign_in(tab, live_server, "/app/")
+    watched = tab.context.new_page()  # its console may speak of the failure
+    watched.clock.install()
+    watched.goto(f"{live_server.url}/app/")
+    watched.evaluate("window.asked = 0; document.addEventListener('htmx:beforeSend', () => asked++)")
+    watched.route("**/app/now?*", lambda route: route.abort())
+    asked = []
+    for _turn in range(8):
+        watched.clock.fast_forward(EVERY_MS)
+        watched.wait_for_function("!document.querySelector('.htmx-request')")
+        asked.append(watched.evaluate("asked"))
+    assert asked == [1, 2, 2, 3, 3, 3, 3, 4]
+
+
 def test_a_switch_that_was_not_saved_says_so(tab: Page, live_server: LiveServer, cast: Cast) -> None:
     stage = PipelineStage.objects.create(
         user_account=cast.alpha, pipeline_id=1, pipeline_name="Sales", status_id=20, status_name="Talks"
