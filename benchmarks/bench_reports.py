@@ -39,7 +39,7 @@ REPORTS: dict[str, Callable[[Span], object]] = {
     "funnel with medians": lambda span: funnel(span, PIPELINE),
 }
 
-# Each lead goes through as many stages as its number says, and every twentieth is won. Numbers spread over days.
+# Each lead goes through as many stages as its number says, and every twentieth is won. Day follows day, as in life.
 LEADS = """
 INSERT INTO leads (user_account_id, amocrm_lead_id, chat_id, phone, name, source, creative_id, direction_id,
     utm_source, utm_medium, utm_campaign, utm_content, utm_term, own_utm, push_state, created_at, match_detail,
@@ -49,7 +49,7 @@ SELECT %(account)s, n, '', '+7' || n, 'Lead ' || n, 'amocrm', %(creative)s + n %
     CASE n %% 3 WHEN 0 THEN 'ig' WHEN 1 THEN 'fb' ELSE 'google' END, 'cpc', 'campaign_' || n %% 120, '', '', '{}',
     'none', now(), '', '', '', '[]', '', 1, (%(statuses)s::bigint[])[CASE WHEN n %% 20 = 0 THEN 5 ELSE 1 + n %% 4 END],
     n %% 4 >= 2, '{}', false, true,
-    %(begin)s::timestamptz + make_interval(secs => (n %% 90) * 86400 + n::bigint * 7919 %% 86400)
+    %(begin)s::timestamptz + make_interval(secs => (n - 1)::bigint * 90 / %(leads)s * 86400 + n::bigint * 7919 %% 86400)
 FROM generate_series(1, %(leads)s) AS n
 """
 HISTORY = """

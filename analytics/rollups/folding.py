@@ -148,7 +148,7 @@ def _summed(ledger: Ledger, account: UserAccount, rows: Lines) -> Lines:
 
 def _recount(counting: Counting, day: Q, leads: QuerySet[Lead]) -> None:
     kept = table_of(counting.kept)
-    ids, of_day = leads.values("pk").query.sql_with_params()
+    ids, of_day = leads.order_by().values("pk").query.sql_with_params()
     counted = counting.sql(connection.vendor, f"IN ({ids})")
     columns = ", ".join(field.column for field in counting.kept._meta.concrete_fields if not field.primary_key)
     with connection.cursor() as cursor:
