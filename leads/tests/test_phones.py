@@ -268,7 +268,21 @@ def test_what_is_no_phone_matches_nothing(raw: object) -> None:
     assert normalise_phone(raw, "KZ") is None
 
 
-@pytest.mark.parametrize("raw", ["972 54 123 45 67", "701 555 01 02 12"])
+@pytest.mark.parametrize("raw", ["960229300123", "000229500123", "861012612300", "861012012300"])
+def test_a_personal_id_of_any_birthday_is_no_landline_of_beijing(raw: str) -> None:
+    assert e164s(raw) == []
+
+
+@pytest.mark.parametrize("raw", ["861064612345", "8610 6461 2345"])
+def test_twelve_digits_that_are_no_birthday_may_be_a_landline_of_beijing(raw: str) -> None:
+    assert e164s(raw) == ["+861064612345"]
+
+
+def test_only_kazakhstan_has_its_personal_ids() -> None:
+    assert e164s("861012300456", "RU") == ["+861012300456"]
+
+
+@pytest.mark.parametrize("raw", ["972 54 123 45 67", "701 555 01 02 12", "701 555 01 02 1"])
 def test_the_beginning_of_something_longer_is_no_number(raw: str) -> None:
     assert e164s(raw) == []
 
