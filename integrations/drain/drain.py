@@ -17,6 +17,7 @@ from integrations.drain.alone import fail_alone
 from integrations.drain.applying import apply_batch
 from integrations.drain.blame import is_the_databases
 from integrations.drain.deliveries import BATCH_ROWS, Delivery, next_batch, waiting
+from integrations.drain.fairness import give_way
 from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import Readings, deals_to_read, read
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
@@ -110,6 +111,8 @@ def _work(connection: AmoCRMConnection, lease: Lease, turn_ends: float) -> bool:
             if connection.problem_code or connection.failures:
                 clear_problem(connection)
                 connection.refresh_from_db(fields=["problem_code", "failures", "next_attempt_at"])
+            if len(batch) == BATCH_ROWS:
+                give_way(connection.user_account_id)
     except ConditionError as error:
         logger.warning("drain_waits", account=str(connection.user_account_id), problem=error.problem)
         note_problem(connection, error)
