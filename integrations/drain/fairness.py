@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from integrations.models import AmoCRMConnection, ConnectionState, ProcessingStatus, WebhookLog
 
-# A lone delivery is taken up within a second. One that waits longer waits for a worker; what waits for very long, for
-# something else.
-_LATE, _STUCK = timedelta(seconds=1), timedelta(seconds=30)
-_REST_AT_MOST = 2.0
-_LOOK_AGAIN = 0.1
+# A lone delivery is applied within half a second. One that waits longer waits for a worker; what waits for very long,
+# for something else.
+_LATE, _STUCK = timedelta(seconds=0.75), timedelta(seconds=30)
+_REST_AT_MOST = 4.0
+_LOOK_AGAIN = 0.2
 
 
 def give_way(account_id: uuid.UUID) -> None:

@@ -19,8 +19,10 @@ logger = structlog.get_logger(__name__)
 
 # Called by name: who rings need not know the drain.
 DRAIN = "integrations.drain_account"
-# Rings of one account within this time reach the broker as one message.
+# Rings of one account within this time reach the broker as one message; after a first one, within the longer time: its
+# drain is on its way, and takes along what comes.
 GATHER_SECONDS = 0.05
+AGAIN_SECONDS = 0.5
 
 
 class Doorbell:
@@ -41,16 +43,20 @@ class Doorbell:
             self._wake.notify()
 
     def _run(self) -> None:
+        rung: dict[uuid.UUID, float] = {}  # when, of the accounts that may not be rung for again yet
         while True:
             with self._wake:
                 while not self._marked:
                     self._wake.wait()
-                marked, self._marked = self._marked, defaultdict(list)
-            for account_id, delivery_ids in marked.items():
+                now = time.monotonic()
+                rung = {account_id: at for account_id, at in rung.items() if now - at < AGAIN_SECONDS}
+                due = {account_id: self._marked.pop(account_id) for account_id in self._marked.keys() - rung.keys()}
+            for account_id, delivery_ids in due.items():
                 if delivery_ids:
                     # Here and not in the view: a line per delivery would cost more than taking it in.
                     logger.info("deliveries_stored", account=str(account_id), deliveries=delivery_ids)
                 _publish(account_id)
+                rung[account_id] = now
             time.sleep(GATHER_SECONDS)
 
 
