@@ -1,4 +1,4 @@
-"""A bulk gives way: thousands of deliveries of one account let the lone ones of others go first (law 10)."""
+"""A bulk gives way: thousands of deliveries of one account let the lone ones of others go first."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import time
 import uuid
 from datetime import timedelta
 
-from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from integrations.models import AmoCRMConnection, ConnectionState, ProcessingStatus, WebhookLog
+from integrations.drain.sweep import in_need
+from integrations.models import ConnectionState, WebhookLog
 
 # A lone delivery is applied within half a second. One that waits longer waits for a worker; what waits for very long,
 # for something else.
@@ -27,14 +27,6 @@ def give_way(account_id: uuid.UUID) -> None:
 
 def others_wait(account_id: uuid.UUID) -> bool:
     now = timezone.now()
-    late = WebhookLog.objects.filter(
-        user_account=OuterRef("user_account"),
-        processing_status=ProcessingStatus.RECEIVED,
-        attempts=0,
-        received_at__gt=now - _STUCK,
-        received_at__lt=now - _LATE,
-    )
-    unheld = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
-    due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now)
-    others = AmoCRMConnection.objects.filter(unheld, due, state=ConnectionState.CONNECTED)
-    return others.exclude(user_account=account_id).filter(Exists(late)).exists()
+    late = WebhookLog.objects.filter(attempts=0, received_at__gt=now - _STUCK, received_at__lt=now - _LATE)
+    others = in_need(late).filter(state=ConnectionState.CONNECTED).exclude(user_account=account_id)
+    return others.exists()
