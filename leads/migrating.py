@@ -7,6 +7,7 @@ from typing import Any
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations import AlterField
 from django.db.migrations.state import ProjectState
+from django.db.models import Index
 
 
 class DropFieldIndex(AlterField):
@@ -29,9 +30,11 @@ class DropFieldIndex(AlterField):
         if field.db_index or not self.allow_migrate_model(connection.alias, model):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
             return
-        with connection.cursor() as cursor:
-            constraints = connection.introspection.get_constraints(cursor, model._meta.db_table)
+        named = {index.name for index in model._meta.indexes}
         how = "CONCURRENTLY IF EXISTS" if connection.vendor == "postgresql" else "IF EXISTS"
-        for name, found in constraints.items():
-            if found["index"] and found["columns"] == [field.column] and not found["unique"]:
-                schema_editor.execute(f"DROP INDEX {how} {schema_editor.quote_name(name)}")
+        # As Django finds it, too.
+        own: list[str] = schema_editor._constraint_names(  # type: ignore[attr-defined]
+            model, [field.column], index=True, unique=False, type_=Index.suffix, exclude=named
+        )
+        for name in own:
+            schema_editor.execute(f"DROP INDEX {how} {schema_editor.quote_name(name)}")

@@ -41,8 +41,6 @@ class Source:
 
 _DAY = ("amocrm_created_at", "created_at", "is_deleted")
 _AD = ("creative_id", "direction_id")
-
-
 _POSITION = {"postgresql": "strpos", "sqlite": "instr"}
 
 
