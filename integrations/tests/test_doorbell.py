@@ -56,3 +56,4 @@ def test_what_rings_while_its_account_may_not_be_passed_on_yet_is_passed_on_then
         bell.ring(account)
         while len(passed_on) < rings:
             wait(ends)
+    assert [passed for _at, passed in passed_on] == [str(account)] * 2

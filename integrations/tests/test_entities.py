@@ -150,10 +150,10 @@ ANYTHING = st.recursive(
 
 @given(ANYTHING)
 def test_no_answer_makes_the_readers_raise(odd: object) -> None:
-    deals_in(odd, read_at=READ_AT)
-    contacts_in(odd)
-    pipelines_in(odd)
-    stage_events_in(odd)
+    assert all(deal.deal_id > 0 for deal in deals_in(odd, read_at=READ_AT))
+    assert all(contact.contact_id > 0 for contact in contacts_in(odd))
+    assert all(pipeline.pipeline_id > 0 for pipeline in pipelines_in(odd))
+    assert all(event.deal_id > 0 for event in stage_events_in(odd))
 
 
 def _captured(name: str) -> list[Path]:

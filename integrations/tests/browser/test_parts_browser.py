@@ -106,4 +106,4 @@ def test_who_was_signed_out_meanwhile_sees_the_login(tab: Page, live_server: Liv
     sign_in(tab, live_server, "/app/")
     Session.objects.all().delete()
     tab.clock.fast_forward(EVERY_MS)
-    tab.wait_for_url(f"{live_server.url}/login/?next=/app/")
+    expect(tab).to_have_url(f"{live_server.url}/login/?next=/app/")
