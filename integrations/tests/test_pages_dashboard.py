@@ -93,13 +93,14 @@ def test_the_last_ten_deliveries_and_the_backlog_are_shown(vera: Client, cast: C
         delivery(cast.alpha, ProcessingStatus.SUCCESS, lead_id=900 + number)
     failed = delivery(cast.alpha, ProcessingStatus.ERROR, error_message="a foreign account")
     delivery(cast.alpha, ProcessingStatus.RECEIVED)
-    delivery(cast.beta, ProcessingStatus.RECEIVED, lead_id=666)
+    foreign = delivery(cast.beta, ProcessingStatus.RECEIVED, lead_id=666)
     page = vera.get("/app/now").content.decode()
     assert len(re.findall(r"<tr id=", page)) == 10
     assert "a foreign account" in page
     assert f'href="/app/deliveries/{failed.pk}"' in page
     assert "1 delivery" in page
-    assert "666" not in page
+    assert f'href="/app/deliveries/{foreign.pk}"' not in page
+    assert "q=666" not in page
 
 
 def test_pages_have_no_inline_script_or_style(vera: Client, cast: Cast) -> None:
