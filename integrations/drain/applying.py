@@ -54,6 +54,8 @@ def apply_batch(
             )
             note_late(account, applicable)
         _note_gone(account, applicable, readings, now)
+        if _has_stage_left(applicable, readings):
+            hasten(account, now)  # amoCRM's events know when the deal stood there
         write_outcomes(account, deliveries, {change.deal_id: change.after for change in changes}, now)
     logger.info("deliveries_applied", account=str(account.pk), deliveries=[delivery.log.pk for delivery in deliveries])
 
@@ -150,6 +152,15 @@ def _note_gone(account: UserAccount, deliveries: Sequence[Delivery], readings: R
                 delivery.notes.append(
                     told("Deal %(id)s reads as 204: merged into another deal, or gone.") % {"id": deal_id}
                 )
+
+
+def _has_stage_left(deliveries: Sequence[Delivery], readings: Readings) -> bool:
+    """Whether a stage was told without a time, as the Digital Pipeline does, that its deal had left when read."""
+    snapshots = (news.snapshot for delivery in deliveries for news in delivery.parsed.deals)
+    timeless = (one for one in snapshots if one.updated_at is None and one.status_id is not None)
+    return any(
+        one.status_id != read.status_id for one in timeless if (read := readings.deals.get(one.deal_id)) is not None
+    )
 
 
 _OUTCOME = (

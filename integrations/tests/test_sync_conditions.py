@@ -12,12 +12,12 @@ from rest_framework.test import APIClient
 
 from analytics.models import Sale
 from integrations.api import sync as api
-from integrations.models import AmoCRMConnection, SyncDue, SyncGap, SyncRun
+from integrations.models import AmoCRMConnection, SyncDue, SyncGap, SyncRun, WebhookLog
 from integrations.sync import runs
 from integrations.sync.figures import hook_loss
 from integrations.sync.runner import work
 from integrations.sync.schedule import place_of, plan_syncs, take_due
-from integrations.tests.sync_world import finish, gaps, known_deals, sync
+from integrations.tests.sync_world import finish, gaps, known_deals, our_history, sync, their_history
 from integrations.tests.test_drain import NOWHERE
 from integrations.tests.test_laws import EVENTS
 from integrations.tests.world import bodies, deliver, drain_all, make_due
@@ -126,6 +126,33 @@ def test_a_sold_deal_that_is_gone_is_looked_for_within_the_minute(connected: Use
     sync(connected)
     assert [sale.amocrm_deal_id for sale in Sale.objects.all()] == [survivor.id]
     deliver(connected, f"leads[update][0][id]={gone.id}")
+    drain_all(connected)
+    assert take_due() == []
+
+
+def test_a_stage_told_without_a_time_and_left_before_the_reading_is_asked_for(
+    connected: UserAccount, crm: Server
+) -> None:
+    demo = crm.crm.demo
+    stages = [stage.id for stage in demo.pipelines.main.stages]
+    deal = demo.deals.create("deal", phone="+77011111111")
+    sync(connected)
+    demo.subscribe(f"{NOWHERE}?pipeline", ["status_lead"], is_short=True)
+    crm.crm.courier.clear()
+    for stage in (stages[3], stages[4]):
+        crm.crm.clock.advance(30)
+        demo.deals.move(deal.id, stage)
+    short = [body for body in bodies(crm) if "last_modified" not in body]
+    assert len(short) == 2
+    for body in short:
+        deliver(connected, body)
+    drain_all(connected)
+    assert [stage for _second, stage in our_history(connected, deal.id)] == [stages[1], stages[4]]
+    assert take_due() == [connected]
+    WebhookLog.objects.update(received_at=timezone.now() + timedelta(minutes=5))  # the sandbox's clock went ahead
+    assert sync(connected).drift_count == 0
+    assert our_history(connected, deal.id) == their_history(demo, deal.id)
+    deliver(connected, short[1])
     drain_all(connected)
     assert take_due() == []
 
