@@ -37,18 +37,16 @@ class Caller:
 
     def __init__(
         self,
-        host: str,
         tokens: Tokens,
         *,
         priority: Priority = Priority.LIVE,
         before_request: Callable[[], None] = lambda: None,
     ) -> None:
-        self.host = host
         self._before_request = before_request
         self.requests_made = 0
         self.answered_in = 0.0
         self._tokens = tokens
-        self._bucket = Bucket(host, priority=priority)
+        self._bucket = Bucket(tokens.host, priority=priority)
 
     def call(
         self, method: str, path: str, *, params: dict[str, Any] | None = None, body: Any = None, repeatable: bool = True
@@ -100,7 +98,7 @@ class Caller:
     ) -> tuple[str, requests.Response]:
         """The token that was sent, and the answer. A token is read after its slot has come: while we slept, another
         process may have renewed it."""
-        kind = (self.host, f"{method} {_NUMBER.sub('', path)}", str((params or {}).get("limit")))
+        kind = (self._tokens.host, f"{method} {_NUMBER.sub('', path)}", str((params or {}).get("limit")))
         while True:
             if self._tokens.usable() is None:
                 self._tokens.renewed()
@@ -132,16 +130,18 @@ class Caller:
         began = time.monotonic()
         try:
             response = thread_session().request(
-                method, f"https://{self.host}{path}", params=params, json=body, auth=Bearer(token)
+                method, f"https://{self._tokens.host}{path}", params=params, json=body, auth=Bearer(token)
             )
         except NETWORK_ERRORS as error:
-            logger.warning("amocrm_no_answer", host=self.host, method=method, path=path, error=type(error).__name__)
+            logger.warning(
+                "amocrm_no_answer", host=self._tokens.host, method=method, path=path, error=type(error).__name__
+            )
             raise outage(error, method, path) from None
         self.answered_in = time.monotonic() - began
         said = logger.debug if response.status_code < 300 else logger.warning
         said(
             "amocrm_request",
-            host=self.host,
+            host=self._tokens.host,
             method=method,
             path=path,
             status=response.status_code,

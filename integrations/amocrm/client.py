@@ -63,7 +63,7 @@ class Pipelines:
 
 
 class AmoCRMClient:
-    """`connection` names the host; its tokens are read from the database each time. `tokens`: others, on trial.
+    """The tokens of `connection` are read from the database each time. `tokens`: others, on trial.
     `before_request` is called before each request, so that a lease can be kept through a long reading."""
 
     def __init__(
@@ -75,9 +75,7 @@ class AmoCRMClient:
         before_request: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connection
-        self._caller = Caller(
-            connection.host, tokens or ConnectionTokens(connection), priority=priority, before_request=before_request
-        )
+        self._caller = Caller(tokens or ConnectionTokens(connection), priority=priority, before_request=before_request)
 
     @property
     def requests_made(self) -> int:

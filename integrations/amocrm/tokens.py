@@ -17,6 +17,8 @@ from django.utils import timezone
 
 from integrations.amocrm import oauth
 from integrations.amocrm.errors import AmoCRMError, Outage, ReconnectNeeded
+from integrations.amocrm.hosts import normalise_subdomain
+from integrations.amocrm.moved import current_host
 from integrations.amocrm.oauth import TokenPair, TokenRefused
 from integrations.models import AmoCRMConnection, ConnectionState, Problem
 from leads.told import told
@@ -30,7 +32,10 @@ _POLL_SECONDS = 0.1
 
 
 class Tokens(Protocol):
-    """Where a caller gets its token from. `usable` and `renewed` raise ReconnectNeeded when there is none to be had."""
+    """Where a caller gets its token from. `usable` and `renewed` raise ReconnectNeeded when there is none to be had.
+    `host` is where the token they gave last is good."""
+
+    host: str
 
     def usable(self) -> str | None:
         """The token to send now; None when it has to be renewed first."""
@@ -45,7 +50,8 @@ class Tokens(Protocol):
 class FixedToken:
     """A token on trial, before there is a connection to keep it in."""
 
-    def __init__(self, pair: TokenPair) -> None:
+    def __init__(self, host: str, pair: TokenPair) -> None:
+        self.host = host
         self._pair = pair
 
     def usable(self) -> str | None:
@@ -62,6 +68,7 @@ class ConnectionTokens:
     """The tokens of a connection, read anew for each request: another process may have renewed them."""
 
     def __init__(self, connection: AmoCRMConnection) -> None:
+        self.host = connection.host
         self._pk = connection.pk
 
     def usable(self) -> str | None:
@@ -91,6 +98,7 @@ class ConnectionTokens:
             error = ReconnectNeeded(told("The connection to amoCRM has to be renewed: connect again."))
             error.token_version = row.token_refreshed_at
             raise error
+        self.host = row.host
         return row
 
     def _take_lease(self, row: AmoCRMConnection) -> bool:
@@ -101,7 +109,7 @@ class ConnectionTokens:
     def _refresh(self, row: AmoCRMConnection) -> str:
         """The new access token, committed. The lease is ours."""
         try:
-            pair = _refresh_even_if_the_answer_is_lost(row)
+            pair = _refresh_wherever_it_lives(row)
         except TokenRefused as error:
             raise self._dead_or_outrun(row, error) from None
         except BaseException:
@@ -110,6 +118,8 @@ class ConnectionTokens:
         stored = _same_pair(row).update(
             access_token=pair.access_token,
             refresh_token=pair.refresh_token,
+            host=row.host,
+            subdomain=row.subdomain,
             token_expires_at=pair.expires_at,
             token_refreshed_at=timezone.now(),
             refresh_lease_until=None,
@@ -150,6 +160,20 @@ def _die(row: AmoCRMConnection, detail: str, cause: TokenRefused | None = None) 
     error.token_version = row.token_refreshed_at
     logger.warning("amocrm_token_dead", host=row.host, status=error.status)
     return error
+
+
+def _refresh_wherever_it_lives(row: AmoCRMConnection) -> TokenPair:
+    """A refused refresh token may be good at the account's new address, which `row` then has."""
+    try:
+        return _refresh_even_if_the_answer_is_lost(row)
+    except TokenRefused:
+        _same_pair(row).update(refresh_lease_until=timezone.now() + LEASE)
+        host = current_host(row.host, row.access_token, row.refresh_token, row.amocrm_account_id)
+        if host in ("", row.host):
+            raise
+        logger.warning("amocrm_account_moved", host=row.host, to=host)
+        row.host, row.subdomain = host, normalise_subdomain(host)
+        return oauth.refresh(row.host, row.refresh_token)
 
 
 def _refresh_even_if_the_answer_is_lost(row: AmoCRMConnection) -> TokenPair:

@@ -51,7 +51,7 @@ def connect(account: UserAccount, host: str, pair: TokenPair) -> AmoCRMConnectio
     """
     trial = AmoCRMConnection(user_account=account, host=host)
     try:
-        facts = AmoCRMClient(trial, tokens=FixedToken(pair)).account()
+        facts = AmoCRMClient(trial, tokens=FixedToken(host, pair)).account()
     except ReconnectNeeded as error:
         raise TokenNotAccepted(told("amoCRM does not accept this token for this account.")) from error
     connection = _keep(account, host, pair, facts)

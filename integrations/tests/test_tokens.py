@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from collections import Counter
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connections
 from django.utils import timezone
 from pytest_django import Settings
 
+from integrations.amocrm import http, moved
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import ConditionError, Outage, RateLimited, ReconnectNeeded
 from integrations.connecting.tasks import refresh_idle_tokens
@@ -116,6 +120,70 @@ def test_a_lease_whose_holder_died_is_taken_over(connection: AmoCRMConnection, a
     assert AmoCRMClient(connection).account().subdomain == "demo"
 
 
+@pytest.fixture
+def hosts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """To whom requests would have gone, were they not all routed to the sandbox."""
+    asked: list[str] = []
+    routed = http._routed
+
+    def note(url: str) -> str:
+        asked.append(urlsplit(url).netloc)
+        return routed(url)
+
+    monkeypatch.setattr(http, "_routed", note)
+    return asked
+
+
+def rename(amocrm: Server, subdomain: str) -> None:
+    """The account has moved: its old address refuses tokens that it does not know."""
+    amocrm.crm.demo.profile.subdomain = subdomain
+    amocrm.crm.faults.answer(401, times=1, prefix=TOKEN_PATH)
+
+
+def test_an_account_that_was_renamed_is_followed(
+    connection: AmoCRMConnection, amocrm: Server, hosts: list[str]
+) -> None:
+    rename(amocrm, "renamed")
+    run_out(connection)
+    assert AmoCRMClient(connection).account().subdomain == "renamed"
+    assert hosts == ["demo.amocrm.ru", "api-b.amocrm.ru", "renamed.amocrm.ru", "renamed.amocrm.ru"]
+    followed = fresh(connection)
+    assert (followed.state, followed.host, followed.subdomain) == ("connected", "renamed.amocrm.ru", "renamed")
+
+
+def test_only_to_amocrms_own_addresses(connection: AmoCRMConnection, amocrm: Server, hosts: list[str]) -> None:
+    rename(amocrm, "renamed")
+    amocrm.crm.demo.profile.domain = "evil.example"
+    run_out(connection)
+    with pytest.raises(ReconnectNeeded):
+        AmoCRMClient(connection).account()
+    assert hosts == ["demo.amocrm.ru", "api-b.amocrm.ru"]
+    assert fresh(connection).host == "demo.amocrm.ru"
+
+
+def test_only_to_the_same_account(connection: AmoCRMConnection, amocrm: Server) -> None:
+    rename(amocrm, "renamed")
+    AmoCRMConnection.objects.update(amocrm_account_id=7)
+    run_out(connection)
+    with pytest.raises(ReconnectNeeded):
+        AmoCRMClient(connection).account()
+    assert fresh(connection).host == "demo.amocrm.ru"
+
+
+@pytest.mark.parametrize("claims", [{"api_domain": "api-b.evil.example"}, {"api_domain": 7}, {}, [], None])
+def test_a_token_that_names_no_address_of_amocrms_is_not_believed(
+    connection: AmoCRMConnection, amocrm: Server, hosts: list[str], claims: object
+) -> None:
+    rename(amocrm, "renamed")
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    token = f"e30.{body}.c2ln" if claims is not None else "no token of theirs"
+    AmoCRMConnection.objects.update(access_token=token)
+    run_out(connection)
+    with pytest.raises(ReconnectNeeded):
+        AmoCRMClient(connection).account()
+    assert hosts == ["demo.amocrm.ru"]
+
+
 def test_a_used_refresh_token_marks_the_connection(connection: AmoCRMConnection, amocrm: Server) -> None:
     amocrm.crm.oauth.refresh[connection.refresh_token].dead = True
     run_out(connection)
@@ -127,7 +195,7 @@ def test_a_used_refresh_token_marks_the_connection(connection: AmoCRMConnection,
     assert marked.next_attempt_at is None
     with pytest.raises(ReconnectNeeded):
         AmoCRMClient(connection).account()
-    assert counts(amocrm) == {TOKEN_PATH: 1}
+    assert counts(amocrm) == {TOKEN_PATH: 1, moved.PATH: 1}
 
 
 def test_an_answer_lost_on_its_way_is_asked_for_once_more(connection: AmoCRMConnection, amocrm: Server) -> None:
