@@ -46,6 +46,13 @@ def test_a_version_that_is_no_plain_number_is_refused(version: str) -> None:
 
 def test_versions_go_on_to_nine_digits() -> None:
     assert version_of(SOMEBODY, Hook.AMOCRM, sign(SOMEBODY, Hook.AMOCRM, 999_999_999)) == 999_999_999
+    assert version_of(SOMEBODY, Hook.AMOCRM, sign(SOMEBODY, Hook.AMOCRM, 1_000_000_000)) is None
+
+
+def test_addresses_that_were_given_out_stay_good(settings: Settings) -> None:
+    settings.SECRET_KEY = "a key"
+    given_out = "3-a20f808501dbf6d07147e446bda30bd30bb7bf7cb7c86444accabf2d9c01b208"
+    assert sign(SOMEBODY, Hook.AMOCRM, 3) == given_out
 
 
 @pytest.mark.parametrize("query", ["", "user_id=1&sig=1-x", f"user_id={SOMEBODY}", "sig=1-x", "user_id=%FF&sig=%00"])
