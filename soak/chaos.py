@@ -20,7 +20,7 @@ from soak.servers import Postgres, Redis
 LONGEST_TROUBLE = 6.0
 LONGEST_CALM = 3.0
 LONGEST_CUT = 25.0  # longer than TCP is let wait
-AT_ONCE = 2
+TWO_AT_ONCE = 0.5
 API, TELEGRAM = "/api/v4", "/telegram"
 Trouble = Callable[[], AbstractContextManager[None]]
 
@@ -44,7 +44,7 @@ class Chaos:
         left: list[str] = []
         while time.monotonic() < ends:
             left = left or self.chance.sample(sorted(troubles), len(troubles))
-            names = [left.pop() for _ in range(min(len(left), self.chance.randint(1, AT_ONCE)))]
+            names = self._next(left)
             say(" and ".join(names))
             self.happened.update(names)
             with ExitStack() as stack:
@@ -53,6 +53,15 @@ class Chaos:
                 time.sleep(self.chance.uniform(0, LONGEST_TROUBLE))
             self.product.mend()
             time.sleep(self.chance.uniform(0, LONGEST_CALM))
+
+    def _next(self, left: list[str]) -> list[str]:
+        """One or two of these, taken out. Two befall two things: a database that is down cannot be stopped."""
+        names = [left.pop()]
+        others = [name for name in left if _thing(name) != _thing(names[0])]
+        if others and self.chance.random() < TWO_AT_ONCE:
+            names.append(others[-1])
+            left.remove(others[-1])
+        return names
 
     def troubles(self) -> dict[str, Trouble]:
         """All that can be done on these servers, by name."""
@@ -156,6 +165,11 @@ class Chaos:
         messages = Path(self.product.env["VAR_DIR"]) / "broker" / "messages"
         for path in messages.glob("*.msg"):
             path.unlink(missing_ok=True)
+
+
+def _thing(trouble: str) -> str:
+    """What a trouble befalls: all but its last word."""
+    return trouble.rpartition(" ")[0]
 
 
 @contextmanager
