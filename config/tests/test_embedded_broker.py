@@ -58,14 +58,14 @@ def consume(folder: Path, taken: Any, done: Any) -> None:
 
 def take_and_hang(folder: Path, ready: Any) -> None:
     with connect(folder) as link, link.SimpleQueue("bells") as bells:
-        bells.get(timeout=5)
+        bells.get(timeout=30)
         ready.set()
         signal.pause()
 
 
 def test_a_message_is_delivered_once_and_gone_when_acknowledged(folder: Path, queue: SimpleQueue) -> None:
     queue.put({"ring": 1})
-    message = queue.get(timeout=1)
+    message = queue.get(timeout=30)
     assert message.payload == {"ring": 1}
     assert messages(folder) == []
     message.ack()
@@ -77,13 +77,13 @@ def test_a_message_is_delivered_once_and_gone_when_acknowledged(folder: Path, qu
 def test_messages_come_in_the_order_they_were_sent(queue: SimpleQueue) -> None:
     for number in range(5):
         queue.put(number)
-    assert [queue.get(timeout=1).payload for _ in range(5)] == [0, 1, 2, 3, 4]
+    assert [queue.get(timeout=30).payload for _ in range(5)] == [0, 1, 2, 3, 4]
 
 
 def test_a_rejected_message_comes_again_if_asked_for(queue: SimpleQueue) -> None:
     queue.put("again")
-    queue.get(timeout=1).requeue()
-    message = queue.get(timeout=1)
+    queue.get(timeout=30).requeue()
+    message = queue.get(timeout=30)
     assert message.payload == "again"
     message.reject()
     with pytest.raises(Empty):
@@ -93,7 +93,7 @@ def test_a_rejected_message_comes_again_if_asked_for(queue: SimpleQueue) -> None
 def test_what_a_closed_connection_held_goes_back(folder: Path) -> None:
     with connect(folder) as link, link.SimpleQueue("bells") as bells:
         bells.put("held")
-        bells.get(timeout=1)
+        bells.get(timeout=30)
         assert messages(folder) == []
     assert len(messages(folder)) == 1
     assert list((folder / "claims").iterdir()) == []
@@ -102,7 +102,7 @@ def test_what_a_closed_connection_held_goes_back(folder: Path) -> None:
 def test_a_message_taken_without_acknowledgement_leaves_nothing_behind(folder: Path, queue: SimpleQueue) -> None:
     with connect(folder) as link, link.SimpleQueue("bells", no_ack=True) as careless:
         queue.put("once")
-        assert careless.get(timeout=1).payload == "once"
+        assert careless.get(timeout=30).payload == "once"
         assert list((folder / "claims").rglob("*.msg")) == []
 
 
@@ -111,7 +111,7 @@ def test_a_broken_file_is_put_aside_and_stops_nobody(folder: Path, queue: Simple
     (folder / "messages" / "0.bells.msg").write_text(content)
     (folder / "messages" / "no dot").write_text(content)
     queue.put("whole")
-    assert queue.get(timeout=1).payload == "whole"
+    assert queue.get(timeout=30).payload == "whole"
     assert [path.name for path in (folder / "broken").iterdir()] == ["0.bells.msg"]
 
 
@@ -119,7 +119,7 @@ def test_a_broken_table_of_an_exchange_is_made_anew(folder: Path, queue: SimpleQ
     (folder / "exchanges" / "bells.exchange").write_text("[[")
     with connect(folder) as link, link.SimpleQueue("bells") as bells:
         bells.put("through")
-    assert queue.get(timeout=1).payload == "through"
+    assert queue.get(timeout=30).payload == "through"
 
 
 def test_no_message_is_lost_or_doubled_in_a_race(folder: Path) -> None:
@@ -148,4 +148,4 @@ def test_what_a_killed_worker_held_comes_back(folder: Path, queue: SimpleQueue) 
     os.kill(worker.pid, signal.SIGKILL)
     worker.join(timeout=30)
     assert sweep(folder / "claims", folder / "messages") == 1
-    assert queue.get(timeout=1).payload == "held by the dead"
+    assert queue.get(timeout=30).payload == "held by the dead"

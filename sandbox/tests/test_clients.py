@@ -119,7 +119,7 @@ def client(server: Server) -> Iterator[Any]:
     )
 
     def session(params: dict[str, str] | None = None) -> JsonVerbs:
-        return JsonVerbs(headers={**client._auth_headers(), **(params or {})}, timeout=5, trust_env=False)
+        return JsonVerbs(headers={**client._auth_headers(), **(params or {})}, timeout=30, trust_env=False)
 
     client._init_session = session
     client._session.close()

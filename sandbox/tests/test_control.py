@@ -27,7 +27,7 @@ class Control:
         self.url = url
 
     def __call__(self, method: str, path: str, data: Any = None, *, status: int = 200) -> Any:
-        answer = requests.request(method, f"{self.url}/_sandbox/{path}", json=data, timeout=10)
+        answer = requests.request(method, f"{self.url}/_sandbox/{path}", json=data, timeout=30)
         assert answer.status_code == status, answer.text
         return answer.json()
 
@@ -93,7 +93,7 @@ def test_accounts_pipelines_and_many_deals(control: Control, crm: Sandbox) -> No
 def test_hooks_can_be_watched_switched_and_waited_for(control: Control, listener: Listener) -> None:
     control("POST", "hooks", {"destination": listener.url, "settings": ["add_lead"]})
     control("POST", "deals", {"name": "x"})
-    assert control("POST", "deliveries/wait", {"timeout": 5}) == {"idle": True}
+    assert control("POST", "deliveries/wait", {"timeout": 30}) == {"idle": True}
     shown = control("GET", "deliveries")["deliveries"][0]
     assert (shown["state"], shown["attempts"][0]["status"]) == ("delivered", 200)
     assert shown["fields"]["leads[add][0][name]"] == "x"
@@ -113,11 +113,11 @@ def test_every_route_is_in_the_list_that_people_read() -> None:
 
 
 def test_the_board_and_its_parts_are_served(server: Server) -> None:
-    page = requests.get(server.url, timeout=5)
+    page = requests.get(server.url, timeout=30)
     assert "sandbox amoCRM" in page.text
     for path in ("board.css", "board.js", "icon.svg"):
-        assert requests.get(f"{server.url}/{path}", timeout=5).status_code == 200
-    assert requests.get(f"{server.url}/nonsense", timeout=5).status_code == 404
+        assert requests.get(f"{server.url}/{path}", timeout=30).status_code == 200
+    assert requests.get(f"{server.url}/nonsense", timeout=30).status_code == 404
 
 
 def test_the_demo_is_the_same_each_time() -> None:

@@ -265,6 +265,6 @@ def test_an_application_is_told_as_unsorted_and_its_acceptance_as_unsorted_delet
 
 def test_any_body_can_be_sent_by_hand(server: Server, listener: Listener) -> None:
     order = {"destination": listener.url, "body": "leads%5Badd%5D%5B0%5D%5Bid%5D=5"}
-    requests.post(f"{server.url}/_sandbox/send", json=order, timeout=5)
+    requests.post(f"{server.url}/_sandbox/send", json=order, timeout=30)
     assert server.crm.courier.wait_idle()
     assert listener.bodies == [{"leads[add][0][id]": "5"}]

@@ -19,7 +19,7 @@ CALLBACK = "http://127.0.0.1:1/amocrm/callback"
 
 def ask(server: Server, grant: dict[str, Any], **changes: Any) -> requests.Response:
     body = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "redirect_uri": CALLBACK, **grant, **changes}
-    return requests.post(f"{server.url}/oauth2/access_token", json=body, timeout=5)
+    return requests.post(f"{server.url}/oauth2/access_token", json=body, timeout=30)
 
 
 def refresh(server: Server, token: str, **changes: Any) -> requests.Response:
@@ -37,10 +37,10 @@ def pair(server: Server) -> dict[str, Any]:
 
 
 def test_consent_sends_the_browser_back_with_code_referer_state_and_platform(server: Server) -> None:
-    page = requests.get(f"{server.url}/oauth", params={"client_id": CLIENT_ID, "state": "abc"}, timeout=5)
+    page = requests.get(f"{server.url}/oauth", params={"client_id": CLIENT_ID, "state": "abc"}, timeout=30)
     assert "sandbox amoCRM" in page.text
     form = {"client_id": CLIENT_ID, "state": "abc", "redirect_uri": CALLBACK, "decision": "allow"}
-    answer = requests.post(f"{server.url}/oauth/decide", data=form, allow_redirects=False, timeout=5)
+    answer = requests.post(f"{server.url}/oauth/decide", data=form, allow_redirects=False, timeout=30)
     address = urlsplit(answer.headers["Location"])
     query = {key: values[0] for key, values in parse_qs(address.query).items()}
     assert answer.status_code == 302
@@ -51,7 +51,7 @@ def test_consent_sends_the_browser_back_with_code_referer_state_and_platform(ser
 
 def test_denying_sends_the_error_and_the_state(server: Server) -> None:
     form = {"client_id": CLIENT_ID, "state": "abc", "redirect_uri": CALLBACK, "decision": "deny"}
-    answer = requests.post(f"{server.url}/oauth/decide", data=form, allow_redirects=False, timeout=5)
+    answer = requests.post(f"{server.url}/oauth/decide", data=form, allow_redirects=False, timeout=30)
     query = dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
     assert query["error"] == "access_denied"
     assert query["state"] == "abc"
@@ -60,7 +60,7 @@ def test_denying_sends_the_error_and_the_state(server: Server) -> None:
 
 def test_an_unregistered_address_is_refused_once_one_is_known(server: Server, pair: dict[str, Any]) -> None:
     form = {"client_id": CLIENT_ID, "redirect_uri": "http://evil.example/", "decision": "allow"}
-    answer = requests.post(f"{server.url}/oauth/decide", data=form, allow_redirects=False, timeout=5)
+    answer = requests.post(f"{server.url}/oauth/decide", data=form, allow_redirects=False, timeout=30)
     assert answer.headers["Location"].startswith(CALLBACK)
 
 
@@ -73,7 +73,7 @@ def test_a_code_gives_a_pair_and_the_token_is_a_jwt_that_opens_the_api(server: S
     assert claims["base_domain"] == "amocrm.ru"
     assert claims["exp"] - claims["iat"] == 86_400
     headers = {"Authorization": f"Bearer {pair['access_token']}"}
-    answer = requests.get(f"{server.url}/api/v4/account", headers=headers, timeout=5)
+    answer = requests.get(f"{server.url}/api/v4/account", headers=headers, timeout=30)
     assert answer.json()["subdomain"] == "demo"
 
 
@@ -129,15 +129,15 @@ def test_form_bodies_are_refused_unless_switched_on(server: Server, pair: dict[s
         "grant_type": "refresh_token", "refresh_token": pair["refresh_token"],
     }  # fmt: skip
     address = f"{server.url}/oauth2/access_token"
-    assert requests.post(address, data=form, timeout=5).status_code == 401
+    assert requests.post(address, data=form, timeout=30).status_code == 401
     server.crm.switches.token_accepts_form = True
-    assert requests.post(address, data=form, timeout=5).status_code == 200
+    assert requests.post(address, data=form, timeout=30).status_code == 200
 
 
 def test_tokens_grow_old(server: Server, pair: dict[str, Any]) -> None:
     headers = {"Authorization": f"Bearer {pair['access_token']}"}
     server.crm.clock.advance(86_400)
-    answer = requests.get(f"{server.url}/api/v4/account", headers=headers, timeout=5)
+    answer = requests.get(f"{server.url}/api/v4/account", headers=headers, timeout=30)
     assert answer.status_code == 401
     assert answer.json()["detail"] == "Неверный логин или пароль"
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -148,7 +148,7 @@ def test_disabling_revokes_everything_and_tells_with_a_signature(
 ) -> None:
     pair = crm.oauth.pair_for(crm.demo.id, CLIENT_ID)
     crm.oauth.clients[CLIENT_ID].disable_url = listener.url.partition("?")[0]
-    requests.post(f"{server.url}/_sandbox/revoke", json={}, timeout=5)
+    requests.post(f"{server.url}/_sandbox/revoke", json={}, timeout=30)
     query = dict(parse_qsl(listener.queries[0].partition("?")[2]))
     message = f"{CLIENT_ID}|{crm.demo.id}".encode()
     assert query["signature"] == hmac.new(CLIENT_SECRET.encode(), message, hashlib.sha256).hexdigest()
@@ -162,7 +162,9 @@ def test_the_subdomain_can_be_asked_for_by_a_refresh_token_without_using_it(serv
     pair = crm.oauth.pair_for(crm.demo.id, CLIENT_ID)
     for _ in range(2):
         answer = requests.get(
-            f"{server.url}/oauth2/account/current/subdomain", headers={"X-Refresh-Token": pair.refresh_token}, timeout=5
+            f"{server.url}/oauth2/account/current/subdomain",
+            headers={"X-Refresh-Token": pair.refresh_token},
+            timeout=30,
         )
         assert answer.json() == {
             "id": crm.demo.id, "subdomain": "demo", "domain": "demo.amocrm.ru", "top_level_domain": "ru"
@@ -172,5 +174,5 @@ def test_the_subdomain_can_be_asked_for_by_a_refresh_token_without_using_it(serv
 def test_the_account_is_told_by_the_token(server: Server) -> None:
     second = server.crm.add_account("second")
     headers = {"Authorization": f"Bearer {server.crm.long_lived_token(second)}"}
-    answer = requests.get(f"{server.url}/api/v4/account", headers=headers, timeout=5)
+    answer = requests.get(f"{server.url}/api/v4/account", headers=headers, timeout=30)
     assert answer.json()["id"] == second.id

@@ -90,7 +90,7 @@ def test_a_new_delivery_appears_by_itself(tab: Page, live_server: LiveServer, ca
     sign_in(tab, live_server, "/app/")
     expect(tab.get_by_text("No deliveries yet")).to_be_visible()
     WebhookLog.objects.create(user_account=cast.alpha, source=Hook.AMOCRM, raw_body=b"a=1", lead_id=4711)
-    expect(tab.get_by_text("4711")).to_be_visible(timeout=15_000)
+    expect(tab.get_by_text("4711")).to_be_visible()
 
 
 def test_the_chart_says_what_its_table_says(tab: Page, live_server: LiveServer, cast: Cast) -> None:
@@ -147,7 +147,7 @@ def test_a_connection_that_breaks_brings_up_the_form_by_itself(
     sign_in(tab, live_server, "/connection/", "alice@example.com")
     expect(tab.get_by_role("heading", name="demo.amocrm.ru")).to_be_visible()
     AmoCRMConnection.objects.filter(pk=row.pk).update(state=ConnectionState.RECONNECT_NEEDED)
-    expect(tab.get_by_role("button", name="Go to amoCRM")).to_be_visible(timeout=15_000)
+    expect(tab.get_by_role("button", name="Go to amoCRM")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["/app/", "/app/leads/", "/app/stages/", "/connection/"])

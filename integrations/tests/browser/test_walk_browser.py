@@ -71,7 +71,7 @@ def test_a_syncs_bar_moves_until_it_is_done(
             return  # what follows the deals has no known length
         percent = 100 * run.progress["done"] / run.progress["expected"]
         tab.clock.fast_forward(3000)
-        expect(bar).to_have_attribute("width", f"{percent:.2f}", timeout=20_000)
+        expect(bar).to_have_attribute("width", f"{percent:.2f}")
         expect(syncs).to_contain_text(f"{run.total} deals read")
         widths.append(percent)
         if len(widths) == SEEN:
