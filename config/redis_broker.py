@@ -1,9 +1,12 @@
-"""Redis as the broker, with one thing mended: a worker outlives it, with a task in hand or in the middle of a call.
+"""Redis as the broker, with two things mended: a worker outlives its going away and its being full.
 
-When its connection breaks, kombu gives up the channel's connection, and later calls over that channel (giving back what
-the worker holds, restoring, acknowledging) ask None for it. That is an AttributeError, which ends the worker, where a
-lost connection would have been waited for. What is not given back here is found by the sweeps (law 1), and by Redis'
-own visibility timeout.
+When its connection breaks, with a task in hand or in the middle of a call, kombu gives up the channel's connection, and
+later calls over that channel (giving back what the worker holds, restoring, acknowledging) ask None for it. That is an
+AttributeError, which ends the worker, where a lost connection would have been waited for. What is not given back here
+is found by the sweeps (law 1), and by Redis' own visibility timeout.
+
+A full Redis refuses even to forget what was acknowledged. To kombu that is the caller's mistake, which ends the worker
+too; here it is a broken connection, which is tried again until there is room.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from typing import Any
 
 from kombu.transport import redis
 from redis.exceptions import ConnectionError as ConnectionLost
+from redis.exceptions import OutOfMemoryError
 
 
 class QoS(redis.QoS):
@@ -35,3 +39,4 @@ def _is_connected(channel: Any) -> bool:
 
 
 redis.Transport.Channel = Channel
+redis.Transport.connection_errors += (OutOfMemoryError,)

@@ -26,7 +26,7 @@ def test_a_connection_that_was_given_up_closes_with_a_message_in_hand(broker: Re
     link = Connection(f"{broker.url}/0")
     queue = link.SimpleQueue("soak")
     queue.put({})
-    assert queue.get(timeout=10).acknowledged is False
+    assert queue.get(timeout=30).acknowledged is False
     channel: Any = link.default_channel
     link.transport.client = None
     channel.close()
@@ -46,6 +46,18 @@ def test_what_a_worker_holds_goes_back_when_it_ends_in_peace(broker: Redis) -> N
     with Connection(f"{broker.url}/0") as link:
         queue = link.SimpleQueue("soak")
         queue.put({"number": 1})
-        queue.get(timeout=10)
+        queue.get(timeout=30)
     with Connection(f"{broker.url}/0") as link:
-        assert link.SimpleQueue("soak").get(timeout=10).payload == {"number": 1}
+        assert link.SimpleQueue("soak").get(timeout=30).payload == {"number": 1}
+
+
+def test_a_full_broker_is_waited_out_as_a_lost_one_is(broker: Redis) -> None:
+    with Connection(f"{broker.url}/0") as link:
+        queue = link.SimpleQueue("soak")
+        queue.put({})
+        message = queue.get(timeout=30)
+        broker.limit_memory(1)
+        with pytest.raises(link.connection_errors):
+            message.ack()
+        broker.limit_memory(0)
+        message.ack()
