@@ -121,13 +121,14 @@ def _work(connection: AmoCRMConnection, lease: Lease, turn_ends: float) -> bool:
 
 
 def _gather(account_id: uuid.UUID) -> None:
-    """Wait while a burst is still arriving, so that it is read in few requests."""
+    """Wait while a burst is still arriving, so that it is read in few requests. A delivery from a future beyond that is
+    one of a clock that disagrees with ours: it is not waited for."""
     while True:
         due = waiting(account_id, timezone.now()).filter(attempts=0)
         arrived = list(due.values_list("received_at", flat=True)[:BATCH_ROWS])
         now = timezone.now()
         is_full = len(arrived) >= BATCH_ROWS
-        if not arrived or is_full or now - arrived[-1] > QUIET or now - arrived[0] > GATHER_AT_MOST:
+        if not arrived or is_full or abs(now - arrived[-1]) > QUIET or now - arrived[0] > GATHER_AT_MOST:
             return
         time.sleep(QUIET.total_seconds() / 5)
 
