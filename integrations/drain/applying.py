@@ -109,15 +109,17 @@ def _told(deliveries: Sequence[Delivery], readings: Readings, now: datetime) -> 
     snapshots: list[DealSnapshot] = []
     for delivery in deliveries:
         for news in delivery.parsed.deals:
-            deal_id = news.snapshot.deal_id
-            if news.action is DealAction.DELETED and readings.is_gone(deal_id):
-                # A hook says deleted and the CRM no longer has it: that is the CRM's own word.
-                snapshots.append(DealSnapshot(deal_id, is_deleted=True, read_at=now))
+            deal_id, is_gone = news.snapshot.deal_id, readings.is_gone(news.snapshot.deal_id)
             if news.snapshot.updated_at is not None:
                 snapshots.append(news.snapshot)
-            elif readings.is_gone(deal_id):
+            elif is_gone and news.action is not DealAction.DELETED:
                 # News without a time that no reading can date: when we received it.
                 snapshots.append(replace(news.snapshot, updated_at=delivery.log.received_at.replace(microsecond=0)))
+            if is_gone and news.action is DealAction.DELETED:
+                # A hook says deleted and the CRM no longer has it: that is the CRM's own word. The stage in such a
+                # hook is where the deal stood, not where it went: dated by us, it would come after what is yet to be
+                # told, should the deal be restored.
+                snapshots.append(DealSnapshot(deal_id, is_deleted=True, read_at=now))
     return snapshots
 
 

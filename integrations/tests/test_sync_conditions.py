@@ -157,6 +157,30 @@ def test_a_stage_told_without_a_time_and_left_before_the_reading_is_asked_for(
     assert take_due() == []
 
 
+def test_the_stage_in_which_a_deal_was_deleted_does_not_come_after_its_restoring(
+    connected: UserAccount, crm: Server
+) -> None:
+    demo = crm.crm.demo
+    stages = [stage.id for stage in demo.pipelines.main.stages]
+    deal = demo.deals.create("deal", phone="+77011111111")
+    demo.subscribe(NOWHERE, ["delete_lead"])
+    sync(connected)
+    crm.crm.clock.advance(30)
+    demo.deals.move(deal.id, stages[3])
+    demo.deals.delete(deal.id)
+    deliver(connected, bodies(crm)[-1])
+    WebhookLog.objects.update(received_at=timezone.now() + timedelta(hours=1))  # late, or by a clock that is ahead
+    drain_all(connected)
+    assert Lead.objects.get().is_deleted
+    crm.crm.clock.advance(30)
+    demo.deals.restore(deal.id)
+    demo.deals.move(deal.id, stages[4])
+    sync(connected)
+    lead = Lead.objects.get()
+    assert (lead.is_deleted, lead.current_status_id) == (False, stages[4])
+    assert our_history(connected, deal.id) == their_history(demo, deal.id)
+
+
 def test_a_hook_that_comes_after_all_marks_its_gap(connected: UserAccount, crm: Server) -> None:
     demo = crm.crm.demo
     deal = demo.deals.create("deal", price=1, phone="+77011111111")
