@@ -44,7 +44,7 @@ def settle_merges(session: Session, merges: Sequence[Merge]) -> None:
         if _is_settled(session, merge):
             continue
         survivor = session.reader.client.deals([merge.survivor_id]).get(merge.survivor_id)
-        gone = _gone(session, _relatives(session, merge, survivor)) if survivor else []
+        gone = _gone(session, _relatives(session, merge, survivor), merge) if survivor else []
         for deal_id in gone:
             _follow(session, deal_id, survivor, merge)
         if not gone:
@@ -77,18 +77,22 @@ def _candidates(session: Session, related: Q, *, but: int = 0) -> list[int]:
     return [deal_id for deal_id in leads.values_list("amocrm_lead_id", flat=True) if deal_id is not None]
 
 
-def _gone(session: Session, deal_ids: Collection[int]) -> list[int]:
-    """Those that are neither there nor in the bin."""
-    if not deal_ids:
+def _gone(session: Session, deal_ids: Collection[int], merge: Merge) -> list[int]:
+    """Those that are neither there nor in the bin. What lived after the merge went into another deal."""
+    lived = Lead.objects.filter(
+        user_account=session.account, amocrm_lead_id__in=deal_ids, amocrm_updated_at__gt=merge.at
+    )
+    asked = set(deal_ids).difference(lived.values_list("amocrm_lead_id", flat=True))
+    if not asked:
         return []
-    there = session.reader.client.deals(deal_ids)
-    missing = [deal_id for deal_id in deal_ids if deal_id not in there]
+    there = session.reader.client.deals(asked)
+    missing = [deal_id for deal_id in asked if deal_id not in there]
     return sorted(set(missing) - bin_of(session, missing))
 
 
 def _settle_by_sweep(session: Session, unresolved: Sequence[tuple[Merge, DealSnapshot | None]]) -> None:
     """Nothing ties the two deals together: look through all deals for those that are no longer listed."""
-    vanished = _gone(session, _vanished(session))
+    vanished = _gone(session, _vanished(session), unresolved[-1][0])
     if len(unresolved) == 1:
         merge, survivor = unresolved[0]
         for deal_id in vanished:

@@ -22,6 +22,7 @@ from integrations.tests.test_drain import NOWHERE
 from integrations.tests.test_laws import EVENTS
 from integrations.tests.world import bodies, deliver, drain_all, make_due
 from leads.models import Lead, Membership, Role, User, UserAccount
+from leads.news import WON_STATUS_ID
 from leads.tests.world import response
 from sandbox import Server, seed_bulk
 
@@ -98,6 +99,32 @@ def test_a_merged_deal_is_followed_by_response_history_and_sale(connected: UserA
     assert [one.amocrm_deal_id for one in paid] == [survivor.id]
     assert Sale.objects.filter(pk=sale.pk).exists()
     assert sync(connected).updated == 0
+
+
+def test_of_two_merges_of_one_client_each_deal_follows_its_own(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    stages = [stage.id for stage in demo.pipelines.main.stages]
+    first, gone_first = demo.deals.create("a", phone="+77011111111"), demo.deals.create("b", phone="+77022222222")
+    second, gone_second = (demo.deals.create(name, contact_ids=first.contact_ids) for name in "cd")
+    demo.deals.link(gone_first.id, first.contact_ids[0], main=True)
+    sync(connected)
+    crm.crm.clock.advance(30)
+    demo.deals.win(first.id, silent=True)
+    demo.deals.merge(first.id, gone_first.id, silent=True)
+    crm.crm.clock.advance(30)
+    crm.crm.courier.clear()
+    demo.deals.move(gone_second.id, stages[4])
+    for body in bodies(crm):
+        deliver(connected, body)
+    drain_all(connected)
+    crm.crm.clock.advance(30)
+    demo.deals.merge(second.id, gone_second.id, silent=True)
+    assert sync(connected).state == "done"
+    merged = SyncGap.objects.filter(what="merged").values_list("amocrm_lead_id", "after")
+    assert set(merged) == {(gone_first.id, f"deal {first.id}"), (gone_second.id, f"deal {second.id}")}
+    known = known_deals(connected)
+    assert known[first.id].current_status_id == WON_STATUS_ID
+    assert known[second.id].current_status_id == demo.deals.by_id[second.id].status_id
 
 
 def test_a_merge_of_strangers_is_found_by_looking_through_all(connected: UserAccount, crm: Server) -> None:
