@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -60,7 +60,7 @@ def steps_of(tellings: Iterable[Telling]) -> list[Step]:
         last = steps[-1] if steps else None
         if last is not None and last.stage == telling.stage:
             if telling.read_at is not None and not last.is_confirmed:
-                steps[-1] = Step(last.changed_at, last.pipeline_id, last.status_id, last.came_from, True, last.evidence)
+                steps[-1] = replace(last, is_confirmed=True)
             continue
         steps.append(
             Step(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leads.deals.history import Telling, steps_of
+from leads.deals.history import Step, Telling, steps_of
 from leads.tests.world import PIPELINE, at
 
 
@@ -41,6 +42,15 @@ def test_what_was_merged_away_counts_again_when_late_news_comes_between() -> Non
 def test_a_step_is_confirmed_by_a_reading_anywhere_in_its_run() -> None:
     steps = steps_of([telling(1, 0), telling(1, 3, read_at=at(4)), telling(2, 5)])
     assert [step.is_confirmed for step in steps] == [True, False]
+
+
+def test_a_confirmed_step_is_still_where_and_by_whom_it_was_first_told() -> None:
+    first, told = {"delivery_id": 1}, {"delivery_id": 2}
+    heard = [Telling(at(0), PIPELINE, 1, evidence=first), Telling(at(3), PIPELINE, 2, evidence=told)]
+    repeated, read = telling(2, 5), telling(2, 7, read_at=at(8))
+    stands = Step(at(3), PIPELINE, 2, (PIPELINE, 1), is_confirmed=False, evidence=told)
+    assert steps_of([*heard, repeated])[-1] == stands
+    assert steps_of([*heard, repeated, read])[-1] == replace(stands, is_confirmed=True)
 
 
 def test_within_one_second_the_crms_own_word_comes_last() -> None:
