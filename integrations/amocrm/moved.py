@@ -6,7 +6,7 @@ import base64
 import json
 from typing import Any
 
-from integrations.amocrm.hosts import ForeignHost, account_host
+from integrations.amocrm.hosts import account_host
 from integrations.amocrm.http import AmoSession
 from integrations.amocrm.rate import Bucket
 from integrations.amocrm.values import id_of, text_of
@@ -31,7 +31,7 @@ def current_host(host: str, access_token: str, refresh_token: str, account_id: i
         if not isinstance(answer, dict) or id_of(answer.get("id")) != account_id:
             return ""
         return account_host(text_of(answer.get("domain")))
-    except (*NETWORK_ERRORS, ForeignHost, ValueError, RecursionError):
+    except (*NETWORK_ERRORS, ValueError, RecursionError):
         return ""
     finally:
         bucket.done(slot)
