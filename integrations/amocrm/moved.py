@@ -28,7 +28,8 @@ def current_host(host: str, access_token: str, refresh_token: str, account_id: i
         with AmoSession() as session:
             response = session.get(f"https://{shared}{PATH}", headers={"X-Refresh-Token": refresh_token})
         answer = json.loads(response.content) if response.status_code == 200 else {}
-        if not isinstance(answer, dict) or id_of(answer.get("id")) != account_id:
+        told = id_of(answer.get("id")) if isinstance(answer, dict) else None
+        if told is None or told != account_id:
             return ""
         return account_host(text_of(answer.get("domain")))
     except (*NETWORK_ERRORS, ValueError, RecursionError):

@@ -80,7 +80,7 @@ def _candidates(session: Session, related: Q, *, but: int = 0) -> list[int]:
 def _gone(session: Session, deal_ids: Collection[int], merge: Merge) -> list[int]:
     """Those that are neither there nor in the bin. What lived after the merge went into another deal."""
     lived = Lead.objects.filter(
-        user_account=session.account, amocrm_lead_id__in=deal_ids, amocrm_updated_at__gt=merge.at
+        user_account=session.account, amocrm_lead_id__among=deal_ids, amocrm_updated_at__gt=merge.at
     )
     asked = set(deal_ids).difference(lived.values_list("amocrm_lead_id", flat=True))
     if not asked:

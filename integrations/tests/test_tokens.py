@@ -161,9 +161,10 @@ def test_only_to_amocrms_own_addresses(connection: AmoCRMConnection, amocrm: Ser
     assert fresh(connection).host == "demo.amocrm.ru"
 
 
-def test_only_to_the_same_account(connection: AmoCRMConnection, amocrm: Server) -> None:
+@pytest.mark.parametrize("account_id", [7, None])
+def test_only_to_the_same_account(connection: AmoCRMConnection, amocrm: Server, account_id: int | None) -> None:
     rename(amocrm, "renamed")
-    AmoCRMConnection.objects.update(amocrm_account_id=7)
+    AmoCRMConnection.objects.update(amocrm_account_id=account_id)
     run_out(connection)
     with pytest.raises(ReconnectNeeded):
         AmoCRMClient(connection).account()
