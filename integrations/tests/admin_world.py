@@ -1,7 +1,7 @@
 """A small cast for the admin: Alice owns Alfa, Sam works there, Vera looks; Bob owns Bravo; Root runs the installation.
 
-Everything of Alfa's that a person could read carries the word `ALFA`, so that a page which must not show it can be
-searched for it.
+Everything of Alfa's that a person could read carries the word `ALFAWORLD`, so that a page which must not show it can be
+searched for it. A long word, lest one of a page's random tokens hold it by chance.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ DEAL = 26000001
 PIPELINE = 7001
 STAGE = 70012
 MOMENT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-TOKEN = "ALFA-access-token"
-BODY = f"leads%5Bstatus%5D%5B0%5D%5Bid%5D={DEAL}&leads%5Bstatus%5D%5B0%5D%5Bname%5D=ALFA+%3Cb%3E&account%5Bid%5D=1"
+TOKEN = "ALFAWORLD-access-token"
+BODY = f"leads%5Bstatus%5D%5B0%5D%5Bid%5D={DEAL}&leads%5Bstatus%5D%5B0%5D%5Bname%5D=ALFAWORLD+%3Cb%3E&account%5Bid%5D=1"
 
 
 @dataclass
@@ -78,7 +78,7 @@ class World:
 
 
 def build() -> World:
-    alfa, bravo = UserAccount.objects.create(name="ALFA agency"), UserAccount.objects.create(name="Bravo")
+    alfa, bravo = UserAccount.objects.create(name="ALFAWORLD agency"), UserAccount.objects.create(name="Bravo")
     people = (("alice", alfa, Role.OWNER), ("sam", alfa, Role.STAFF), ("vera", alfa, Role.VIEWER))
     for name, account, role in (*people, ("bob", bravo, Role.OWNER)):
         user = User.objects.create_user(f"{name}@x.kz", "pw", is_staff=True)
@@ -89,19 +89,19 @@ def build() -> World:
 
 def rows_of(account: UserAccount) -> dict[type[Model], Any]:
     """One row of each kind."""
-    direction = Direction.objects.create(user_account=account, name="ALFA direction")
-    creative = Creative.objects.create(user_account=account, name="ALFA creative", external_ad_id="ALFA-1")
+    direction = Direction.objects.create(user_account=account, name="ALFAWORLD direction")
+    creative = Creative.objects.create(user_account=account, name="ALFAWORLD creative", external_ad_id="ALFAWORLD-1")
     stage = PipelineStage.objects.create(
         user_account=account,
         pipeline_id=PIPELINE,
-        pipeline_name="ALFA pipeline",
+        pipeline_name="ALFAWORLD pipeline",
         status_id=STAGE,
-        status_name="ALFA talks",
+        status_name="ALFAWORLD talks",
         status_color="#99ccff",
     )
     lead = Lead.objects.create(
         user_account=account,
-        name="ALFA Aigerim",
+        name="ALFAWORLD Aigerim",
         phone="8 (701) 123-45-67",
         phone_e164="+77011234567",
         amocrm_lead_id=DEAL,
@@ -114,9 +114,9 @@ def rows_of(account: UserAccount) -> dict[type[Model], Any]:
         raw_body=BODY.encode(),
         content_type="application/x-www-form-urlencoded",
         processing_status=ProcessingStatus.ERROR,
-        error_message="ALFA error",
+        error_message="ALFAWORLD error",
         lead_id=DEAL,
-        deal_data={"leads": {"status": [{"id": str(DEAL), "name": "ALFA <b>"}]}},
+        deal_data={"leads": {"status": [{"id": str(DEAL), "name": "ALFAWORLD <b>"}]}},
     )
     change = LeadStatusHistory.objects.create(
         user_account=account,
@@ -131,13 +131,13 @@ def rows_of(account: UserAccount) -> dict[type[Model], Any]:
         user_account=account,
         state=ConnectionState.CONNECTED,
         host="alfa.amocrm.ru",
-        subdomain="ALFA",
+        subdomain="ALFAWORLD",
         access_token=TOKEN,
         refresh_token=TOKEN,
     )
-    run = SyncRun.objects.create(user_account=account, state="done", detail="ALFA sync")
-    buyer = Targetologist.objects.create(user_account=account, name="ALFA buyer", patterns=["tripwire"])
-    push = LeadPush.objects.create(user_account=account, lead=lead, state="failed", detail="ALFA refused")
+    run = SyncRun.objects.create(user_account=account, state="done", detail="ALFAWORLD sync")
+    buyer = Targetologist.objects.create(user_account=account, name="ALFAWORLD buyer", patterns=["tripwire"])
+    push = LeadPush.objects.create(user_account=account, lead=lead, state="failed", detail="ALFAWORLD refused")
     made = (direction, creative, stage, lead, delivery, change, connection, run, buyer, *privacy_of(account))
     return {
         type(row): row
@@ -147,33 +147,43 @@ def rows_of(account: UserAccount) -> dict[type[Model], Any]:
 
 def privacy_of(account: UserAccount) -> list[Model]:
     """That somebody was forgotten, and how long deliveries are kept."""
-    request = PersonRequest.objects.create(user_account=account, kind="erasure", pseudonym="erased-ALFA")
+    request = PersonRequest.objects.create(user_account=account, kind="erasure", pseudonym="erased-ALFAWORLD")
     return [request, RetentionSettings.objects.create(user_account=account)]
 
 
 def messages_of(account: UserAccount) -> list[Model]:
     """A message that failed, and what the account wants to be told."""
-    sale = Sale.objects.create(user_account=account, client_name="ALFA client", currency="KZT", sold_at=MOMENT)
+    sale = Sale.objects.create(user_account=account, client_name="ALFAWORLD client", currency="KZT", sold_at=MOMENT)
     message = SaleNotification.objects.create(
-        user_account=account, sale=sale, text="ALFA sale", state="failed", queued_at=MOMENT
+        user_account=account, sale=sale, text="ALFAWORLD sale", state="failed", queued_at=MOMENT
     )
-    wishes = PushSettings.objects.create(user_account=account, qualified_tag="ALFA-tag")
-    return [message, wishes, NotificationSettings.objects.create(user_account=account, summary_chat_id="ALFA-chat")]
+    wishes = PushSettings.objects.create(user_account=account, qualified_tag="ALFAWORLD-tag")
+    return [
+        message,
+        wishes,
+        NotificationSettings.objects.create(user_account=account, summary_chat_id="ALFAWORLD-chat"),
+    ]
 
 
 def money_of(account: UserAccount) -> list[Model]:
     """A purchase by hand that nobody is credited with, and one by a referrer."""
-    referrer = Referrer.objects.create(user_account=account, code="ref_ALFA", name="ALFA referrer")
+    referrer = Referrer.objects.create(user_account=account, code="ref_ALFAWORLD", name="ALFAWORLD referrer")
     sale = Sale.objects.create(
-        user_account=account, client_name="ALFA client", currency="KZT", sold_at=MOMENT, routing_decision="referral"
+        user_account=account,
+        client_name="ALFAWORLD client",
+        currency="KZT",
+        sold_at=MOMENT,
+        routing_decision="referral",
     )
     owner = {"user_account": account, "referrer": referrer, "sale": sale}
-    conversion = ReferralConversion.objects.create(**owner, code="ref_ALFA", code_key="ref_alfa", status="waiting")
+    conversion = ReferralConversion.objects.create(
+        **owner, code="ref_ALFAWORLD", code_key="ref_alfaworld", status="waiting"
+    )
     line = ReferralEarning.objects.create(
         **owner, conversion=conversion, sequence=1, kind="accrual", amount=1, currency="KZT", commission_rate=1
     )
     unknown = UnknownSale.objects.create(
-        user_account=account, client_name="ALFA unknown", currency="KZT", sold_at=MOMENT
+        user_account=account, client_name="ALFAWORLD unknown", currency="KZT", sold_at=MOMENT
     )
     return [referrer, sale, conversion, line, unknown, MoneySettings.objects.create(user_account=account)]
 
@@ -182,13 +192,13 @@ def spend_of(account: UserAccount) -> list[Model]:
     """What a campaign cost, and a rate of exchange."""
     values: dict[str, Any] = {"user_account": account, "day": MOMENT.date()}
     ads = MetaAdAccount.objects.create(
-        user_account=account, act_id="1001", name="ALFA ads", access_token=TOKEN, problem_code="token"
+        user_account=account, act_id="1001", name="ALFAWORLD ads", access_token=TOKEN, problem_code="token"
     )
     days = dict.fromkeys(("since", "until", "next_day"), MOMENT.date())
-    pull = MetaPull.objects.create(user_account=account, ad_account=ads, detail="ALFA pull", **days)
+    pull = MetaPull.objects.create(user_account=account, ad_account=ads, detail="ALFAWORLD pull", **days)
     return [
         *(ads, pull),
-        AdSpend.objects.create(campaign="ALFA campaign", amount=Decimal(10), currency="KZT", **values),
+        AdSpend.objects.create(campaign="ALFAWORLD campaign", amount=Decimal(10), currency="KZT", **values),
         ExchangeRate.objects.create(currency="USD", base_currency="KZT", rate=Decimal(500), **values),
     ]
 
@@ -201,6 +211,12 @@ def address(model: type[Model], page: str, *args: Any) -> str:
 def gaps_of(account: UserAccount, run: SyncRun) -> list[Any]:
     now = datetime.now(UTC)
     gap = SyncGap.objects.create(
-        user_account=account, run=run, amocrm_lead_id=77, what="name", after="ALFA gap", changed_at=now, learnt_at=now
+        user_account=account,
+        run=run,
+        amocrm_lead_id=77,
+        what="name",
+        after="ALFAWORLD gap",
+        changed_at=now,
+        learnt_at=now,
     )
     return [gap, HookDay.objects.create(user_account=account, day=now.date(), told=3, untold=1)]

@@ -60,8 +60,8 @@ def test_the_home_page_tells_problems_backlog_and_todays_deliveries(world: World
         user_account=world.alfa, source="amocrm", raw_body=b"", received_at=timezone.now() - timedelta(seconds=1)
     )
     shown = page(world, "/admin/", "vera")
-    assert all(text in shown for text in ("amoCRM does not answer", "7 min", "ALFA agency", "waiting", "deals #"))
-    assert "ALFA" not in page(world, "/admin/", "bob")
+    assert all(text in shown for text in ("amoCRM does not answer", "7 min", "ALFAWORLD agency", "waiting", "deals #"))
+    assert "ALFAWORLD" not in page(world, "/admin/", "bob")
 
 
 def test_the_home_page_costs_the_same_however_much_there_is(world: World, django_assert_max_num_queries: Any) -> None:
@@ -85,7 +85,7 @@ def test_a_lead_leads_to_its_deal_and_to_the_delivery_that_told_of_it(world: Wor
     shown = page(world, address(Lead, "change", world.rows[Lead].pk), "vera")
     assert f"https://alfa.amocrm.ru/leads/detail/{admin_world.DEAL}" in shown
     assert address(WebhookLog, "change", world.rows[WebhookLog].pk) in shown
-    assert "ALFA talks" in shown
+    assert "ALFAWORLD talks" in shown
 
 
 def test_a_lead_of_an_account_without_a_connection_is_shown_too(world: World) -> None:

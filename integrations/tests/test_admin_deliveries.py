@@ -56,7 +56,7 @@ def test_the_list_shows_the_newest_first_with_status_routing_and_message(world: 
     newer = deliver(world, 1, routing_decision="traffic", utm_source="facebook", processing_status="success")[0]
     page = world.client("vera").get(LIST).content.decode()
     assert page.index(f"#{newer.pk}<") < page.index(f"#{delivery.pk}<")
-    assert all(text in page for text in ("ALFA error", "facebook", "traffic", "ALFA pipeline"[:4], str(DEAL)))
+    assert all(text in page for text in ("ALFAWORLD error", "facebook", "traffic", "ALFAWORLD pipeline"[:4], str(DEAL)))
 
 
 def test_the_list_costs_the_same_for_one_row_and_for_a_page_of_them(
@@ -113,7 +113,7 @@ def explained(statement: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("term", "is_found"), [(str(DEAL), True), ("#{pk}", True), ("26000", False), ("ALFA", False), ("%", False)]
+    ("term", "is_found"), [(str(DEAL), True), ("#{pk}", True), ("26000", False), ("ALFAWORLD", False), ("%", False)]
 )
 def test_a_search_looks_up_an_id_and_nothing_inside_bodies(
     world: World, delivery: WebhookLog, term: str, is_found: bool
@@ -148,8 +148,8 @@ def test_the_account_filter_offers_only_ones_own(world: World) -> None:
     assert "By account" not in world.client("alice").get(LIST).content.decode()
     root = world.client("root")
     assert "Bravo" in root.get(LIST).content.decode()
-    assert "ALFA error" not in root.get(f"{LIST}?account={world.bravo.pk}").content.decode()
-    assert "ALFA error" in root.get(f"{LIST}?account={world.alfa.pk}").content.decode()
+    assert "ALFAWORLD error" not in root.get(f"{LIST}?account={world.bravo.pk}").content.decode()
+    assert "ALFAWORLD error" in root.get(f"{LIST}?account={world.alfa.pk}").content.decode()
 
 
 def test_a_moment_is_found_among_ids_across_the_gaps_of_retention(world: World) -> None:
@@ -170,9 +170,9 @@ def test_a_moment_is_found_among_ids_across_the_gaps_of_retention(world: World) 
 def test_a_delivery_shows_what_it_did_and_its_body_in_three_ways(world: World, delivery: WebhookLog) -> None:
     page = world.client("vera").get(address(WebhookLog, "change", delivery.pk)).content.decode()
     assert address(Lead, "change", world.rows[Lead].pk) in page
-    assert "leads[status][0][name] = ALFA &lt;b&gt;" in page
-    assert "leads%5Bstatus%5D%5B0%5D%5Bname%5D=ALFA+%3Cb%3E" in page
-    assert "ALFA <b>" not in page
+    assert "leads[status][0][name] = ALFAWORLD &lt;b&gt;" in page
+    assert "leads%5Bstatus%5D%5B0%5D%5Bname%5D=ALFAWORLD+%3Cb%3E" in page
+    assert "ALFAWORLD <b>" not in page
     assert "press “Replay”" in page
 
 

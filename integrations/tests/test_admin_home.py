@@ -66,11 +66,11 @@ def test_what_is_wrong_is_on_the_first_page(world: World) -> None:
 
 def test_accounts_with_problems_stand_before_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dashboard, "SHOWN_ACCOUNTS", 1)
-    assert "Bravo</h2>" not in home(world) or "ALFA agency</h2>" not in home(world)
+    assert "Bravo</h2>" not in home(world) or "ALFAWORLD agency</h2>" not in home(world)
     AmoCRMConnection.objects.create(user_account=world.bravo, state=ConnectionState.RECONNECT_NEEDED)
     page = home(world)
     assert "Bravo</h2>" in page
-    assert "ALFA agency</h2>" not in page
+    assert "ALFAWORLD agency</h2>" not in page
 
 
 def test_a_number_that_stopped_counting_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,4 +84,4 @@ def test_a_foreign_owner_sees_no_number_of_another_account(world: World) -> None
     assert "<strong>77</strong>" in home(world, "alice")
     page = home(world, "bob")
     assert "<strong>77</strong>" not in page
-    assert "ALFA" not in page
+    assert "ALFAWORLD" not in page

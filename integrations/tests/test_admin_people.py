@@ -34,7 +34,7 @@ def lead(world: World) -> Lead:
 def test_an_owner_gets_the_document_as_a_file(world: World) -> None:
     answer = ask(world, "alice", kind="export")
     assert answer["Content-Disposition"].startswith("attachment")
-    assert [lead["name"] for lead in answer.json()["leads"]] == ["ALFA Aigerim"]
+    assert [lead["name"] for lead in answer.json()["leads"]] == ["ALFAWORLD Aigerim"]
     request = PersonRequest.objects.get(kind="export")
     assert request.done_by is not None
     assert (request.done_by.email, request.counts["deliveries"]) == ("alice@x.kz", 1)
@@ -42,7 +42,7 @@ def test_an_owner_gets_the_document_as_a_file(world: World) -> None:
 
 def test_an_owner_erases_only_when_certain(world: World) -> None:
     assert "Say that you are certain" in ask(world, "alice", kind="erasure").content.decode()
-    assert lead(world).name == "ALFA Aigerim"
+    assert lead(world).name == "ALFAWORLD Aigerim"
     assert ask(world, "alice", kind="erasure", is_certain="on").status_code == 302
     assert lead(world).name == ""
     listed = world.client("vera").get(address(PersonRequest, "changelist")).content.decode()
@@ -53,7 +53,7 @@ def test_an_owner_erases_only_when_certain(world: World) -> None:
 @pytest.mark.parametrize("who", ["sam", "vera"])
 def test_nobody_else_of_the_account_may(world: World, who: str) -> None:
     assert ask(world, who, kind="erasure", is_certain="on").status_code == 403
-    assert lead(world).name == "ALFA Aigerim"
+    assert lead(world).name == "ALFAWORLD Aigerim"
 
 
 def test_an_owner_of_another_account_may_not(world: World) -> None:
