@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from typing import Any
 
+from integrations.amocrm.claims import claims_of
 from integrations.amocrm.hosts import account_host
 from integrations.amocrm.http import AmoSession
 from integrations.amocrm.rate import Bucket
@@ -24,7 +23,7 @@ def current_host(host: str, access_token: str, refresh_token: str, account_id: i
     bucket = Bucket(host)
     slot = bucket.take(is_probe=True)
     try:
-        shared = account_host(text_of(_claims(access_token).get("api_domain")))
+        shared = account_host(text_of(claims_of(access_token).get("api_domain")))
         with AmoSession() as session:
             response = session.get(f"https://{shared}{PATH}", headers={"X-Refresh-Token": refresh_token})
         answer = json.loads(response.content) if response.status_code == 200 else {}
@@ -36,14 +35,3 @@ def current_host(host: str, access_token: str, refresh_token: str, account_id: i
         return ""
     finally:
         bucket.done(slot)
-
-
-def _claims(token: str) -> dict[str, Any]:
-    """What stands in a JWT. Its signature is amoCRM's business, who sent it to us.
-
-    :raises ValueError: for what is no JWT.
-    """
-    parts = token.split(".")
-    body = parts[1] if len(parts) == 3 else ""
-    claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    return claims if isinstance(claims, dict) else {}

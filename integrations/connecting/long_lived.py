@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from datetime import UTC, datetime
-from typing import Any
 
+from integrations.amocrm.claims import claims_of
 from integrations.amocrm.hosts import DOMAINS
 from integrations.amocrm.oauth import TokenPair
 
@@ -23,7 +21,7 @@ def long_lived_pair(token: str) -> tuple[TokenPair, str]:
     token = token.strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise ValueError("This is no token: it is empty, or has spaces or foreign letters in it.")
-    claims = _claims(token)
+    claims = claims_of(token)
     domain = claims.get("base_domain")
     return (
         TokenPair(token, expires_at=_time(claims.get("exp"))),
@@ -34,12 +32,3 @@ def long_lived_pair(token: str) -> tuple[TokenPair, str]:
 def _time(seconds: object) -> datetime | None:
     is_time = isinstance(seconds, int | float) and 0 < seconds < _LAST_YEAR
     return datetime.fromtimestamp(seconds, UTC) if is_time else None  # type: ignore[arg-type]
-
-
-def _claims(token: str) -> dict[str, Any]:
-    payload = token.split(".")[1] if token.count(".") == 2 else ""
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (ValueError, RecursionError):
-        return {}
-    return claims if isinstance(claims, dict) else {}

@@ -85,9 +85,8 @@ def _gone(session: Session, deal_ids: Collection[int], merge: Merge) -> list[int
     asked = set(deal_ids).difference(lived.values_list("amocrm_lead_id", flat=True))
     if not asked:
         return []
-    there = session.reader.client.deals(asked)
-    missing = [deal_id for deal_id in asked if deal_id not in there]
-    return sorted(set(missing) - bin_of(session, missing))
+    missing = asked - session.reader.client.deals(asked).keys()
+    return sorted(missing - bin_of(session, missing))
 
 
 def _settle_by_sweep(session: Session, unresolved: Sequence[tuple[Merge, DealSnapshot | None]]) -> None:

@@ -366,13 +366,17 @@ def test_no_json_makes_it_raise(body: dict[str, Any]) -> None:
 @given(st.lists(st.tuples(st.lists(NAMES, min_size=1, max_size=6), st.text(max_size=5)), max_size=8))
 def test_no_form_makes_it_raise(fields: list[tuple[list[str], str]]) -> None:
     pairs = [(path[0] + "".join(f"[{name}]" for name in path[1:]), value) for path, value in fields]
-    json.dumps(parse_delivery(urlencode(pairs).encode(), FORM).data, allow_nan=False)
+    parsed = parse_delivery(urlencode(pairs).encode(), FORM)
+    json.dumps(parsed.data, allow_nan=False)
+    assert all(news.snapshot.deal_id > 0 for news in parsed.deals)
 
 
 @given(st.binary())
 def test_no_bytes_make_it_raise(body: bytes) -> None:
-    json.dumps(parse_delivery(body, FORM).data, allow_nan=False)
-    json.dumps(parse_delivery(body, JSON).data, allow_nan=False)
+    for content_type in (FORM, JSON):
+        parsed = parse_delivery(body, content_type)
+        json.dumps(parsed.data, allow_nan=False)
+        assert all(news.snapshot.deal_id > 0 for news in parsed.deals)
 
 
 # Captured bodies, where they are at hand
