@@ -1,4 +1,4 @@
-"""Syncs in bad weather, side by side, cancelled, merged deals, and over the API."""
+"""Syncs in bad weather, side by side, cancelled, merged deals, news without a time, and over the API."""
 
 from __future__ import annotations
 
