@@ -30,5 +30,7 @@ class Among(Lookup[Any]):
         column, params = self.process_lhs(compiler, connection)
         if connection.vendor == "sqlite":
             return f"{column} IN (SELECT value FROM json_each(%s))", [*params, json.dumps(self.rhs)]  # noqa: S608 - a column
-        kind = "bigint" if isinstance(self.lhs.output_field, IntegerField) else "text"
-        return f"{column} = ANY(%s::{kind}[])", [*params, self.rhs]
+        if isinstance(self.lhs.output_field, IntegerField):
+            # As PostgreSQL writes an array: the driver would look at each of them.
+            return f"{column} = ANY(%s::bigint[])", [*params, f"{{{','.join(map(str, self.rhs))}}}"]
+        return f"{column} = ANY(%s::text[])", [*params, self.rhs]

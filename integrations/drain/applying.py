@@ -82,11 +82,22 @@ def apply_and_settle(
     first_paid = [sale.pk for sale in settled.first_paid]
     enqueue_for(account, first_paid, met_by_sync=is_sync, now=now, told_by=deliveries)
     enqueue_tags(account, changes)
-    for sale in (*settled.first_paid, *settled.changed):
-        facts = {"sale": sale.pk, "deal": sale.amocrm_deal_id, "status": sale.status}
-        delivery = deliveries.get(sale.amocrm_deal_id or 0)
-        transaction.on_commit(partial(logger.info, "sale_settled", account=str(account.pk), **facts, delivery=delivery))
+    transaction.on_commit(partial(_log_settled, account, (*settled.first_paid, *settled.changed), deliveries))
     return changes
+
+
+def _log_settled(account: UserAccount, sales: Sequence[Sale], deliveries: Mapping[int, int]) -> None:
+    """A line for each sale that a delivery told of, on that delivery's way; one for all that were only read."""
+    log = logger.bind(account=str(account.pk))
+    read: list[int] = []
+    for sale in sales:
+        delivery = deliveries.get(sale.amocrm_deal_id or 0)
+        if delivery is None:
+            read.append(sale.pk)
+        else:
+            log.info("sale_settled", sale=sale.pk, deal=sale.amocrm_deal_id, status=sale.status, delivery=delivery)
+    if read:
+        log.info("sales_settled", sales=read)
 
 
 def _deliveries_of(deals: Sequence[DealSnapshot]) -> dict[int, int]:

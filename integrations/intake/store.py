@@ -10,9 +10,9 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.backends.utils import CursorWrapper
+from psycopg import Cursor
 
 from integrations.intake.signature import Sender
-from leads.bulk import execute_arrays
 from leads.models import UserAccount
 
 _VERSIONS = "SELECT id, hook_key_oldest, hook_key_version FROM user_accounts WHERE id IN ({})"
@@ -80,7 +80,10 @@ def _insert(cursor: CursorWrapper, arrivals: Sequence[Arrival]) -> list[int]:
         for arrival in arrivals
     ]
     if connection.vendor == "postgresql":
-        return [delivery_id for (delivery_id,) in execute_arrays(cursor, _INSERT.format(_ROWS), rows)]
+        # By the driver's own cursor: Django's writes all values into the text of the statement.
+        with connection.wrap_database_errors, Cursor(cursor.connection) as plain:
+            plain.execute(_INSERT.format(_ROWS), [list(values) for values in zip(*rows, strict=True)])
+            return [delivery_id for (delivery_id,) in plain.fetchall()]
     values = "VALUES " + ", ".join(["(%s, %s, %s, %s, %s)"] * len(rows))
     cursor.execute(_INSERT.format(values), [value for row in rows for value in row])
     return [delivery_id for (delivery_id,) in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""Reading everything: contacts and deals by their ids, a page of each in turn, from wherever an earlier worker got to.
+"""Reading everything: contacts and deals by their ids, a page of each at a time, from where an earlier worker got to.
 
 Ids of both ascend with time, so that most deals find their contacts read already and are written once. The others are
 completed when their contact's page comes.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from datetime import datetime
+from functools import partial
 from itertools import zip_longest
 from typing import Any, TypeVar
 
@@ -16,11 +17,14 @@ from integrations.amocrm.entities import contacts_in, deals_in
 from integrations.amocrm.errors import RequestError
 from integrations.amocrm.lookups import PAGE
 from integrations.sync.pages import apply_contacts, apply_deals, befriend
+from integrations.sync.reader import Page
 from integrations.sync.session import Session
 from leads.deals.facts import phones_typed
 from leads.news import ContactSnapshot, DealSnapshot
 
 T = TypeVar("T", DealSnapshot, ContactSnapshot)
+Step = Callable[[], None]
+"""Inside a page's transaction."""
 ORDER = {"limit": PAGE, "order[id]": "asc"}
 LISTS = ("contacts", "leads")
 
@@ -32,14 +36,17 @@ def scan_all(session: Session) -> None:
     unread.sort(key=lambda path: session.cursor.get(f"page_{path}", 1))
     with ExitStack() as stack:
         readers = [stack.enter_context(closing(_READERS[path](session))) for path in unread]
-        for _turn in zip_longest(*readers):
-            pass
+        for pages in zip_longest(*readers):
+            with session.page():
+                for apply in filter(None, pages):
+                    apply()
+                session.show(phase="leads", **_progress(session))
     for batch in session.staging.lonely():
         with session.page():
             befriend(session, batch)
 
 
-def _deals(session: Session) -> Generator[None]:
+def _deals(session: Session) -> Generator[Step]:
     def parse(answer: Any, asked_at: datetime) -> Sequence[DealSnapshot]:
         return deals_in(answer, read_at=asked_at, mapping=session.account.utm_mapping)
 
@@ -50,7 +57,7 @@ def _deals(session: Session) -> Generator[None]:
     return _pages(session, "leads", {**ORDER, "with": "contacts"}, parse, apply)
 
 
-def _contacts(session: Session) -> Generator[None]:
+def _contacts(session: Session) -> Generator[Step]:
     def parse(answer: Any, _asked_at: datetime) -> Sequence[ContactSnapshot]:
         contacts = contacts_in(answer)
         # Here, in the reader's thread, while another page is being written: who applies them finds them at hand.
@@ -76,20 +83,20 @@ def _pages(
     query: dict[str, Any],
     parse: Callable[[Any, datetime], Sequence[T]],
     apply: Callable[[Sequence[T]], None],
-) -> Generator[None]:
-    """Each step is a page, committed."""
+) -> Generator[Step]:
+    """Each step applies a page that was read."""
     pages = session.reader.pages(
         path, query, parse, start=session.cursor.get(f"page_{path}", 1), last=lambda: _expected(session, path)
     )
     with closing(pages):
         for page in pages:
-            with session.page():
-                apply(page.rows)
-                session.forget_changed()
-                ids = [_id(row) for row in page.rows]
-                _measure(session, path, page.number, ids, has_next=page.has_next)
-                session.show(phase="leads", **_progress(session))
-            yield
+            yield partial(_apply, session, path, page, apply)
+
+
+def _apply(session: Session, path: str, page: Page[Sequence[T]], apply: Callable[[Sequence[T]], None]) -> None:
+    apply(page.rows)
+    session.forget_changed()
+    _measure(session, path, page.number, [_id(row) for row in page.rows], has_next=page.has_next)
 
 
 def _id(row: DealSnapshot | ContactSnapshot) -> int:

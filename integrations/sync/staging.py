@@ -6,13 +6,15 @@ and which contact's phones count can be said only when all contacts of the deal 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from integrations.models import SyncRun, SyncStaged
 from leads.bulk import SKIP, insert_values
 from leads.news import ContactSnapshot, DealSnapshot
 
 _BATCH = 250
+# Ids of contacts and deals ascend together: the contacts of a page of deals have mostly been read just now.
+_AT_HAND = 1000
 
 
 class Staging:
@@ -21,14 +23,21 @@ class Staging:
     def __init__(self, run: SyncRun) -> None:
         self._run = run
         self._rows = SyncStaged.objects.filter(run=run)
+        self._at_hand: dict[int, ContactSnapshot] = {}
 
     def keep(self, contacts: Iterable[ContactSnapshot]) -> None:
-        self._put(SyncStaged.Kind.CONTACT, ((one.contact_id, [one.name, one.phones]) for one in contacts))
+        kept = {one.contact_id: ContactSnapshot(one.contact_id, name=one.name, phones=one.phones) for one in contacts}
+        self._put(SyncStaged.Kind.CONTACT, ((one.contact_id, [one.name, one.phones]) for one in kept.values()))
+        self._at_hand |= kept
+        for oldest in list(self._at_hand)[:-_AT_HAND]:
+            del self._at_hand[oldest]
 
-    def contacts(self, ids: Collection[int]) -> dict[int, ContactSnapshot]:
+    def contacts(self, ids: Set[int]) -> dict[int, ContactSnapshot]:
         """Those of the contacts that were read, as they then were."""
-        found = self._rows.filter(kind=SyncStaged.Kind.CONTACT, entity_id__among=ids).values_list("entity_id", "data")
-        return {key: ContactSnapshot(key, name=name, phones=tuple(phones)) for key, (name, phones) in found}
+        at_hand = {key: self._at_hand[key] for key in ids if key in self._at_hand}
+        staged = self._rows.filter(kind=SyncStaged.Kind.CONTACT, entity_id__among=ids - at_hand.keys())
+        found = staged.values_list("entity_id", "data")
+        return at_hand | {key: ContactSnapshot(key, name=name, phones=tuple(phones)) for key, (name, phones) in found}
 
     def keep_lonely(self, deals: Iterable[DealSnapshot]) -> None:
         """Deals with several contacts of which none has shown a phone yet."""

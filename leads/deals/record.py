@@ -70,7 +70,7 @@ def steps_told(account: UserAccount, deal_ids: Collection[int]) -> dict[int, lis
     news = StageNews.objects.filter(user_account=account, amocrm_lead_id__among=deal_ids).values_list(
         "amocrm_lead_id", "at", "pipeline_id", "status_id", "read_at", "evidence"
     )
-    for deal_id, *told in news.iterator(chunk_size=2000):
+    for deal_id, *told in news:
         tellings[deal_id].append(Telling(*told))
     return {deal_id: steps_of(tellings[deal_id]) for deal_id in deal_ids}
 
