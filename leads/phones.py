@@ -68,6 +68,7 @@ def normalise_phone(raw: object, region: str) -> str | None:
     return phones[0].e164 if phones else None
 
 
+@lru_cache(maxsize=1024)  # the deals of one phone are matched together
 def display_phone(e164: str) -> str:
     """E.164 as people read it: `+7 701 123 4567`. What is no E.164 comes back as it was."""
     number = _parse(e164, None)

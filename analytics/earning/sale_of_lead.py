@@ -54,8 +54,11 @@ def _lay_stage(sale: Sale, lead: Lead, pipelines: Mapping[int, str], now: dateti
 
 
 def _is_price_confirmed(lead: Lead) -> bool:
-    """Whether the price is from a reading of the deal, or no older than the last one."""
-    return lead.price_at is None or (lead.read_updated_at is not None and lead.price_at <= lead.read_updated_at)
+    """Whether the price is from a reading of the deal, or no newer than the last one, or what that says too: a hook
+    may be a second ahead of what the API tells as the time of the change."""
+    if lead.price_at is None or lead.price == lead.read_price:
+        return True
+    return lead.read_updated_at is not None and lead.price_at <= lead.read_updated_at
 
 
 def _phones(lead: Lead) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from analytics.earning.purchases import purchase_save
 from analytics.earning.settle import settle_deals
 from analytics.models import DealTelling, Sale, SaleStatus
 from analytics.tests.world import LOST, OPEN, WON, deleted, lost, sale_of, settle, won
@@ -94,6 +95,24 @@ def test_a_price_that_only_a_hook_told_is_not_yet_money() -> None:
     assert sale_of(5).amount == Decimal(100)
     settle(alfa, won(5, 20, 150))
     assert sale_of(5).amount == Decimal(150)
+
+
+def test_a_price_that_the_crm_confirms_is_money_though_the_hooks_clock_is_ahead() -> None:
+    alfa = account()
+    settle(alfa, won(5, 10, 100))
+    settle(alfa, told(5, WON, 21, price=Decimal(150)), won(5, 20, 150))
+    assert sale_of(5).amount == Decimal(150)
+
+
+def test_a_purchase_by_hand_follows_its_client_to_the_response_that_brought_him() -> None:
+    alfa = account()
+    ad = response(alfa, AIDA)
+    settle(alfa, read(5, OPEN, 10, contact_ids=(7,)), contact(7))
+    own = Lead.objects.get(amocrm_lead_id=5)
+    purchase_save(Sale(user_account=alfa, lead=own, amount=Decimal(500), currency="KZT", sold_at=at(20)))
+    settle(alfa, contact(7, AIDA))
+    ad.refresh_from_db()
+    assert (ad.amocrm_lead_id, Sale.objects.get().lead) == (5, ad)
 
 
 def test_un_won_is_cancelled_and_won_again_paid_but_only_once_new() -> None:

@@ -7,6 +7,10 @@ and which contact's phones count can be said only when all contacts of the deal 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import replace
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
 
 from integrations.models import SyncRun, SyncStaged
 from leads.bulk import SKIP, insert_values
@@ -26,8 +30,8 @@ class Staging:
         self._at_hand: dict[int, ContactSnapshot] = {}
 
     def keep(self, contacts: Iterable[ContactSnapshot]) -> None:
-        kept = {one.contact_id: ContactSnapshot(one.contact_id, name=one.name, phones=one.phones) for one in contacts}
-        self._put(SyncStaged.Kind.CONTACT, ((one.contact_id, [one.name, one.phones]) for one in kept.values()))
+        kept = {one.contact_id: replace(one, deal_ids=()) for one in contacts}
+        self._put(SyncStaged.Kind.CONTACT, ((one.contact_id, _as_data(one)) for one in kept.values()))
         self._at_hand |= kept
         for oldest in list(self._at_hand)[:-_AT_HAND]:
             del self._at_hand[oldest]
@@ -37,7 +41,7 @@ class Staging:
         at_hand = {key: self._at_hand[key] for key in ids if key in self._at_hand}
         staged = self._rows.filter(kind=SyncStaged.Kind.CONTACT, entity_id__among=ids - at_hand.keys())
         found = staged.values_list("entity_id", "data")
-        return at_hand | {key: ContactSnapshot(key, name=name, phones=tuple(phones)) for key, (name, phones) in found}
+        return at_hand | {contact_id: _from_data(contact_id, data) for contact_id, data in found}
 
     def keep_lonely(self, deals: Iterable[DealSnapshot]) -> None:
         """Deals with several contacts of which none has shown a phone yet."""
@@ -57,3 +61,12 @@ class Staging:
     def _put(self, kind: SyncStaged.Kind, rows: Iterable[tuple[int, Sequence[object]]]) -> None:
         staged = [(self._run.pk, kind, key, data) for key, data in rows]
         insert_values(SyncStaged, ["run_id", "kind", "entity_id", "data"], staged, conflict=SKIP)
+
+
+def _as_data(contact: ContactSnapshot) -> list[Any]:
+    return [contact.name, contact.phones, contact.updated_at.isoformat() if contact.updated_at else ""]
+
+
+def _from_data(contact_id: int, data: list[Any]) -> ContactSnapshot:
+    name, phones, updated_at = [*data, ""][:3]  # an earlier version, whose run this may be, kept no time
+    return ContactSnapshot(contact_id, name=name, phones=tuple(phones), updated_at=parse_datetime(updated_at))

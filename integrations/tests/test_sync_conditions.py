@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -12,13 +13,15 @@ from rest_framework.test import APIClient
 
 from analytics.models import Sale
 from integrations.api import sync as api
+from integrations.drain import drain as drains
+from integrations.drain.reading import read
 from integrations.models import AmoCRMConnection, SyncDue, SyncGap, SyncRun, WebhookLog
 from integrations.sync import runs
 from integrations.sync.figures import hook_loss
 from integrations.sync.runner import work
 from integrations.sync.schedule import place_of, plan_syncs, take_due
 from integrations.tests.sync_world import finish, gaps, known_deals, our_history, sync, their_history
-from integrations.tests.test_drain import NOWHERE
+from integrations.tests.test_drain import NOWHERE, take_over
 from integrations.tests.test_laws import EVENTS
 from integrations.tests.world import bodies, deliver, drain_all, make_due
 from leads.models import Lead, Membership, Role, User, UserAccount
@@ -99,6 +102,37 @@ def test_a_merged_deal_is_followed_by_response_history_and_sale(connected: UserA
     assert [one.amocrm_deal_id for one in paid] == [survivor.id]
     assert Sale.objects.filter(pk=sale.pk).exists()
     assert sync(connected).updated == 0
+
+
+def test_a_merge_that_is_followed_while_a_drain_reads_leaves_one_sale(
+    connected: UserAccount, crm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo, clock = crm.crm.demo, crm.crm.clock
+    gone = demo.deals.create("old", price=700, phone="+77011111111")
+    survivor = demo.deals.create("new", price=0, contact_ids=gone.contact_ids)
+    demo.deals.win(gone.id)
+    sync(connected)
+    clock.advance(60)
+    crm.crm.hook_faults.lose_all = False
+    demo.deals.set_price(gone.id, 800)
+    crm.crm.hook_faults.lose_all = True
+    take_over(connected, crm)
+    clock.advance(60)
+    demo.deals.win(survivor.id, silent=True)
+
+    def read_then_merged(*given: Any) -> Any:
+        monkeypatch.undo()
+        readings = read(*given)
+        demo.deals.merge(survivor.id, gone.id, silent=True)
+        clock.advance(60)
+        sync(connected)
+        return readings
+
+    monkeypatch.setattr(drains, "read", read_then_merged)
+    drain_all(connected)
+    clock.advance(3600)
+    sync(connected)
+    assert [sale.amocrm_deal_id for sale in Sale.objects.filter(status="paid")] == [survivor.id]
 
 
 def test_of_two_merges_of_one_client_each_deal_follows_its_own(connected: UserAccount, crm: Server) -> None:

@@ -19,7 +19,7 @@ from leads.deals.placing import Placing
 from leads.deals.record import remember_stages
 from leads.deals.saving import save_placed
 from leads.deals.stored import leads_by_contact, leads_by_deal
-from leads.models import Lead, LeadSource, MatchMethod, UserAccount
+from leads.models import Lead, LeadSource, UserAccount
 from leads.news import ContactSnapshot, DealSnapshot
 from leads.people import erased_among
 
@@ -102,6 +102,6 @@ def _lay(
         ids = [contact_id for snapshot in snapshots for contact_id in snapshot.contact_ids]
         linked = dict.fromkeys([lead.amocrm_contact_id, *ids])
         phones_came = lay_contact(lead, [book[i] for i in linked if i in book], account, erased)
-        if lead.pk is None or (phones_came and lead.match_method == MatchMethod.CREATED):
+        if lead.pk is None or (phones_came and not lead.is_deleted):
             seeking.append(deal_id)
     return seeking

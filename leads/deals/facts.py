@@ -52,17 +52,26 @@ def _lay_timed(lead: Lead, snapshot: DealSnapshot) -> None:
 def _lay_reading(lead: Lead, snapshot: DealSnapshot) -> None:
     """What only the CRM itself can say. Readings are laid in the order in which they were made."""
     if snapshot.is_deleted is not None:
-        lead.is_deleted = snapshot.is_deleted
+        _lay_fate(lead, snapshot.is_deleted, snapshot.read_at)
     if snapshot.updated_at is None or (lead.read_updated_at and snapshot.updated_at < lead.read_updated_at):
         return
     lead.read_updated_at = snapshot.updated_at
     lead.amocrm_closed_at = snapshot.closed_at
-    if snapshot.contact_ids:
-        lead.amocrm_contact_id = snapshot.contact_ids[0]
+    lead.read_price = snapshot.price
+    if snapshot.contact_ids and snapshot.contact_ids[0] != lead.amocrm_contact_id:
+        lead.amocrm_contact_id, lead.contact_at = snapshot.contact_ids[0], None
+
+
+def _lay_fate(lead: Lead, is_deleted: bool, read_at: datetime | None) -> None:
+    """A reading may wait for its turn while another worker reads again, and follows a merge."""
+    is_overtaken = lead.fate_read_at is not None and read_at is not None and read_at < lead.fate_read_at
+    if is_deleted != lead.is_deleted and not is_overtaken:
+        lead.is_deleted, lead.fate_read_at = is_deleted, read_at
 
 
 def lay_contact(lead: Lead, contacts: Sequence[ContactSnapshot], account: UserAccount, erased: Set[str]) -> bool:
-    """Remember the phones (E.164) of the deal's contacts. True when the deal had none before and now has.
+    """Remember the phones (E.164) of the deal's contacts, those of the main one first, and what that is called: by the
+    newest that was told of it. True when a phone came that the deal did not have.
 
     :param erased: the phones whose people asked to be forgotten. Of them the deal learns the pseudonyms, and no name.
     """
@@ -73,11 +82,26 @@ def lay_contact(lead: Lead, contacts: Sequence[ContactSnapshot], account: UserAc
         lead.contact_name = lead.contact_phone = lead.deal_name = ""
     else:
         lead.contact_phones = list(dict.fromkeys([*had, *typed_as]))
-        fresh = (typed for phone, typed in typed_as.items() if phone not in had)
-        lead.contact_phone = lead.contact_phone or next(fresh, "")[:255]
-        if contacts and contacts[0].name:
-            lead.contact_name = contacts[0].name[:300]
-    return bool(lead.contact_phones) and not had
+        for contact in contacts:
+            if contact.contact_id == lead.amocrm_contact_id and not _is_older(contact, lead.contact_at):
+                _lay_main_contact(lead, contact, account.phone_region)
+        lead.contact_phone = lead.contact_phone or next(iter(typed_as.values()), "")[:255]
+        lead.contact_name = lead.contact_name or next((contact.name for contact in contacts), "")[:300]
+    return not set(lead.contact_phones) <= set(had)
+
+
+def _is_older(contact: ContactSnapshot, known: datetime | None) -> bool:
+    return known is not None and contact.updated_at is not None and contact.updated_at < known
+
+
+def _lay_main_contact(lead: Lead, contact: ContactSnapshot, region: str) -> None:
+    lead.contact_at = contact.updated_at or lead.contact_at
+    lead.contact_name = contact.name[:300] or lead.contact_name
+    own = phones_typed([contact], region)
+    if own:
+        # The others in an order that does not depend on which of them came first.
+        lead.contact_phones = [*own, *sorted(set(lead.contact_phones) - own.keys())]
+        lead.contact_phone = next(iter(own.values()))[:255]
 
 
 def phones_typed(contacts: Iterable[ContactSnapshot], region: str) -> dict[str, str]:

@@ -65,7 +65,7 @@ def match_deals(deals: Iterable[DealToMatch], responses: Iterable[Response]) -> 
         if response.lead_id not in taken:
             free[response.phone].append(response)
 
-    earlier: dict[str, list[Match]] = defaultdict(list)
+    earlier: dict[str, _Buyer] = defaultdict(_Buyer)
     matches: dict[int, Match] = {}
     for deal in ordered:
         if deal.tied_to is not None:
@@ -74,8 +74,22 @@ def match_deals(deals: Iterable[DealToMatch], responses: Iterable[Response]) -> 
             match = _by_response(deal, free) or _by_repeat(deal, earlier) or Match(deal.deal_id, MatchMethod.CREATED)
             matches[deal.deal_id] = match
         for phone in deal.phones:
-            earlier[phone].append(match)
+            earlier[phone].add(match)
     return matches
+
+
+class _Buyer:
+    """The deals of one phone so far: how many, and the one whose repeats the next ones are."""
+
+    def __init__(self) -> None:
+        self.deals = 0
+        self.origin: Match | None = None
+
+    def add(self, match: Match) -> None:
+        self.deals += 1
+        # One with a response behind it knows the creative: the latest of these, else the first of all.
+        if self.origin is None or match.lead_id is not None:
+            self.origin = match
 
 
 def _by_response(deal: DealToMatch, free: Mapping[str, list[Response]]) -> Match | None:
@@ -88,17 +102,15 @@ def _by_response(deal: DealToMatch, free: Mapping[str, list[Response]]) -> Match
     return None
 
 
-def _by_repeat(deal: DealToMatch, earlier: Mapping[str, list[Match]]) -> Match | None:
+def _by_repeat(deal: DealToMatch, earlier: Mapping[str, _Buyer]) -> Match | None:
     for phone in deal.phones:
-        known = earlier.get(phone)
-        if known:
-            # The one with a response behind it knows the creative; among equals the latest.
-            origin = next((match for match in reversed(known) if match.lead_id is not None), known[0])
+        buyer = earlier.get(phone)
+        if buyer is not None and buyer.origin is not None:
             return Match(
                 deal.deal_id,
                 MatchMethod.REPEAT,
-                origin_deal_id=origin.origin_deal_id or origin.deal_id,
+                origin_deal_id=buyer.origin.origin_deal_id or buyer.origin.deal_id,
                 phone=phone,
-                candidates=len(known),
+                candidates=buyer.deals,
             )
     return None

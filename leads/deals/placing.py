@@ -42,6 +42,9 @@ DEAL_COLUMNS: dict[str, Any] = {
     "utm_at": None,
     "is_stage_confirmed": False,
     "read_updated_at": None,
+    "read_price": None,
+    "fate_read_at": None,
+    "contact_at": None,
     "matched_at": None,
 }
 # A chain of phones longer than this ties strangers together; what lies beyond is left as it is.
@@ -50,14 +53,16 @@ TIED = (MatchMethod.DEAL_ID, MatchMethod.MANUAL)
 
 
 COMPARED = [field.attname for field in Lead._meta.concrete_fields if not field.generated and field.name != "updated_at"]
+_UTM_CONTENT = COMPARED.index("utm_content")
 _compared = attrgetter(*COMPARED)
 
 
 class Placing:
     """Matches a batch of deals and moves them between rows, in memory; the caller saves.
 
-    `rows` maps deal ids to the rows they stand in and is kept up to date; `before` says how each stood at first. Rows
-    whose deal left are collected: a response's in `emptied`, a row made for the deal alone in `discarded`.
+    `rows` maps deal ids to the rows they stand in and is kept up to date; `before` says how each stood at first;
+    `sought` are the deals whose phones were new. Rows whose deal left are collected: a response's in `emptied`, a row
+    made for the deal alone in `discarded`.
     """
 
     def __init__(
@@ -70,9 +75,11 @@ class Placing:
         self.emptied: dict[int, Lead] = {}
         self.discarded: dict[int, Lead] = {}
         self.moved: set[int] = set()
+        self.sought: set[int] = set()
         self.matches: dict[int, Match] = {}
         self._loaded: dict[int, tuple[Any, ...]] = {}
         self._late_origins: list[tuple[Lead, Lead]] = []
+        self._neighbour_ids: set[int] = set()
         self.loaded(lead for lead in rows.values() if lead.pk)
 
     def loaded(self, leads: Iterable[Lead]) -> None:
@@ -83,6 +90,7 @@ class Placing:
     def place(self, deal_ids: Iterable[int]) -> None:
         """Match these deals of `rows` (new ones in unsaved rows of their own) and their neighbours by phone."""
         wanted = set(deal_ids)
+        self.sought |= wanted
         for deal_id in wanted:
             lead = self.rows[deal_id]
             lead.matched_at = lead.matched_at or self.now
@@ -116,8 +124,9 @@ class Placing:
 
     def _rows_with(self, phones: set[str]) -> list[Lead]:
         competing = DealPhone.objects.filter(user_account=self.account, phone_e164__among=phones)
-        by_deal = leads_by_deal(self.account, list(competing.values_list("amocrm_lead_id", flat=True)))
-        stored = {lead.pk: lead for lead in (*leads_by_phone(self.account, phones), *by_deal.values())}
+        by_phone = leads_by_phone(self.account, phones)
+        others = set(competing.values_list("amocrm_lead_id", flat=True)) - {lead.amocrm_lead_id for lead in by_phone}
+        stored = {lead.pk: lead for lead in (*by_phone, *leads_by_deal(self.account, others).values())}
         self.loaded(stored.values())
         known = {lead.pk: lead for lead in self.rows.values() if lead.pk}
         found = [known.get(pk, lead) for pk, lead in stored.items()]
@@ -126,6 +135,7 @@ class Placing:
             if deal_id is not None and deal_id not in self.rows:
                 self.rows[deal_id] = lead
                 self.before[deal_id] = DealState.of(lead)
+                self._neighbour_ids.add(deal_id)
         return found
 
     def _move(self, responses: Mapping[int, Lead]) -> None:
@@ -166,6 +176,15 @@ class Placing:
         pairs = zip(COMPARED, self._loaded[lead.pk], _values_of(lead), strict=True)
         return {column for column, before, now in pairs if before != now}
 
+    def let_neighbours_be(self) -> None:
+        """Deals that joined for their phone, and to which nothing happened, need no more of anybody's time: of a phone
+        that is everybody's (a reception's, a made-up one) there are thousands."""
+        inheriting = {id(lead) for lead, _origin in self._late_origins}
+        for deal_id in self._neighbour_ids - self.moved:
+            lead = self.rows[deal_id]
+            if id(lead) not in inheriting and _values_of(lead) == self._loaded[lead.pk]:
+                del self.rows[deal_id], self.before[deal_id]
+
     def _inherit(self, lead: Lead, origin: Lead) -> None:
         if not origin.pk:
             self._late_origins.append((lead, origin))
@@ -192,8 +211,15 @@ class Placing:
                 self._inherit(lead, self.rows[match.origin_deal_id])
         for lead in self.rows.values():
             settle(lead)
-            if lead.source == LeadSource.AMOCRM and lead.creative_id is None:
+            if lead.source == LeadSource.AMOCRM and (lead.creative_id is None or self._names_another(lead)):
                 creatives.credit(lead)
+
+    def _names_another(self, lead: Lead) -> bool:
+        """Whether the deal's UTM name another creative than they did. A repeat keeps that of its origin."""
+        stored = self._loaded.get(lead.pk or 0)
+        return (
+            stored is not None and lead.match_method != MatchMethod.REPEAT and lead.utm_content != stored[_UTM_CONTENT]
+        )
 
 
 def _values_of(lead: Lead) -> tuple[Any, ...]:
@@ -256,5 +282,5 @@ class _CreativeOfContent:
 
     def credit(self, lead: Lead) -> None:
         creative = self._of.get(lead.utm_content) if lead.utm_content else None
-        if creative is not None:
-            lead.creative_id, lead.direction_id = creative.pk, creative.direction_id
+        lead.creative_id = creative.pk if creative else None
+        lead.direction_id = creative.direction_id if creative else lead.direction_id

@@ -17,6 +17,7 @@ def save_placed(account: UserAccount, placing: Placing) -> None:
     rows = placing.rows
     _free_deal_ids(placing)
     placing.describe()
+    placing.let_neighbours_be()
     steps = steps_told(account, rows)
     _stand(account, rows, steps)
     fresh = [lead for lead in rows.values() if lead.pk is None]
@@ -49,7 +50,7 @@ def _stand(account: UserAccount, rows: Mapping[int, Lead], steps: Mapping[int, S
 def _remember_phones(placing: Placing) -> None:
     account_id = placing.account.pk
     phones = [
-        (account_id, phone, deal_id) for deal_id in placing.matches for phone in placing.rows[deal_id].contact_phones
+        (account_id, phone, deal_id) for deal_id in placing.sought for phone in placing.rows[deal_id].contact_phones
     ]
     insert_values(DealPhone, ["user_account_id", "phone_e164", "amocrm_lead_id"], phones, conflict=SKIP)
 
@@ -68,6 +69,14 @@ def _discard(placing: Placing) -> None:
     """Rows that were made for a deal which has found its response: whatever referred to them refers to that now."""
     for old, lead in placing.discarded.items():
         if lead.amocrm_lead_id is not None:
-            heir = placing.rows[lead.amocrm_lead_id]
-            Lead.objects.filter(origin_lead=old).exclude(pk=heir.pk).update(origin_lead=heir)
+            _refer_to(placing.rows[lead.amocrm_lead_id], instead_of=old)
     Lead.objects.filter(pk__in=list(placing.discarded)).delete()
+
+
+def _refer_to(heir: Lead, *, instead_of: int) -> None:
+    Lead.objects.filter(origin_lead=instead_of).exclude(pk=heir.pk).update(origin_lead=heir)
+    for reference in Lead._meta.related_objects:
+        # What is one to one is a push, and of those the heir has its own.
+        if reference.related_model is not Lead and not reference.one_to_one:
+            rows = reference.related_model._default_manager.filter(**{reference.field.name: instead_of})
+            rows.update(**{reference.field.name: heir})

@@ -112,6 +112,12 @@ class Lead(models.Model):
         default=False, editable=False, help_text=_("The present stage was read from amoCRM, not only told by a hook.")
     )
     read_updated_at = models.DateTimeField(_("newest reading"), null=True, blank=True, editable=False)
+    # The price by that reading.
+    read_price = models.DecimalField(max_digits=18, decimal_places=2, null=True, blank=True, editable=False)
+    # When the reading was asked for that last changed `is_deleted`: one asked for earlier may be applied later.
+    fate_read_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # updated_at of the main contact as it was last told of.
+    contact_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     lead_at = models.GeneratedField(
         expression=Coalesce("amocrm_created_at", "created_at"),

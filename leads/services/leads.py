@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from django.db import IntegrityError, transaction
 
+from leads.deals.apply import lock_account
 from leads.deals.facts import UTM_KEYS
 from leads.models import Creative, Lead, LeadSource, UserAccount
 from leads.news import Utm
@@ -50,6 +51,8 @@ def lead_enter(
     )
     try:
         with transaction.atomic():
+            # A deal that is being matched at this moment either sees this lead, or was met before it.
+            lock_account(account)
             remember_again(account, [lead.phone_e164] if lead.phone_e164 else [])
             lead.save(force_insert=True)
     except IntegrityError:

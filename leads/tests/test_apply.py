@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from itertools import permutations
 
 import pytest
+from django.utils import timezone
 
 from leads.models import Creative, Direction, Lead, LeadSource, MatchMethod, PipelineStage
 from leads.news import DealSnapshot, Utm
@@ -199,3 +203,99 @@ def test_any_order_and_repetition_of_the_same_news_gives_the_same_leads_and_hist
     shuffled = plan + chance.choices(plan, k=4)
     chance.shuffle(shuffled)
     assert final(shuffled) == expected
+
+
+BORIS = "+77022222222"
+
+
+def test_a_second_phone_that_comes_later_finds_the_response_too() -> None:
+    alfa = account()
+    lead = response(alfa, BORIS, name="Aida")
+    apply(alfa, read(5, 1, 10, contact_ids=(7,)), contact(7, AIDA))
+    apply(alfa, contact(7, AIDA, BORIS))
+    lead.refresh_from_db()
+    assert lead.amocrm_lead_id == 5
+    assert Lead.objects.count() == 1
+
+
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_a_second_phone_that_comes_later_makes_a_repeat_known(is_tied: bool) -> None:
+    alfa = account()
+    apply(alfa, read(5, 1, 10, contact_ids=(7,)), contact(7, AIDA))
+    if is_tied:
+        Lead.objects.update(match_method=MatchMethod.MANUAL)
+    apply(alfa, contact(7, AIDA, BORIS))
+    apply(alfa, read(6, 1, 20, contact_ids=(8,)), contact(8, BORIS))
+    assert Lead.objects.get(amocrm_lead_id=6).match_method == "repeat"
+
+
+OLD = replace(contact(7, AIDA, name="Old"), updated_at=at(20))
+NEW = replace(contact(7, BORIS, AIDA, name="New"), updated_at=at(30))
+
+
+def test_news_of_a_contact_in_any_order_make_the_same_lead() -> None:
+    states = []
+    for number, order in enumerate(permutations([OLD, NEW])):
+        owner = account(name=f"A{number}")
+        for phone in (AIDA, BORIS):
+            response(owner, phone, name=phone)
+        apply(owner, read(5, 1, 10, contact_ids=(7,)))
+        for news in order:
+            apply(owner, news)
+        states.append(whole_state(owner)[0])
+    assert states[0] == states[1]
+    assert [(lead["contact_name"], lead["contact_phones"]) for lead in states[0] if lead["amocrm_lead_id"]] == [
+        ("New", [BORIS, AIDA])
+    ]
+
+
+def test_another_main_contact_is_shown_though_its_news_are_older() -> None:
+    alfa = account()
+    apply(alfa, read(5, 1, 10, contact_ids=(7,)), NEW)
+    apply(alfa, read(5, 1, 40, contact_ids=(8,)), replace(contact(8, "+77033333333", name="Other"), updated_at=at(5)))
+    lead = Lead.objects.get()
+    assert (lead.contact_name, lead.contact_phones) == ("Other", ["+77033333333", AIDA, BORIS])
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_creative_is_that_of_the_newest_utm_in_whatever_order(order: tuple[int, int]) -> None:
+    alfa = account()
+    for name in ("ad-1", "ad-2"):
+        Creative.objects.create(user_account=alfa, name=name)
+    news = [read(5, 1, 10, utm=Utm(source="fb", content="ad-1")), read(5, 1, 20, utm=Utm(source="fb", content="ad-2"))]
+    for index in order:
+        apply(alfa, news[index])
+    lead = Lead.objects.get()
+    assert (lead.utm_content, lead.creative.name if lead.creative else None) == ("ad-2", "ad-2")
+
+
+def test_a_creative_chosen_by_hand_stays_while_the_utm_do() -> None:
+    alfa = account()
+    apply(alfa, read(5, 1, 10, utm=Utm(source="fb", content="ad-1")))
+    chosen = Creative.objects.create(user_account=alfa, name="By hand")
+    Lead.objects.update(creative=chosen)
+    apply(alfa, read(5, 2, 20, utm=Utm(source="fb", content="ad-1")))
+    assert Lead.objects.get().creative == chosen
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_a_reading_that_was_overtaken_by_a_later_one_decides_nothing(is_deleted: bool) -> None:
+    alfa = account()
+    before, earlier, later = (timezone.now() + timedelta(seconds=seconds) for seconds in (-3, -2, -1))
+    apply(alfa, read(5, 1, 10, read_at=before))
+    apply(alfa, read(5, 1, 10, is_deleted=True, read_at=earlier if is_deleted else before))
+    if not is_deleted:
+        apply(alfa, read(5, 1, 10, is_deleted=False, read_at=later))
+    apply(alfa, read(5, 1, 20, is_deleted=not is_deleted, read_at=before))
+    assert Lead.objects.get().is_deleted is is_deleted
+
+
+def test_a_phone_that_many_deals_share_gives_a_new_one_no_more_to_write() -> None:
+    alfa = account()
+    many = range(1, 251)
+    apply(alfa, *(read(n, 1, 10, contact_ids=(n,)) for n in many), *(contact(n, AIDA) for n in many))
+    before = dict(Lead.objects.values_list("amocrm_lead_id", "updated_at"))
+    changes = apply(alfa, read(900, 1, 10, contact_ids=(900,)), contact(900, AIDA))
+    assert [change.deal_id for change in changes] == [900]
+    assert Lead.objects.get(amocrm_lead_id=900).match_method == "repeat"
+    assert {key: at for key, at in Lead.objects.values_list("amocrm_lead_id", "updated_at") if key != 900} == before

@@ -73,6 +73,7 @@ def history(deal_id: int) -> list[tuple[int | None, int, int]]:
 def whole_state(owner: UserAccount) -> tuple[list[dict[str, Any]], list[tuple[Any, ...]]]:
     """Leads and history without what may differ between two runs: ids, times of ours, evidence."""
     volatile = {"id", "created_at", "updated_at", "lead_at", "matched_at", "origin_lead_id", "user_account_id"}
+    volatile |= {"fate_read_at"}
     deal_of = dict(Lead.objects.values_list("id", "amocrm_lead_id"))
     leads = []
     for values in Lead.objects.filter(user_account=owner).order_by("amocrm_lead_id", "phone_e164", "name").values():
