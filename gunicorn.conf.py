@@ -23,6 +23,7 @@ worker_class = "asgi"
 asgi_loop, http_parser = "uvloop", "fast"  # both in C; without these lines a missing one would only be felt
 asgi_lifespan = "off"  # nothing of ours starts or ends with the server
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+limit_request_line = 8190  # its most; a longer one cannot be answered by us, and so not with a `detail`
 timeout = 60
 graceful_timeout = 4
 keepalive = 30

@@ -7,20 +7,20 @@ from collections.abc import Callable
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
 from kombu.exceptions import ChannelError, OperationalError
 
 from config.beat import SILENT_AFTER, last_beat
 from config.celery import app
+from leads.api.plain import for_reading
 
 
-@require_safe
+@for_reading
 def healthz(request: HttpRequest) -> JsonResponse:
     """200 while the process can answer at all. Asks nobody."""
     return JsonResponse({"status": "alive"})
 
 
-@require_safe
+@for_reading
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 `{"status": "ready", "checks": {...}}`, or 503 with "unready" and, per part, "ok" or what is wrong."""
     checks = {name: probe() for name, probe in PROBES.items()}

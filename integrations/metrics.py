@@ -15,7 +15,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -37,6 +36,7 @@ from integrations.models import (
     WebhookLog,
 )
 from leads.access import open_to_all
+from leads.api.plain import for_reading
 from leads.models import Membership, PushState, Role, User
 
 DAY = timedelta(days=1)
@@ -44,7 +44,7 @@ DAY = timedelta(days=1)
 REFRESH_TOKEN_LIVES = 90 * DAY
 
 
-@require_safe
+@for_reading
 @open_to_all
 def metrics(request: HttpRequest, others: Iterable[Collector] = ()) -> HttpResponse:
     """Prometheus' text format; for `Bearer METRICS_TOKEN`, and people who are staff or owner of some account.

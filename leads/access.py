@@ -67,6 +67,8 @@ class AccountPermission(BasePermission):
         if access is Access.OPEN:
             return True
         if not request.user.is_authenticated:
+            if SessionOnly in view.authentication_classes:
+                raise exceptions.NotAuthenticated(_("Sign in in a browser: no token opens this."))
             raise exceptions.NotAuthenticated(_("Sign in, or send the header “Authorization: Token …”."))
         if access is Access.ACCOUNT:
             enter(request, named_account(request), needed_role(view, request.method))

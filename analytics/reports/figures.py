@@ -24,8 +24,8 @@ class Figures:
     leads: int = 0
     qualified_leads: int = 0
     sales: int = 0
-    revenue: Decimal = Decimal(0)
-    spend: Decimal = Decimal(0)
+    revenue: Decimal = Decimal("0.00")
+    spend: Decimal = Decimal("0.00")
     revenue_lacks: Lacks = field(default_factory=set)
     spend_lacks: Lacks = field(default_factory=set)
 

@@ -81,3 +81,10 @@ def test_a_heartbeat_is_one_statement_and_leaves_the_schedule_alone(
         beat.beat()
     assert PeriodicTasks.last_change() == before
     assert PeriodicTask.objects.get(name=beat.HEARTBEAT).enabled is False
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_what_is_for_reading_says_so_as_json(path: str) -> None:
+    response = Client(enforce_csrf_checks=True).post(path)
+    assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
+    assert "POST" in response.json()["detail"]

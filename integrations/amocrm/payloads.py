@@ -267,15 +267,7 @@ def _price(reading: _Reading, item: dict[str, Any], where: str) -> Decimal | Non
 
 def _account(data: dict[str, Any]) -> tuple[int | None, str | None]:
     block = data.get("account")
-    if isinstance(block, dict):
-        return id_of(block.get("id")), subdomain_of(block)
-    # Only where the block is missing: some old hooks tell the account inside each entity.
-    for entity in ("leads", "contacts"):
-        for items in items_of(data.get(entity)):
-            for item in _entities(items):
-                if account_id := id_of(item.get("account_id")):
-                    return account_id, None
-    return None, None
+    return (id_of(block.get("id")), subdomain_of(block)) if isinstance(block, dict) else (None, None)
 
 
 def _shown(problems: list[str]) -> tuple[str, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.db.models import BinaryField, IntegerField, QuerySet
 from django.db.models.functions import Length, Substr
+from django.utils.functional import cached_property
 from django_filters.rest_framework.filterset import FilterSet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import generics, serializers
@@ -17,10 +19,12 @@ from integrations.models import Hook, ProcessingStatus, RoutingDecision, Webhook
 from integrations.replay import replay
 from leads.access import account_row, account_rows
 from leads.api.filters import an_id, one_of
-from leads.api.pagination import positive_number
+from leads.api.pagination import Pages, positive_number
 from leads.api.rows import AccountRows
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1_000
+# To count millions takes seconds, and nobody turns so many pages.
+MOST_COUNTED = 100_000
 # A thousand bodies of 10 MB would be one answer of 10 GB; a usual delivery has 2 kB.
 LISTED_BYTES = 20_000
 
@@ -48,11 +52,22 @@ class WebhookLogSerializer(serializers.ModelSerializer[WebhookLog]):
         return bytes(shown or b"").decode("utf-8", "replace")
 
 
-class WebhookLogsSerializer(serializers.Serializer[Any]):
-    """`count`: how many are in this answer."""
+class _CountedInPart(Paginator[WebhookLog]):
+    object_list: QuerySet[WebhookLog]
 
-    count = serializers.IntegerField()
-    results = WebhookLogSerializer(many=True)
+    @cached_property
+    def count(self) -> int:
+        return self.object_list.order_by()[:MOST_COUNTED].count()
+
+
+class DeliveryPages(Pages):
+    """`limit` is the page's size here. `count` goes up to 100,000."""
+
+    page_size, max_page_size = DEFAULT_LIMIT, MAX_LIMIT
+    django_paginator_class = _CountedInPart
+
+    def get_page_size(self, request: Request) -> int:
+        return positive_number(request, "limit", default=super().get_page_size(request), highest=MAX_LIMIT)
 
 
 class WebhookLogFilters(FilterSet):
@@ -75,23 +90,24 @@ class ReplayedSerializer(serializers.Serializer[Any]):
         summary="Deliveries, the newest first",
         operation_id="api_admin_webhook_logs",
         parameters=[OpenApiParameter("limit", int, description=f"{DEFAULT_LIMIT} unless said, at most {MAX_LIMIT}.")],
-        responses=WebhookLogsSerializer,
     )
 )
-class WebhookLogs(AccountRows[WebhookLog], generics.GenericAPIView[WebhookLog]):
+class WebhookLogs(AccountRows[WebhookLog], generics.ListAPIView[WebhookLog]):
     queryset = WebhookLog.objects.all()
     serializer_class = WebhookLogSerializer
     filterset_class = WebhookLogFilters
-    pagination_class = None
+    pagination_class = DeliveryPages
 
-    def get(self, request: Request) -> Response:
-        limit = positive_number(request, "limit", default=DEFAULT_LIMIT, highest=MAX_LIMIT)
-        newest = _measured(self.filter_queryset(self.get_queryset())).order_by("-id")[:limit]
-        listed = newest.defer("raw_body").annotate(
-            listed_body=Substr("raw_body", 1, LISTED_BYTES, output_field=BinaryField())
+    def get_queryset(self) -> QuerySet[WebhookLog]:
+        measured = (
+            super()
+            .get_queryset()
+            .annotate(
+                raw_body_bytes=Length("raw_body", output_field=IntegerField()),
+                listed_body=Substr("raw_body", 1, LISTED_BYTES, output_field=BinaryField()),
+            )
         )
-        rows = self.get_serializer(listed, many=True).data
-        return Response({"count": len(rows), "results": rows})
+        return measured.defer("raw_body").order_by("-id")
 
 
 @extend_schema_view(get=extend_schema(summary="A delivery, whole", operation_id="api_admin_webhook_log"))
@@ -110,7 +126,3 @@ class Replay(APIView):
     def post(self, request: Request, pk: int) -> Response:
         delivery = account_row(WebhookLog, request, pk)
         return Response({"replayed": replay(account_rows(WebhookLog, request).filter(pk=delivery.pk))})
-
-
-def _measured(deliveries: QuerySet[WebhookLog]) -> QuerySet[WebhookLog]:
-    return deliveries.annotate(raw_body_bytes=Length("raw_body", output_field=IntegerField()))

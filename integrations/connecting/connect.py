@@ -67,7 +67,7 @@ def _keep(account: UserAccount, host: str, pair: TokenPair, facts: AccountFacts)
             connection, _ = AmoCRMConnection.objects.update_or_create(
                 user_account=account, defaults=_columns(host, pair, facts)
             )
-            UserAccount.objects.filter(pk=account.pk).update(crm_currency=facts.currency[:3])
+            _take_currency(account, facts.currency[:3])
     except IntegrityError:
         if not _is_taken(account, facts.account_id):
             raise
@@ -78,6 +78,13 @@ def _keep(account: UserAccount, host: str, pair: TokenPair, facts: AccountFacts)
             % {"name": facts.name or facts.subdomain}
         ) from None
     return connection
+
+
+def _take_currency(account: UserAccount, currency: str) -> None:
+    accounts = UserAccount.objects.filter(pk=account.pk)
+    accounts.update(crm_currency=currency)
+    if currency:
+        accounts.filter(is_currency_assumed=True).update(currency=currency, is_currency_assumed=False)
 
 
 def _is_taken(account: UserAccount, amocrm_account_id: int) -> bool:

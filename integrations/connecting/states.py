@@ -14,7 +14,7 @@ from leads.told import told
 
 LIFETIME = timedelta(minutes=20)
 _SESSION_KEY = "amocrm_oauth_states"
-_KEPT_IN_SESSION = 10
+_KEPT_IN_SESSION = 100
 
 
 class StateRefused(Exception):

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import io
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from integrations.intake.signature import hook_url
 from integrations.models import AmoCRMConnection, ConnectionState, Hook
 from integrations.tests.world import connect, deliver
 from leads.models import PipelineStage, UserAccount
+from leads.services.accounts import account_create
 from leads.tests.cast import Cast, client, make_cast
 from sandbox import CLIENT_ID, CLIENT_SECRET, Server
 
@@ -389,6 +391,18 @@ def test_a_senseless_token_or_subdomain_is_one_clear_line(
         run_connect_token(cast.alpha, subdomain=subdomain, token=token)
     assert "\n" not in str(caught.value)
     assert not AmoCRMConnection.objects.exists()
+
+
+@pytest.mark.parametrize(("chosen", "currency"), [("", "RUB"), ("usd", "USD")])
+def test_an_account_whose_currency_nobody_chose_takes_over_amocrms(
+    cast: Cast, amocrm: Server, chosen: str, currency: str
+) -> None:
+    account = account_create(name="New", email="new@example.com", password="long evening", currency=chosen).account
+    amocrm.crm.demo.profile = replace(amocrm.crm.demo.profile, currency="RUB")
+    for _again in range(2):
+        run_connect_token(account, subdomain="demo", token=amocrm.crm.long_lived_token())
+    account.refresh_from_db()
+    assert (account.currency, account.price_currency) == (currency, "RUB")
 
 
 def test_connecting_does_not_wait_for_what_follows(cast: Cast, amocrm: Server) -> None:

@@ -95,15 +95,10 @@ def test_a_digital_pipeline_hook_tells_ids_alone() -> None:
     )
 
 
-def test_without_an_account_block_the_deal_says_whose_it_is() -> None:
+def test_without_an_account_block_nobody_says_whose_it_is() -> None:
     parsed = parse("lead_responsible__no_account_block")
-    assert (parsed.account_id, parsed.subdomain) == (31500777, None)
+    assert (parsed.account_id, parsed.subdomain) == (None, None)
     assert only_deal(parsed).action is DealAction.RESPONSIBLE
-
-
-def test_an_account_block_without_id_is_not_filled_from_the_deal() -> None:
-    parsed = parse_json({"account": {"subdomain": "sarafan"}, "leads": {"add": [{"id": 1, "account_id": 2}]}})
-    assert (parsed.account_id, parsed.subdomain) == (None, "sarafan")
 
 
 def test_deleted_and_restored_are_told() -> None:
@@ -396,9 +391,8 @@ def test_every_captured_body_is_read(path: Path) -> None:
     assert ids(parsed) == [(action, int(i)) for action, i in deals] + [("mention", int(i)) for i in mentioned]
     contacts = [] if "[type]=company" in text else re.findall(r"(?:^|&)contacts\[(\w+)\]\[\d+\]\[id\]=(\d+)", text)
     assert [(news.action, news.snapshot.contact_id) for news in parsed.contacts] == [(a, int(i)) for a, i in contacts]
-    named = re.search(r"(?:^|&)account\[id\]=(\d+)", text) or re.search(r"\[account_id\]=(\d+)", text)
-    if "account[subdomain]" not in text or "account[id]" in text:
-        assert parsed.account_id == (int(named[1]) if named else None)
+    named = re.search(r"(?:^|&)account\[id\]=(\d+)", text)
+    assert parsed.account_id == (int(named[1]) if named else None)
     assert parsed.problems == ()
     statuses = re.findall(r"(?:^|&)leads\[\w+\]\[\d+\]\[status_id\]=(\d+)", text)
     assert [str(news.snapshot.status_id) for news in parsed.deals if news.snapshot.status_id] == statuses

@@ -237,7 +237,12 @@ def test_our_own_echo_is_no_news(connected: UserAccount, told: Server) -> None:
     tell(connected, told)
     after = whole_state(connected)
     for row in (*before[0], *after[0]):
-        for column in ("contact_phones", "contact_phone", "contact_name", "contact_at"):  # a contact's own hook tells these
+        for column in (
+            "contact_phones",
+            "contact_phone",
+            "contact_name",
+            "contact_at",
+        ):  # a contact's own hook tells these
             row.pop(column)
     assert after == before
     assert len(told.crm.requests) == requests

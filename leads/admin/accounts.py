@@ -27,6 +27,12 @@ class ReadableJSON(json.JSONEncoder):
 
 
 class UserAccountForm(AccountForm):
+    def clean_currency(self) -> str:
+        currency: str = self.cleaned_data["currency"]
+        if "currency" in self.changed_data:
+            self.instance.is_currency_assumed = False  # somebody chose it
+        return currency
+
     def clean_utm_mapping(self) -> dict[str, str]:
         mapping: Any = self.cleaned_data["utm_mapping"] or {}
         if not isinstance(mapping, dict):

@@ -52,9 +52,9 @@ def _day(request: Request, name: str) -> date | None:
         day = date.fromisoformat(raw) if len(raw) == 10 else None
     except ValueError:
         day = None
-    if day is None or not FIRST_DAY <= day <= LAST_DAY:
+    if day is None:
         raise exceptions.ValidationError({name: [_("Use a day such as 2026-03-31.")]})
-    return day
+    return min(max(day, FIRST_DAY), LAST_DAY)
 
 
 DAYS = [

@@ -11,10 +11,12 @@ from leads.access import account_of
 from leads.api import filters
 from leads.api.filters import an_id, any_case, flag, one_of
 from leads.api.lead_serializers import UTM_COLUMNS
-from leads.models import Lead, LeadSource, MatchMethod, PushState
+from leads.models import DealPhone, Lead, LeadSource, MatchMethod, PushState
 from leads.phones import normalise_phone
 
 EXACT = ("external_id", "chat_id", *UTM_COLUMNS)
+# A phone that more deals have is nobody's; as many parameters as every database takes.
+_MOST_DEALS = 500
 
 
 class LeadFilters(FilterSet):
@@ -44,13 +46,21 @@ class LeadFilters(FilterSet):
         fields = EXACT
 
     def by_phone(self, rows: QuerySet[Lead], name: str, value: str) -> QuerySet[Lead]:
-        phone = normalise_phone(value, account_of(self.request).phone_region)
-        return rows.filter(phone_e164=phone) if phone else rows.filter(phone=value)
+        return rows.filter(self._rung_by(value) or Q(phone=value))
 
     def by_text(self, rows: QuerySet[Lead], name: str, value: str) -> QuerySet[Lead]:
         found = any_case("name", value) | any_case("deal_name", value) | Q(phone__icontains=value)
-        phone = normalise_phone(value, account_of(self.request).phone_region)
-        return rows.filter(found | Q(phone_e164=phone) if phone else found)
+        return rows.filter(found | self._rung_by(value))
+
+    def _rung_by(self, value: str) -> Q:
+        """Leads whose own phone it is, or one of their deal's contacts; an empty condition where it is no phone."""
+        account = account_of(self.request)
+        phone = normalise_phone(value, account.phone_region)
+        if not phone:
+            return Q()
+        known = DealPhone.objects.filter(user_account=account, phone_e164=phone)
+        deals = known.values_list("amocrm_lead_id", flat=True)[:_MOST_DEALS]
+        return Q(phone_e164=phone) | Q(amocrm_lead_id__in=list(deals))
 
     def with_deleted(self, rows: QuerySet[Lead], name: str, value: bool) -> QuerySet[Lead]:
         return rows if value else rows.filter(is_deleted=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.core.paginator import EmptyPage, Paginator
+from django.core.paginator import EmptyPage
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
@@ -28,14 +28,14 @@ class Pages(PageNumberPagination):
     max_page_size = MAX_PAGE_SIZE
 
     def get_page_size(self, request: Request) -> int:
-        return positive_number(request, self.page_size_query_param, default=self.page_size, highest=MAX_PAGE_SIZE)
+        return positive_number(request, self.page_size_query_param, default=self.page_size, highest=self.max_page_size)
 
     def paginate_queryset(
         self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: APIView | None = None
     ) -> list[Any] | None:
         self.request = request
         number = positive_number(request, self.page_query_param, default=1, highest=MAX_PAGE)
-        paginator = Paginator(queryset, self.get_page_size(request))
+        paginator = self.django_paginator_class(queryset, self.get_page_size(request))
         try:
             self.page = paginator.page(number)
         except EmptyPage:

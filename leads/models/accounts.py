@@ -106,6 +106,12 @@ class UserAccount(models.Model):
         help_text=_("Days in reports begin and end at this zone's midnight."),
     )
     currency = models.CharField(_("currency"), max_length=3, default="KZT", validators=[validate_currency])
+    is_currency_assumed = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text=_("Nobody chose the currency: amoCRM's is taken over when an account is connected."),
+    )
     crm_currency = models.CharField(
         max_length=3,
         blank=True,

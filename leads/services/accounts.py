@@ -27,16 +27,17 @@ def account_create(
     email: str,
     password: str,
     phone_region: str = "KZ",
-    currency: str = "KZT",
+    currency: str = "",
     timezone: str = "Asia/Almaty",
 ) -> Admission:
     """Create an account with its owner. The same e-mail again: a second account of the same user.
 
+    Without a currency it is KZT until amoCRM is connected, and then amoCRM's.
+
     Raises django's ValidationError, by field, for a senseless region (ISO 3166), currency (ISO 4217), zone or e-mail.
     """
-    account = UserAccount(
-        name=name.strip(), phone_region=phone_region.upper(), currency=currency.upper(), timezone=timezone
-    )
+    account = UserAccount(name=name.strip(), phone_region=phone_region.upper(), timezone=timezone)
+    account.currency, account.is_currency_assumed = currency.upper() or account.currency, not currency
     account.full_clean()
     with transaction.atomic():
         account.save()

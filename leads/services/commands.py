@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.serializers.json import DjangoJSONEncoder
 
 from leads.models import UserAccount
 
@@ -30,7 +31,7 @@ def one_line_errors() -> Iterator[None]:
 
 def answer(command: BaseCommand, values: Mapping[str, object]) -> None:
     """Print the command's answer as JSON on one line."""
-    command.stdout.write(json.dumps(values, ensure_ascii=False, default=str))
+    command.stdout.write(json.dumps(values, ensure_ascii=False, cls=DjangoJSONEncoder))
 
 
 def account_argument(value: str) -> UserAccount:

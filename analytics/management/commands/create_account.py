@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--email", required=True, help="The owner; a known e-mail gets a second account.")
         parser.add_argument("--password", required=True)
         parser.add_argument("--phone-region", default="KZ", help="Country of numbers without a country code.")
-        parser.add_argument("--currency", default="KZT")
+        parser.add_argument("--currency", default="", help="KZT unless said, and amoCRM's once that is connected.")
         parser.add_argument("--timezone", default="Asia/Almaty")
 
     def handle(self, *args: Any, **options: Any) -> None:
