@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
 from integrations.amocrm.client import AmoCRMClient
@@ -50,15 +51,19 @@ def _end(client: AmoCRMClient, lease: Lease, delivery: Delivery, error: Exceptio
 
 
 def _deal_by_deal(client: AmoCRMClient, lease: Lease, delivery: Delivery, deal_ids: Sequence[int]) -> list[str]:
-    """Apply each deal of the delivery by itself. What went wrong, deal by deal."""
+    """Apply each deal of the delivery by itself. What went wrong, deal by deal.
+
+    The delivery waits until its last deal: whoever takes over from a drain that was killed applies all of them again.
+    """
     account = delivery.log.user_account
     failures: list[str] = []
     for deal_id in deal_ids:
         only = tuple(news for news in delivery.parsed.deals if news.snapshot.deal_id == deal_id)
-        part = Delivery(delivery.log, replace(delivery.parsed, deals=only))
+        part = Delivery(delivery.log, replace(delivery.parsed, deals=only), notes=delivery.notes)
         try:
             lease.hold()
-            apply_batch(account, [part], read(client, account, deals_to_read(account, [part])), lease, timezone.now())
+            readings = read(client, account, deals_to_read(account, [part]))
+            apply_batch(account, [part], readings, lease, timezone.now(), is_part=True)
         except (ConditionError, LeaseLost):
             raise
         except Exception as error:
@@ -71,9 +76,10 @@ def _deal_by_deal(client: AmoCRMClient, lease: Lease, delivery: Delivery, deal_i
 
 def _write(account: UserAccount, lease: Lease, delivery: Delivery) -> None:
     told = [news.snapshot.deal_id for news in delivery.parsed.deals]
-    lease.hold()
-    states = {deal_id: DealState.of(lead) for deal_id, lead in leads_by_deal(account, told).items()}
-    write_outcomes(account, [delivery], states, timezone.now())
+    with transaction.atomic():
+        lease.hold()
+        states = {deal_id: DealState.of(lead) for deal_id, lead in leads_by_deal(account, told).items()}
+        write_outcomes(account, [delivery], states, timezone.now())
 
 
 def in_words(error: Exception) -> str:

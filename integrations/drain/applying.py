@@ -36,9 +36,18 @@ logger = structlog.get_logger(__name__)
 
 
 def apply_batch(
-    account: UserAccount, deliveries: Sequence[Delivery], readings: Readings, lease: Lease, now: datetime
+    account: UserAccount,
+    deliveries: Sequence[Delivery],
+    readings: Readings,
+    lease: Lease,
+    now: datetime,
+    *,
+    is_part: bool = False,
 ) -> None:
-    """Apply the deliveries and write their outcomes, all in one transaction under the lease."""
+    """Apply the deliveries and write their outcomes, all in one transaction under the lease.
+
+    :param is_part: there is more in the delivery than is handed over here: it is not done yet, and waits on.
+    """
     applicable = [delivery for delivery in deliveries if delivery.is_applicable]
     changes: list[LeadChange] = []
     with transaction.atomic():
@@ -56,7 +65,8 @@ def apply_batch(
         _note_gone(account, applicable, readings, now)
         if _has_stage_left(applicable, readings):
             hasten(account, now)  # amoCRM's events know when the deal stood there
-        write_outcomes(account, deliveries, {change.deal_id: change.after for change in changes}, now)
+        if not is_part:
+            write_outcomes(account, deliveries, {change.deal_id: change.after for change in changes}, now)
     logger.info("deliveries_applied", account=str(account.pk), deliveries=[delivery.log.pk for delivery in deliveries])
 
 

@@ -11,10 +11,11 @@ import pytest
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from analytics.models import Targetologist
+from analytics.models import Sale, Targetologist
 from integrations.drain.lease import Lease
 from integrations.drain.sweep import accounts_in_need
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, WebhookLog
+from integrations.tests.killing import drain_until_killed
 from integrations.tests.world import bodies, connect, deliver, deliver_together, drain_all, form, make_due, statuses
 from leads.models import Lead, LeadStatusHistory, UserAccount
 from leads.tests.world import response
@@ -210,6 +211,56 @@ def test_of_several_deals_in_one_delivery_the_good_ones_are_applied(connected: U
     assert log.processing_status == "partial"
     assert str(poison.id) in log.error_message
     assert list(Lead.objects.values_list("amocrm_lead_id", flat=True)) == [good.id]
+
+
+@pytest.fixture
+def at_its_last_try(connected: UserAccount, told: Server) -> list[Deal]:
+    """Three deals of one delivery that has failed twice: two are won, the one between them amoCRM refuses to show."""
+    demo = told.crm.demo
+    three = [demo.deals.create("deal", price=500, created_at=1000 + n, silent=True) for n in range(3)]
+    seed_bulk(demo, 600)
+    for deal in (three[0], three[2]):
+        demo.deals.win(deal.id, at=1010, silent=True)
+    told.crm.faults.answer(422, prefix=f"/api/v4/leads/{three[1].id}")
+    deliver(connected, form(**{f"leads[add][{n}][id]": deal.id for n, deal in enumerate(three)}))
+    for _try in range(2):
+        drain_all(connected)
+        make_due(connected)
+    assert list(WebhookLog.objects.values_list("processing_status", "attempts")) == [("received", 2)]
+    return three
+
+
+def assert_only_the_refused_deal_is_missing(three: list[Deal]) -> None:
+    log = WebhookLog.objects.get()
+    assert (log.processing_status, log.attempts) == ("partial", 3)
+    assert str(three[1].id) in log.error_message
+    paid = Sale.objects.filter(status="paid").values_list("amocrm_deal_id", flat=True)
+    assert set(paid) == {three[0].id, three[2].id}
+
+
+def test_a_worker_killed_between_the_deals_of_a_delivery_loses_none(
+    connected: UserAccount, at_its_last_try: list[Deal]
+) -> None:
+    step = 1
+    while not drain_until_killed(connected, step):
+        step += 3
+    assert step > 60, "killed before, between and after them"
+    assert_only_the_refused_deal_is_missing(at_its_last_try)
+
+
+def test_an_outage_between_the_deals_of_a_delivery_loses_none(
+    connected: UserAccount, told: Server, at_its_last_try: list[Deal]
+) -> None:
+    _first, refused, last = at_its_last_try
+    told.crm.faults.outage(prefix=f"/api/v4/leads/{last.id}")
+    drain_all(connected)
+    assert Sale.objects.count() == 1
+    assert statuses(connected) == ["received"]
+    told.crm.faults.clear()
+    told.crm.faults.answer(422, prefix=f"/api/v4/leads/{refused.id}")
+    make_due(connected)
+    drain_all(connected)
+    assert_only_the_refused_deal_is_missing(at_its_last_try)
 
 
 def test_deleted_and_restored_deals_whatever_came_last(connected: UserAccount, told: Server) -> None:
