@@ -17,6 +17,7 @@ from analytics.earning.settle import settle_deals
 from analytics.models import Sale
 from analytics.routing import Buyer, Route, buyers_of, route
 from integrations.drain.deliveries import Delivery
+from integrations.drain.lagging import deals_behind
 from integrations.drain.lease import Lease
 from integrations.drain.reading import Readings
 from integrations.models import AmoCRMConnection, Hook, WebhookLog
@@ -65,6 +66,7 @@ def apply_batch(
         _note_gone(account, applicable, readings, now)
         if _has_stage_left(applicable, readings):
             hasten(account, now)  # amoCRM's events know when the deal stood there
+        _note_behind(account, applicable, readings, now)
         if not is_part:
             write_outcomes(account, deliveries, {change.deal_id: change.after for change in changes}, now)
     logger.info("deliveries_applied", account=str(account.pk), deliveries=[delivery.log.pk for delivery in deliveries])
@@ -175,6 +177,17 @@ def _note_gone(account: UserAccount, deliveries: Sequence[Delivery], readings: R
                 delivery.notes.append(
                     told("Deal %(id)s reads as 204: merged into another deal, or gone.") % {"id": deal_id}
                 )
+
+
+def _note_behind(account: UserAccount, deliveries: Sequence[Delivery], readings: Readings, now: datetime) -> None:
+    """What the deliveries told of money has not been seen in the CRM, though it was waited for."""
+    for delivery in deliveries:
+        for deal_id in deals_behind(delivery, readings):
+            delivery.notes.append(
+                told("Deal %(id)s: amoCRM does not show yet what this delivery says. A sync reads it again.")
+                % {"id": deal_id}
+            )
+            hasten(account, now)
 
 
 def _has_stage_left(deliveries: Sequence[Delivery], readings: Readings) -> bool:

@@ -18,6 +18,7 @@ from integrations.drain.applying import apply_batch
 from integrations.drain.blame import is_the_databases
 from integrations.drain.deliveries import BATCH_ROWS, Delivery, next_batch, waiting
 from integrations.drain.fairness import give_way
+from integrations.drain.lagging import deals_behind, may_wait, put_off
 from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import Readings, deals_to_read, read
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
@@ -74,7 +75,7 @@ def _seconds_to_wait(connection: AmoCRMConnection) -> float:
 
 
 def _ring_for_retries(account_id: uuid.UUID, ring_again: Callable[[float], None]) -> None:
-    """A delivery that failed for its own sake waits for its next try."""
+    """A delivery that failed for its own sake, or that waits for amoCRM's API, has a moment of its own."""
     received = WebhookLog.objects.filter(
         user_account_id=account_id, processing_status=ProcessingStatus.RECEIVED, next_attempt_at__isnull=False
     )
@@ -149,7 +150,15 @@ def _work_batch(connection: AmoCRMConnection, client: AmoCRMClient, lease: Lease
         _work_batch(connection, client, lease, batch[:middle])
         _work_batch(connection, client, lease, batch[middle:])
         return
-    _apply(connection, client, lease, batch, readings)
+    now = timezone.now()
+    behind = [one for one in batch if deals_behind(one, readings) and may_wait(one, now)]
+    if behind:
+        lease.hold()
+        put_off(behind, now)
+        waits = {one.log.pk for one in behind}
+        batch = [one for one in batch if one.log.pk not in waits]
+    if batch:
+        _apply(connection, client, lease, batch, readings)
 
 
 def _is_for_its_own_sake(connection: AmoCRMConnection, client: AmoCRMClient) -> bool:

@@ -27,6 +27,7 @@ def give_way(account_id: uuid.UUID) -> None:
 
 def others_wait(account_id: uuid.UUID) -> bool:
     now = timezone.now()
-    late = WebhookLog.objects.filter(attempts=0, received_at__gt=now - _STUCK, received_at__lt=now - _LATE)
+    untouched = WebhookLog.objects.filter(attempts=0, next_attempt_at__isnull=True)
+    late = untouched.filter(received_at__gt=now - _STUCK, received_at__lt=now - _LATE)
     others = in_need(late).filter(state=ConnectionState.CONNECTED).exclude(user_account=account_id)
     return others.exists()

@@ -1,0 +1,152 @@
+"""amoCRM's API shows a change a moment after its hook has told of it: what becomes of the money in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Unpack
+
+import pytest
+from django.utils import timezone
+
+from analytics.models import Sale
+from integrations.drain.drain import drain
+from integrations.models import SaleNotification, SyncDue, WebhookLog
+from integrations.tests.sync_world import sync
+from integrations.tests.test_drain import take_over
+from integrations.tests.test_drain import told as told
+from integrations.tests.world import deliver, drain_all, form, statuses
+from leads.models import Lead, UserAccount
+from sandbox import Server
+from sandbox.crm.deals import DealChanges
+from sandbox.crm.models import Deal
+
+
+@pytest.fixture
+def deal(connected: UserAccount, told: Server) -> Deal:
+    """Known here, and open."""
+    made = told.crm.demo.deals.create("Имплант", price=500, phone="+77011234567", created_at=told.crm.clock.now() - 100)
+    take_over(connected, told)
+    drain_all(connected)
+    return made
+
+
+def told_too_early(
+    account: UserAccount, server: Server, deal: Deal, **change: Unpack[DealChanges]
+) -> Callable[[], object]:
+    """Hooks tell of a change that the API does not show yet. Returns what makes it do so."""
+    deals, at = server.crm.demo.deals, server.crm.clock.now() - 1
+    shown_at, before = deal.updated_at, DealChanges(status_id=deal.status_id, price=deal.price)
+    deals.change(deal.id, at=at, **change)
+    take_over(account, server)
+    deals.change(deal.id, at=shown_at, silent=True, **before)
+    return lambda: deals.change(deal.id, at=at, silent=True, **change)
+
+
+def look_again(account: UserAccount) -> None:
+    """The second has passed."""
+    waiting = WebhookLog.objects.filter(user_account=account, next_attempt_at__isnull=False)
+    waiting.update(next_attempt_at=timezone.now())
+    drain_all(account)
+
+
+def test_a_win_that_the_api_shows_a_moment_later_is_a_sale_and_told(
+    connected: UserAccount, told: Server, deal: Deal
+) -> None:
+    show = told_too_early(connected, told, deal, status_id=142)
+    other = deliver(connected, form(**{"leads[add][0][id]": told.crm.demo.deals.create("other", silent=True).id}))
+    drain_all(connected)
+    told_of_it = list(WebhookLog.objects.filter(processing_status="received", attempts=0))
+    assert len(told_of_it) == 2, "of the stage, and of the change"
+    assert not Sale.objects.exists()
+    assert WebhookLog.objects.get(pk=other).processing_status == "success", "nobody else waits for it"
+    show()
+    look_again(connected)
+    assert set(statuses(connected)) == {"success"}
+    assert Sale.objects.get().status == "paid"
+    assert SaleNotification.objects.get().delivery_id in {log.pk for log in told_of_it}
+
+
+def test_the_drain_asks_to_be_woken_when_the_api_may_have_caught_up(
+    connected: UserAccount, told: Server, deal: Deal
+) -> None:
+    told_too_early(connected, told, deal, status_id=142)
+    rings: list[float] = []
+    drain(connected.pk, ring_again=rings.append)
+    assert len(rings) == 1
+    assert 0 < rings[0] <= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "amount"),
+    [({"status_id": 143}, "cancelled", 500), ({"price": 900}, "paid", 900)],
+    ids=["undone", "at another price"],
+)
+def test_a_win_that_changes_is_waited_for_too(
+    connected: UserAccount, told: Server, deal: Deal, change: DealChanges, status: str, amount: int
+) -> None:
+    told.crm.demo.deals.win(deal.id, at=deal.updated_at + 5)
+    take_over(connected, told)
+    drain_all(connected)
+    show = told_too_early(connected, told, deal, **change)
+    drain_all(connected)
+    assert "received" in statuses(connected)
+    show()
+    look_again(connected)
+    sale = Sale.objects.get()
+    assert (sale.status, sale.amount) == (status, Decimal(amount))
+
+
+def test_what_the_api_never_shows_is_waited_for_a_few_seconds_and_left_to_a_sync(
+    connected: UserAccount, told: Server, deal: Deal
+) -> None:
+    SyncDue.objects.all().delete()
+    told_too_early(connected, told, deal, status_id=142)
+    for _look in range(2):
+        drain_all(connected)  # its delivery came a minute ago
+        look_again(connected)
+    log = WebhookLog.objects.order_by("-id")[0]
+    assert (log.processing_status, log.attempts) == ("success", 1)
+    assert "does not show yet" in log.error_message
+    assert not Sale.objects.exists()
+    assert SyncDue.objects.get().due_at <= timezone.now()
+
+
+def test_a_young_delivery_is_looked_at_each_second_and_is_done_within_five(
+    connected: UserAccount, told: Server, deal: Deal
+) -> None:
+    told_too_early(connected, told, deal, status_id=142)
+    now = timezone.now()
+    found: list[str] = []
+    for seconds in (1, 4):
+        WebhookLog.objects.filter(processing_status="received").update(
+            received_at=now - timedelta(seconds=seconds), next_attempt_at=now - timedelta(seconds=0.1)
+        )
+        drain(connected.pk, ring_again=lambda _seconds: None)
+        found.append(statuses(connected)[-1])
+    assert found == ["received", "success"]
+
+
+def test_a_win_shown_after_all_is_a_sale_by_the_sync(connected: UserAccount, told: Server, deal: Deal) -> None:
+    sync(connected)
+    show = told_too_early(connected, told, deal, status_id=142)
+    drain_all(connected)
+    look_again(connected)
+    show()
+    sync(connected)
+    assert Sale.objects.get().status == "paid"
+
+
+def test_what_agrees_about_money_waits_for_nothing(connected: UserAccount, told: Server, deal: Deal) -> None:
+    """A hook of a clock that is ahead, or of a change that costs nothing."""
+    main = told.crm.demo.pipelines.main
+    told_too_early(connected, told, deal, status_id=main.stages[3].id)
+    drain_all(connected)
+    told.crm.demo.deals.win(deal.id)
+    won = {"id": deal.id, "status_id": 142, "pipeline_id": main.id, "price": 500, "updated_at": deal.updated_at + 3600}
+    deliver(connected, form(**{f"leads[status][0][{name}]": value for name, value in won.items()}))
+    drain_all(connected)
+    assert set(statuses(connected)) == {"success"}
+    assert Sale.objects.get().status == "paid"
+    assert Lead.objects.get().current_status_id == 142
