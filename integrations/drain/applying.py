@@ -67,6 +67,7 @@ def apply_batch(
         if _has_stage_left(applicable, readings):
             hasten(account, now)  # amoCRM's events know when the deal stood there
         _note_behind(account, applicable, readings, now)
+        _note_refused(applicable, readings)
         if not is_part:
             write_outcomes(account, deliveries, {change.deal_id: change.after for change in changes}, now)
     logger.info("deliveries_applied", account=str(account.pk), deliveries=[delivery.log.pk for delivery in deliveries])
@@ -188,6 +189,15 @@ def _note_behind(account: UserAccount, deliveries: Sequence[Delivery], readings:
                 % {"id": deal_id}
             )
             hasten(account, now)
+
+
+def _note_refused(deliveries: Sequence[Delivery], readings: Readings) -> None:
+    """Why the deals of a delivery have no client: for one contact, or it would be said of each."""
+    for delivery in deliveries if readings.refused else ():
+        deals = (readings.deals.get(news.snapshot.deal_id) for news in delivery.parsed.deals)
+        contacts = (contact_id for deal in deals if deal for contact_id in deal.contact_ids)
+        if why := next((readings.refused[one] for one in contacts if one in readings.refused), ""):
+            delivery.notes.append(told("Contacts could not be read. %(why)s") % {"why": why})
 
 
 def _has_stage_left(deliveries: Sequence[Delivery], readings: Readings) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from integrations.amocrm.client import AmoCRMClient
+from integrations.amocrm.errors import RequestError
 from integrations.amocrm.payloads import DealNews
 from integrations.drain.deliveries import Delivery
 from leads.deals.facts import UTM_KEYS
@@ -20,11 +22,13 @@ _NO_UTM = ("",) * len(UTM_KEYS)
 
 @dataclass(slots=True)
 class Readings:
-    """What amoCRM answered. `asked` without an entry in `deals`: reads as 204, merged or gone."""
+    """What amoCRM answered. `asked` without an entry in `deals`: reads as 204, merged or gone.
+    `refused`: contact id → why amoCRM does not show it to us."""
 
     asked: set[int] = field(default_factory=set)
     deals: dict[int, DealSnapshot] = field(default_factory=dict)
     contacts: dict[int, ContactSnapshot] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
 
     def is_gone(self, deal_id: int) -> bool:
         return deal_id in self.asked and deal_id not in self.deals
@@ -105,10 +109,11 @@ def _deals_without_contact(account: UserAccount, deliveries: Sequence[Delivery],
 
 
 def read(client: AmoCRMClient, account: UserAccount, deal_ids: Sequence[int]) -> Readings:
-    """Read the deals, then the contacts of those that have none with a phone yet.
+    """Read the deals, then the contacts of those that have none with a phone yet, as far as amoCRM shows them: without
+    rights for contacts the deals are still worth having.
 
     :raises ConditionError: amoCRM is out of reach, blocks, or wants to be reconnected.
-    :raises RequestError: amoCRM refuses this request.
+    :raises RequestError: amoCRM refuses to show the deals.
     """
     readings = Readings(asked=set(deal_ids))
     if not deal_ids:
@@ -116,8 +121,36 @@ def read(client: AmoCRMClient, account: UserAccount, deal_ids: Sequence[int]) ->
     readings.deals = client.deals(deal_ids)
     settled = deals_with_phone(account, deal_ids)
     seeking = [deal for deal_id, deal in readings.deals.items() if deal_id not in settled]
-    readings.contacts = contacts_of(seeking, client.contacts, account.phone_region)
+    look_up = partial(contacts_shown, client, refused=readings.refused)
+    readings.contacts = contacts_of(seeking, look_up, account.phone_region)
     return readings
+
+
+def contacts_shown(
+    client: AmoCRMClient, ids: Collection[int], *, refused: dict[int, str]
+) -> dict[int, ContactSnapshot]:
+    """The contacts by id. Those that amoCRM refuses to show are put into `refused`, with why.
+
+    One of many is found by halving; where amoCRM shows no contacts at all, that is asked instead.
+    """
+    try:
+        return client.contacts(ids)
+    except RequestError as error:
+        if len(ids) == 1 or not _shows_any(client):
+            refused.update(dict.fromkeys(ids, str(error)))
+            return {}
+    ordered = sorted(ids)
+    middle = len(ordered) // 2
+    first = contacts_shown(client, ordered[:middle], refused=refused)
+    return first | contacts_shown(client, ordered[middle:], refused=refused)
+
+
+def _shows_any(client: AmoCRMClient) -> bool:
+    try:
+        client.first_page("contacts")
+    except RequestError:
+        return False
+    return True
 
 
 def contacts_of(

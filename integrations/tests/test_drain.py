@@ -263,6 +263,37 @@ def test_an_outage_between_the_deals_of_a_delivery_loses_none(
     assert_only_the_refused_deal_is_missing(at_its_last_try)
 
 
+def test_without_rights_for_contacts_a_won_deal_is_a_sale_all_the_same(connected: UserAccount, told: Server) -> None:
+    deals = told.crm.demo.deals
+    won = [deals.create("deal", price=700, phone=f"+7701111111{n}").id for n in range(8)]
+    for deal_id in won:
+        deals.win(deal_id)
+    take_over(connected, told)
+    told.crm.faults.answer(403, prefix="/api/v4/contacts")
+    asked_before = len(told.crm.requests)
+    drain_all(connected)
+    assert len(told.crm.requests) - asked_before <= 8, "it is not asked contact by contact"
+    assert set(statuses(connected)) == {"success"}
+    assert set(Sale.objects.values_list("amocrm_deal_id", "status")) == {(deal_id, "paid") for deal_id in won}
+    messages = WebhookLog.objects.exclude(lead_id=None).values_list("error_message", flat=True)
+    assert all("has no right" in message for message in messages)
+
+
+def test_a_contact_that_amocrm_refuses_to_show_hides_no_other(connected: UserAccount, told: Server) -> None:
+    demo = told.crm.demo
+    made = [demo.deals.create("deal", phone=f"+7701111111{n}", created_at=1000 + n, silent=True) for n in range(3)]
+    seed_bulk(demo, 600)  # they are beyond the newest page, and read by their ids
+    refused = made[1].contact_ids[0]
+    told.crm.faults.answer(422, prefix=f"/api/v4/contacts/{refused}")
+    deliver(connected, form(**{f"leads[add][{n}][id]": deal.id for n, deal in enumerate(made)}))
+    drain_all(connected)
+    log = WebhookLog.objects.get()
+    assert (log.processing_status, log.attempts) == ("success", 1)
+    assert f"contacts/{refused}" in log.error_message
+    phones = dict(Lead.objects.values_list("amocrm_lead_id", "phone_e164"))
+    assert phones == {made[0].id: "+77011111110", made[1].id: None, made[2].id: "+77011111112"}
+
+
 def test_deleted_and_restored_deals_whatever_came_last(connected: UserAccount, told: Server) -> None:
     demo = told.crm.demo
     deal = demo.deals.create("Имплант", phone="+77011234567")
