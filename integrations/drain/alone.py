@@ -10,13 +10,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from integrations.amocrm.client import AmoCRMClient
-from integrations.amocrm.errors import AmoCRMError, ConditionError
+from integrations.amocrm.errors import AmoCRMError
 from integrations.drain.applying import apply_batch, write_outcomes
-from integrations.drain.blame import is_the_databases
+from integrations.drain.blame import is_the_connections, is_the_databases
 from integrations.drain.deliveries import Delivery
 from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import deals_to_read, read
-from integrations.models import ProcessingStatus, WebhookLog
+from integrations.models import AmoCRMConnection, ProcessingStatus, WebhookLog
 from leads.deals.changes import DealState
 from leads.deals.stored import leads_by_deal
 from leads.models import UserAccount
@@ -26,7 +26,9 @@ TRIES_ALONE = 3
 PAUSES = (timedelta(seconds=1), timedelta(seconds=5))
 
 
-def fail_alone(client: AmoCRMClient, lease: Lease, delivery: Delivery, error: Exception) -> None:
+def fail_alone(
+    connection: AmoCRMConnection, client: AmoCRMClient, lease: Lease, delivery: Delivery, error: Exception
+) -> None:
     """Count a failed try; after the last one, save what can be saved of the delivery and end it."""
     tries = delivery.log.attempts + 1
     if tries < TRIES_ALONE:
@@ -35,14 +37,16 @@ def fail_alone(client: AmoCRMClient, lease: Lease, delivery: Delivery, error: Ex
             attempts=tries, next_attempt_at=timezone.now() + PAUSES[tries - 1], error_message=in_words(error)
         )
         return
-    _end(client, lease, delivery, error)
+    _end(connection, client, lease, delivery, error)
 
 
-def _end(client: AmoCRMClient, lease: Lease, delivery: Delivery, error: Exception) -> None:
+def _end(
+    connection: AmoCRMConnection, client: AmoCRMClient, lease: Lease, delivery: Delivery, error: Exception
+) -> None:
     account = delivery.log.user_account
     deal_ids = list(dict.fromkeys(news.snapshot.deal_id for news in delivery.parsed.deals))
     is_many = delivery.is_applicable and len(deal_ids) > 1
-    failures = _deal_by_deal(client, lease, delivery, deal_ids) if is_many else [in_words(error)]
+    failures = _deal_by_deal(connection, client, lease, delivery, deal_ids) if is_many else [in_words(error)]
     if failures:
         is_partial = is_many and len(failures) < len(deal_ids)
         delivery.status = ProcessingStatus.PARTIAL if is_partial else ProcessingStatus.ERROR
@@ -50,7 +54,9 @@ def _end(client: AmoCRMClient, lease: Lease, delivery: Delivery, error: Exceptio
     _write(account, lease, delivery)
 
 
-def _deal_by_deal(client: AmoCRMClient, lease: Lease, delivery: Delivery, deal_ids: Sequence[int]) -> list[str]:
+def _deal_by_deal(
+    connection: AmoCRMConnection, client: AmoCRMClient, lease: Lease, delivery: Delivery, deal_ids: Sequence[int]
+) -> list[str]:
     """Apply each deal of the delivery by itself. What went wrong, deal by deal.
 
     The delivery waits until its last deal: whoever takes over from a drain that was killed applies all of them again.
@@ -64,11 +70,11 @@ def _deal_by_deal(client: AmoCRMClient, lease: Lease, delivery: Delivery, deal_i
             lease.hold()
             readings = read(client, account, deals_to_read(account, [part]))
             apply_batch(account, [part], readings, lease, timezone.now(), is_part=True)
-        except (ConditionError, LeaseLost):
+        except LeaseLost:
             raise
         except Exception as error:
             # The other deals of the delivery are not to blame.
-            if is_the_databases(error):
+            if is_the_databases(error) or is_the_connections(error, connection, client):
                 raise
             failures.append(told("Deal %(id)s: %(why)s") % {"id": deal_id, "why": in_words(error)})
     return failures

@@ -15,7 +15,7 @@ from integrations.amocrm.errors import ConditionError, Outage, RequestError
 from integrations.connecting.problems import clear_problem, note_problem
 from integrations.drain.alone import fail_alone
 from integrations.drain.applying import apply_batch
-from integrations.drain.blame import is_the_databases
+from integrations.drain.blame import is_the_connections, is_the_databases
 from integrations.drain.deliveries import BATCH_ROWS, Delivery, next_batch, waiting
 from integrations.drain.fairness import give_way
 from integrations.drain.lagging import deals_behind, may_wait, put_off
@@ -112,13 +112,23 @@ def _work(connection: AmoCRMConnection, lease: Lease, turn_ends: float) -> bool:
             if connection.problem_code or connection.failures:
                 clear_problem(connection)
                 connection.refresh_from_db(fields=["problem_code", "failures", "next_attempt_at"])
+            _count_failed(connection, 0)
             if len(batch) == BATCH_ROWS:
                 give_way(connection.user_account_id)
     except ConditionError as error:
         logger.warning("drain_waits", account=str(connection.user_account_id), problem=error.problem)
         note_problem(connection, error)
+        if isinstance(error, Outage):
+            _count_failed(connection, connection.failed_readings + 1)
         return False
     return True
+
+
+def _count_failed(connection: AmoCRMConnection, times: int) -> None:
+    """The drain's own count, under its lease: `failures` is reset by whomever amoCRM answers."""
+    if connection.failed_readings != times:
+        connection.failed_readings = times
+        AmoCRMConnection.objects.filter(pk=connection.pk).update(failed_readings=times)
 
 
 def _gather(account_id: uuid.UUID) -> None:
@@ -141,10 +151,10 @@ def _work_batch(connection: AmoCRMConnection, client: AmoCRMClient, lease: Lease
     try:
         readings = read(client, account, deals_to_read(account, [one for one in batch if one.is_applicable]))
     except (RequestError, Outage) as error:
-        if isinstance(error, Outage) and not _is_for_its_own_sake(connection, client):
+        if is_the_connections(error, connection, client):
             raise
         if len(batch) == 1:
-            fail_alone(client, lease, batch[0], error)
+            fail_alone(connection, client, lease, batch[0], error)
             return
         middle = len(batch) // 2
         _work_batch(connection, client, lease, batch[:middle])
@@ -159,18 +169,6 @@ def _work_batch(connection: AmoCRMConnection, client: AmoCRMClient, lease: Lease
         batch = [one for one in batch if one.log.pk not in waits]
     if batch:
         _apply(connection, client, lease, batch, readings)
-
-
-def _is_for_its_own_sake(connection: AmoCRMConnection, client: AmoCRMClient) -> bool:
-    """After a third failure in a row: amoCRM answers, only not to this request."""
-    if connection.failures < 2:
-        return False
-    try:
-        client.first_page("leads")
-        client.first_page("contacts")
-    except ConditionError:
-        return False
-    return True
 
 
 def _apply(
@@ -188,7 +186,7 @@ def _apply(
             raise
         _log_failure(connection, batch, error)
         if len(batch) == 1:
-            fail_alone(client, lease, batch[0], error)
+            fail_alone(connection, client, lease, batch[0], error)
             return
         for delivery in batch:
             _apply(connection, client, lease, [delivery], readings)

@@ -67,6 +67,9 @@ class AmoCRMConnection(models.Model):
     problem_since = models.DateTimeField(_("problem since"), null=True, blank=True)
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
+    # The drain's readings in a row that amoCRM did not answer. Not reset by others whom it answers: it may be the
+    # reading that it cannot answer.
+    failed_readings = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     # One drain at a time: the holder's random key and when it lapses if the holder dies.
     lease_key = models.UUIDField(null=True, blank=True, editable=False)

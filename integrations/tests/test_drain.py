@@ -12,6 +12,8 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from analytics.models import Sale, Targetologist
+from integrations.amocrm import caller
+from integrations.connecting.problems import clear_problem
 from integrations.drain.lease import Lease
 from integrations.drain.sweep import accounts_in_need
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, WebhookLog
@@ -198,6 +200,64 @@ def test_a_poison_delivery_ends_as_an_error_after_three_tries_and_stops_nobody(
     WebhookLog.objects.filter(pk=log.pk).update(processing_status="received", attempts=0)
     drain_all(connected)
     assert statuses(connected) == ["success", "success"]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caller, "TRIES", 1)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_reading_that_is_never_answered_stops_nobody_though_amocrm_answers_others(
+    connected: UserAccount, told: Server
+) -> None:
+    poison, good = _beyond_the_newest_page(told)
+    told.crm.faults.answer(504, prefix=f"/api/v4/leads/{poison.id}")
+    for deal_id in (poison.id, good.id):
+        deliver(connected, form(**{"leads[add][0][id]": deal_id, "leads[add][0][status_id]": 1}))
+
+    def drain_again() -> None:
+        make_due(connected)
+        drain_all(connected)
+        clear_problem(AmoCRMConnection.objects.get())  # a push, a tag or a page of a sync got an answer
+
+    for _try in range(3):
+        drain_again()
+    assert statuses(connected) == ["received", "success"]
+    for _try in range(6):
+        drain_again()
+    log = WebhookLog.objects.order_by("id")[0]
+    assert (log.processing_status, log.attempts) == ("error", 3)
+    assert AmoCRMConnection.objects.get().failed_readings == 0
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_reading_that_is_never_answered_costs_its_delivery_no_other_deal(
+    connected: UserAccount, told: Server
+) -> None:
+    poison, good = _beyond_the_newest_page(told)
+    told.crm.faults.answer(504, prefix=f"/api/v4/leads/{poison.id}")
+    deliver(connected, form(**{"leads[add][0][id]": poison.id, "leads[add][1][id]": good.id}))
+    for _try in range(9):
+        make_due(connected)
+        drain_all(connected)
+    assert statuses(connected) == ["partial"]
+    assert list(Lead.objects.values_list("amocrm_lead_id", flat=True)) == [good.id]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_in_an_outage_however_long_nothing_is_counted_against_a_delivery(connected: UserAccount, told: Server) -> None:
+    deal = told.crm.demo.deals.create("deal", silent=True)
+    deliver(connected, form(**{"leads[add][0][id]": deal.id}))
+    told.crm.faults.outage()
+    for _try in range(6):
+        make_due(connected)
+        drain_all(connected)
+    assert list(WebhookLog.objects.values_list("processing_status", "attempts")) == [("received", 0)]
+    told.crm.faults.clear()
+    make_due(connected)
+    drain_all(connected)
+    assert statuses(connected) == ["success"]
 
 
 def test_of_several_deals_in_one_delivery_the_good_ones_are_applied(connected: UserAccount, told: Server) -> None:
