@@ -107,7 +107,9 @@ class AmoCRMClient:
             try:
                 return lookups.filtered(self._ask, kind, wanted)
             except FilterIgnored:
-                self._remember_filter(False)
+                found = lookups.newest_first(self._ask, kind, wanted)
+            self._remember_filter(False)  # only now: the same question was answered without it
+            return found
         return lookups.newest_first(self._ask, kind, wanted) if wanted else {}
 
     def _ask(self, path: str, query: Mapping[str, Any]) -> Answer:

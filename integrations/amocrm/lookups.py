@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from integrations.amocrm.entities import entities_in
-from integrations.amocrm.errors import RequestError
+from integrations.amocrm.errors import RequestError, Unpaid
 from integrations.amocrm.values import id_of
 
 PAGE = 250
@@ -54,7 +54,7 @@ def filtered(ask: Ask, kind: Kind[T], ids: Collection[int]) -> dict[int, T]:
         wanted = ordered[start : start + PAGE]
         try:
             answer = ask(kind.name, {"with": kind.embed, "limit": PAGE, "filter[id][]": wanted})
-        except RequestError as error:
+        except (RequestError, Unpaid) as error:  # 402 is also said of a feature that is not paid for
             raise FilterIgnored from error
         page = _by_id(answer, kind)
         is_cut_short = len(page) < len(wanted) and has_next(answer.payload)

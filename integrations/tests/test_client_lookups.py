@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from integrations.amocrm.client import AmoCRMClient
+from integrations.amocrm.errors import Unpaid
 from integrations.models import AmoCRMConnection
 from leads.models import UserAccount
 from sandbox import CrmAccount, Server, seed_bulk
@@ -112,3 +113,29 @@ def test_pages_follow_their_links_on_our_own_host_only(client: AmoCRMClient, amo
 def test_an_empty_list_has_no_pages(client: AmoCRMClient, amocrm: Server) -> None:
     assert list(client.pages("leads")) == []
     assert client.webhooks() == []
+
+
+def test_a_filter_that_is_not_paid_for_any_more_is_done_without(
+    client: AmoCRMClient, connection: AmoCRMConnection, amocrm: Server
+) -> None:
+    """402 is said of an account and of a feature alike."""
+    AmoCRMConnection.objects.update(is_api_filter_enabled=True)
+    connection.refresh_from_db()
+    seed_bulk(amocrm.crm.demo, 3)
+    amocrm.crm.faults.answer(402, times=1)
+    ids = all_deals(amocrm.crm.demo)
+    assert client.deals(ids).keys() == set(ids)
+    connection.refresh_from_db()
+    assert connection.is_api_filter_enabled is False
+
+
+def test_an_account_that_is_not_paid_for_says_so_and_keeps_its_filter(
+    client: AmoCRMClient, connection: AmoCRMConnection, amocrm: Server
+) -> None:
+    AmoCRMConnection.objects.update(is_api_filter_enabled=True)
+    connection.refresh_from_db()
+    amocrm.crm.demo.profile.is_paid = False
+    with pytest.raises(Unpaid):
+        client.deals([1, 2])
+    connection.refresh_from_db()
+    assert connection.is_api_filter_enabled is True
