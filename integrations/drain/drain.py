@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import structlog
+from django.db import transaction
 from django.utils import timezone
 
 from integrations.amocrm.client import AmoCRMClient
@@ -22,6 +23,8 @@ from integrations.drain.lagging import deals_behind, may_wait, put_off
 from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import Readings, deals_to_read, read
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
+from integrations.people.deliveries import take_bodies_of_erased
+from leads.deals.apply import lock_account
 from leads.told import told
 
 logger = structlog.get_logger(__name__)
@@ -45,8 +48,8 @@ def drain(account_id: uuid.UUID, *, ring_again: Callable[[float], None]) -> None
         if connection is None or connection.state == ConnectionState.RECONNECT_NEEDED:
             return  # the backlog is kept until the account is connected
         if connection.state == ConnectionState.DISCONNECTED:
-            _ignore_backlog(account_id)
-            return
+            _ignore_batch(connection)
+            continue
         pause = _seconds_to_wait(connection)
         if pause > 0:
             ring_again(pause)
@@ -84,15 +87,21 @@ def _ring_for_retries(account_id: uuid.UUID, ring_again: Callable[[float], None]
         ring_again(max(0.1, (soonest - timezone.now()).total_seconds()))
 
 
-def _ignore_backlog(account_id: uuid.UUID) -> None:
+def _ignore_batch(connection: AmoCRMConnection) -> None:
+    """Nothing of it is applied, and nothing left in it of people who asked to be forgotten."""
+    account = connection.user_account
     now = timezone.now()
-    waiting(account_id, now + timedelta(days=365)).update(
-        processing_status=ProcessingStatus.IGNORED,
-        processed_at=now,
-        error_message=told(
-            "Arrived after the account was disconnected from amoCRM. Connect it and replay to apply it."
-        ),
-    )
+    batch = next_batch(connection, now)
+    with transaction.atomic():
+        lock_account(account)  # so that an erasure comes before this and is known, or after it and finds these ignored
+        waiting(account.pk, now).filter(pk__in=[delivery.log.pk for delivery in batch]).update(
+            processing_status=ProcessingStatus.IGNORED,
+            processed_at=now,
+            error_message=told(
+                "Arrived after the account was disconnected from amoCRM. Connect it and replay to apply it."
+            ),
+        )
+        take_bodies_of_erased(account, batch)
 
 
 def _work(connection: AmoCRMConnection, lease: Lease, turn_ends: float) -> bool:

@@ -115,7 +115,7 @@ def _known(values: dict[str, int | datetime | None]) -> dict[str, int]:
 
 
 def take_bodies_of_erased(account: UserAccount, deliveries: Sequence[Delivery]) -> None:
-    """Of deliveries that were just applied, empty those that speak of people who asked to be forgotten."""
+    """Of deliveries that are just done with, empty those that speak of people who asked to be forgotten."""
     if not ErasedPhone.objects.filter(user_account=account).exists():
         return
     deal_ids = {deal_id for delivery in deliveries for deal_id in _deals_in(delivery.parsed)}

@@ -14,7 +14,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from analytics.models import Referrer, Sale
-from integrations.models import LeadPush, SaleNotification, WebhookLog
+from integrations.connecting.connect import disconnect
+from integrations.models import AmoCRMConnection, LeadPush, SaleNotification, WebhookLog
 from integrations.people.erasing import erase_person
 from integrations.people.export import export_person
 from integrations.push.queue import push_again, push_enqueue
@@ -183,6 +184,26 @@ def test_what_waits_is_applied_first_and_emptied_then(world: Server, connected: 
     drain_all(connected)
     assert Sale.objects.get(amocrm_deal_id=deal.id).amount == 950
     assert TRACES.search(everything_stored()) is None
+
+
+def test_what_waits_while_the_account_is_disconnected_is_ignored_and_emptied(
+    world: Server, connected: UserAccount
+) -> None:
+    demo = world.crm.demo
+    deal = next(deal for deal in demo.deals.by_id.values() if NAME in deal.name)
+    world.crm.clock.advance(60)
+    demo.deals.set_price(deal.id, 950)
+    demo.contacts.change(deal.contact_ids[0], name=f"{NAME} II")
+    demo.deals.create("Deal of Timur", price=300, phone=OTHER, contact_name="Timur")
+    take_over(connected, world)
+    waiting = list(WebhookLog.objects.filter(processing_status="received").values_list("pk", flat=True))
+    erase_person(connected, PHONE, by=None)
+    disconnect(AmoCRMConnection.objects.get())
+    drain_all(connected)
+    ignored = WebhookLog.objects.filter(pk__in=waiting)
+    assert set(ignored.values_list("processing_status", flat=True)) == {"ignored"}
+    assert TRACES.search(everything_stored()) is None
+    assert ignored.filter(erased_at=None).count() == 2, "those about Timur can still be replayed"
 
 
 def test_an_erased_delivery_is_not_replayed(world: Server, connected: UserAccount) -> None:
