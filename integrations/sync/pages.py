@@ -11,7 +11,7 @@ from django.db import transaction
 
 from integrations.drain.blame import is_the_databases
 from integrations.drain.lease import LeaseLost
-from integrations.drain.reading import contacts_of, has_phone
+from integrations.drain.reading import contacts_of, contacts_shown, has_phone
 from integrations.sync.lease import Cancelled
 from integrations.sync.session import Session
 from leads.deals.stored import leads_by_contact, leads_by_deal
@@ -51,7 +51,7 @@ def read_contacts_of(session: Session, deals: Sequence[DealSnapshot]) -> None:
     def look_up(ids: set[int]) -> dict[int, ContactSnapshot]:
         found = session.staging.contacts(ids)
         missing = ids - found.keys()
-        read = session.reader.client.contacts(missing) if missing else {}
+        read = contacts_shown(session.reader.client, missing, refused={}) if missing else {}
         session.staging.keep(read.values())
         return found | read
 

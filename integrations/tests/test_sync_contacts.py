@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from analytics.models import Sale
 from integrations.models import SyncStaged
 from integrations.tests.sync_world import gaps, sync
 from integrations.tests.test_drain import NOWHERE
@@ -102,3 +103,15 @@ def test_nothing_of_a_contact_is_kept_beside_its_leads(connected: UserAccount, c
     deal_of_two(crm, main=None, other=OTHER, silent=True)
     sync(connected)
     assert not SyncStaged.objects.exists()
+
+
+def test_without_rights_for_contacts_a_sync_finds_what_no_hook_told(connected: UserAccount, crm: Server) -> None:
+    sync(connected)
+    crm.crm.clock.advance(3600)
+    deal = crm.crm.demo.deals.create("deal", price=500, phone=MAIN, silent=True)
+    crm.crm.demo.deals.win(deal.id, silent=True)
+    crm.crm.faults.answer(403, prefix="/api/v4/contacts")
+    run = sync(connected)
+    assert run.state == "done"
+    assert "has no right" in run.detail
+    assert Sale.objects.get().amocrm_deal_id == deal.id
