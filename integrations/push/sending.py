@@ -95,8 +95,10 @@ def _work(connection: AmoCRMConnection, claim: Claim) -> None:
 class _Batch:
     def __init__(self, connection: AmoCRMConnection, claim: Claim) -> None:
         self._connection = connection
-        self._client = AmoCRMClient(connection)
+        self._client = AmoCRMClient(connection, before_request=self._fence)
         self._claim = claim
+        self._looked_for: Sequence[LeadPush] = ()
+        self._sent: Sequence[LeadPush] = ()
         self._made: list[int] = []
 
     def push(self) -> None:
@@ -109,13 +111,26 @@ class _Batch:
             # Also where a later lead of the batch met with trouble.
             read_back(self._client, self._connection.user_account, self._made)
 
+    def _fence(self) -> None:
+        """Right before each request: for its slot or its token it may have waited for longer than the claim lasts, and
+        whoever has lost his claim meanwhile sends nothing.
+
+        :raises ClaimLost: another worker has taken over.
+        """
+        now = timezone.now()
+        self._claim.hold(self._looked_for)
+        self._claim.hold(self._sent, sent_at=now, settles_at=now + SETTLES_SLOWLY)
+
     def _look_for(self, rows: Sequence[LeadPush]) -> list[LeadPush]:
         """Find out what became of requests without an answer. Returns those that have to be sent again."""
         if not rows:
             return []
-        self._claim.hold(rows)
         since = min(row.sent_at for row in rows if row.sent_at is not None)
-        found = find_deals(self._client, [row.lead_id for row in rows], since)
+        self._looked_for = rows
+        try:
+            found = find_deals(self._client, [row.lead_id for row in rows], since)
+        finally:
+            self._looked_for = ()
         self._settle(rows, found, told("found at amoCRM after its answer was lost"))
         missing = [row for row in rows if row.lead_id not in found]
         now = timezone.now()
@@ -132,12 +147,10 @@ class _Batch:
         rows = self._without_a_deal(rows)
         if not rows:
             return
-        now = timezone.now()
-        self._claim.hold(rows, sent_at=now, settles_at=now + SETTLES_SLOWLY)
         LeadPush.objects.filter(pk__in=[row.pk for row in rows]).update(attempts=F("attempts") + 1)
         began = time.monotonic()
         try:
-            made = create_deals(self._client, [_as_deal(row.lead) for row in rows])
+            made = self._create(rows)
         except RequestError as error:
             self._refused(rows, error)
         except Outage:
@@ -152,6 +165,13 @@ class _Batch:
             self._settle(rows, made, "")
             unanswered = [row for row in rows if row.lead_id not in made]
             self._claim.put_back(unanswered, next_attempt_at=timezone.now() + _LOOK_AGAIN)
+
+    def _create(self, rows: Sequence[LeadPush]) -> dict[int, MadeDeal]:
+        self._sent = rows
+        try:
+            return create_deals(self._client, [_as_deal(row.lead) for row in rows])
+        finally:
+            self._sent = ()
 
     def _refused(self, rows: Sequence[LeadPush], error: RequestError) -> None:
         """One bad lead must not hold up the others: each alone, after looking which were made before it came."""

@@ -11,6 +11,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from analytics.models import Sale
+from integrations.amocrm.tokens import ConnectionTokens
 from integrations.models import AmoCRMConnection, ConnectionState, LeadPush, Problem, SaleNotification
 from integrations.push.claims import Claim, accounts_in_need
 from integrations.push.queue import push_again, push_enqueue
@@ -332,6 +333,31 @@ def test_two_workers_never_have_the_same_lead(connected: UserAccount, told: Serv
     assert not {row.pk for row in first.rows} & {row.pk for row in second.rows}
     assert push(connected) == []  # others are at it
     assert deals(told) == []
+
+
+def test_a_worker_that_waits_for_a_token_until_its_claim_has_lapsed_sends_nothing(
+    connected: UserAccount, told: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was renewing it was killed: others get a token only once that lease has lapsed, after 90 s."""
+    lead = entered(connected)
+    usable = ConnectionTokens.usable
+    waited: list[list[float]] = []
+
+    def wait(self: ConnectionTokens) -> str | None:
+        if not waited:
+            waited.append([])
+            an_age_ago = timezone.now() - timedelta(seconds=30)
+            LeadPush.objects.update(lease_until=an_age_ago)
+            LeadPush.objects.exclude(settles_at=None).update(settles_at=an_age_ago)
+            waited.append(push(connected))  # the sweep has rung for another worker meanwhile
+        return usable(self)
+
+    monkeypatch.setattr(ConnectionTokens, "usable", wait)
+    push(connected)
+    lead.refresh_from_db()
+    assert len(waited) == 2
+    assert [deal.id for deal in deals(told)] == [lead.amocrm_lead_id]
+    assert (lead.push_state, sent(told)) == (PushState.PUSHED, 1)
 
 
 def test_workers_at_the_same_time_make_one_deal_of_each_lead(connected: UserAccount, told: Server) -> None:
