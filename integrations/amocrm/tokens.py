@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from integrations.amocrm import oauth
@@ -102,8 +103,9 @@ class ConnectionTokens:
         return row
 
     def _take_lease(self, row: AmoCRMConnection) -> bool:
-        is_free = Q(refresh_lease_until__isnull=True) | Q(refresh_lease_until__lt=timezone.now())
-        taken = _same_pair(row).filter(is_free).update(refresh_lease_until=timezone.now() + LEASE)
+        # By the database's clock: to a machine whose own is ahead every lease would have lapsed.
+        is_free = Q(refresh_lease_until__isnull=True) | Q(refresh_lease_until__lt=Now())
+        taken = _same_pair(row).filter(is_free).update(refresh_lease_until=Now() + LEASE)
         return bool(taken)
 
     def _refresh(self, row: AmoCRMConnection) -> str:
@@ -115,15 +117,7 @@ class ConnectionTokens:
         except BaseException:
             _same_pair(row).update(refresh_lease_until=None)
             raise
-        stored = _same_pair(row).update(
-            access_token=pair.access_token,
-            refresh_token=pair.refresh_token,
-            host=row.host,
-            subdomain=row.subdomain,
-            token_expires_at=pair.expires_at,
-            token_refreshed_at=timezone.now(),
-            refresh_lease_until=None,
-        )
+        stored = _store(row, pair)
         logger.info("amocrm_token_refreshed", host=row.host, stored=bool(stored))
         return pair.access_token if stored else self.renewed(row.access_token)
 
@@ -154,6 +148,25 @@ def mark_reconnect_needed(connection_pk: int, version: datetime | None, detail: 
     )
 
 
+def _store(row: AmoCRMConnection, pair: TokenPair) -> bool:
+    """Put the pair in the place of the one that `row` has; of a newer one, or of none, it is not the successor."""
+    columns: dict[str, Any] = {
+        "access_token": pair.access_token,
+        "refresh_token": pair.refresh_token,
+        "host": row.host,
+        "subdomain": row.subdomain,
+        "token_expires_at": pair.expires_at,
+        "token_refreshed_at": timezone.now(),
+        "refresh_lease_until": None,
+    }
+    # Whoever took the old pair for dead met it after we had used it up: ours is the good one all the same.
+    revived = {"state": ConnectionState.CONNECTED, "problem_code": "", "problem_detail": "", "problem_since": None}
+    given_up = AmoCRMConnection.objects.filter(
+        pk=row.pk, state=ConnectionState.RECONNECT_NEEDED, token_refreshed_at=row.token_refreshed_at
+    )
+    return bool(_same_pair(row).update(**columns) or given_up.update(**columns, **revived, failures=0))
+
+
 def _die(row: AmoCRMConnection, detail: str, cause: TokenRefused | None = None) -> ReconnectNeeded:
     mark_reconnect_needed(row.pk, row.token_refreshed_at, detail)
     error = ReconnectNeeded(detail, status=cause.status if cause else 401)
@@ -167,7 +180,7 @@ def _refresh_wherever_it_lives(row: AmoCRMConnection) -> TokenPair:
     try:
         return _refresh_even_if_the_answer_is_lost(row)
     except TokenRefused:
-        _same_pair(row).update(refresh_lease_until=timezone.now() + LEASE)
+        _same_pair(row).update(refresh_lease_until=Now() + LEASE)
         host = current_host(row.host, row.access_token, row.refresh_token, row.amocrm_account_id)
         if host in ("", row.host):
             raise

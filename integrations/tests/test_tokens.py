@@ -4,6 +4,7 @@ import base64
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -12,9 +13,11 @@ from django.db import connections
 from django.utils import timezone
 from pytest_django import Settings
 
-from integrations.amocrm import http, moved
+from integrations.amocrm import http, moved, oauth
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import ConditionError, Outage, RateLimited, ReconnectNeeded
+from integrations.amocrm.oauth import TokenPair
+from integrations.amocrm.tokens import ConnectionTokens
 from integrations.connecting.tasks import refresh_idle_tokens
 from integrations.models import AmoCRMConnection, ConnectionState
 from integrations.tests import parallel
@@ -118,6 +121,66 @@ def test_a_lease_whose_holder_died_is_taken_over(connection: AmoCRMConnection, a
     run_out(connection)
     AmoCRMConnection.objects.update(refresh_lease_until=timezone.now() + timedelta(seconds=1))
     assert AmoCRMClient(connection).account().subdomain == "demo"
+
+
+def while_the_answer_is_on_its_way(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> list[str]:
+    """`happens`, once amoCRM has given the next pair and before that is stored. Returns the refresh tokens used."""
+    used: list[str] = []
+    refresh = oauth.refresh
+
+    def refresh_slowly(host: str, token: str) -> TokenPair:
+        used.append(token)
+        pair = refresh(host, token)
+        if len(used) == 1:
+            happens()
+        return pair
+
+    monkeypatch.setattr(oauth, "refresh", refresh_slowly)
+    return used
+
+
+def test_a_machine_whose_clock_is_ahead_waits_for_the_pair_like_others(
+    connection: AmoCRMConnection, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_out(connection)
+    now = timezone.now
+
+    class Waits(Exception):
+        pass
+
+    def wait(_seconds: float) -> None:
+        raise Waits
+
+    def ask_on_a_machine_that_is_ahead() -> None:
+        with monkeypatch.context() as there:
+            there.setattr(timezone, "now", lambda: now() + timedelta(minutes=2))
+            there.setattr("integrations.amocrm.tokens.time.sleep", wait)
+            with pytest.raises(Waits):
+                ConnectionTokens(connection).renewed()
+
+    used = while_the_answer_is_on_its_way(monkeypatch, ask_on_a_machine_that_is_ahead)
+    assert AmoCRMClient(connection).account().subdomain == "demo"
+    assert used == [connection.refresh_token]
+    assert fresh(connection).state == ConnectionState.CONNECTED
+
+
+def test_a_good_pair_is_kept_where_another_has_given_the_old_one_up_for_dead(
+    connection: AmoCRMConnection, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_out(connection)
+
+    def lapse_and_be_followed() -> None:
+        AmoCRMConnection.objects.update(refresh_lease_until=timezone.now() - timedelta(seconds=1))
+        with pytest.raises(ReconnectNeeded):
+            ConnectionTokens(connection).renewed()
+        assert fresh(connection).state == ConnectionState.RECONNECT_NEEDED
+
+    used = while_the_answer_is_on_its_way(monkeypatch, lapse_and_be_followed)
+    assert AmoCRMClient(connection).account().subdomain == "demo"
+    assert used == [connection.refresh_token] * 2
+    kept = fresh(connection)
+    assert (kept.state, kept.problem_code, kept.problem_detail) == (ConnectionState.CONNECTED, "", "")
+    assert kept.refresh_token not in ("", connection.refresh_token)
 
 
 @pytest.fixture
