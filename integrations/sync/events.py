@@ -13,6 +13,7 @@ from integrations.amocrm.entities import StageEvent, stage_events_in
 from integrations.sync.merging import MERGED_INTO, Merge, settle_merges
 from integrations.sync.runs import start_history
 from integrations.sync.session import Session
+from integrations.sync.trash import note_shifts
 from leads.deals.stored import leads_by_deal
 from leads.models import Lead, StageNews
 from leads.news import DealSnapshot, Evidence
@@ -48,12 +49,29 @@ def read_recent_events(session: Session) -> None:
             _remember_newest(session, page.rows)
             _apply_deletions(session, gone, page.rows.others)
             apply_stages(session, page.rows.stages)
+            note_shifts(session, (event.at for event in page.rows.others if event.kind in (DELETED, MERGED)))
             session.show(phase="events", done=number, expected=None)
+        _read_where_unread(session, page.rows.stages)
         told = [event for event in page.rows.others if event.kind == MERGED and _counts(session, event)]
         merges |= {event.event_id: Merge(event.deal_id, event.at) for event in told}
         if not page.has_next or _is_past(page.rows, low):
             break
     settle_merges(session, list(merges.values()))
+
+
+def _read_where_unread(session: Session, events: Sequence[StageEvent]) -> None:
+    """Read the deals that by these events stand where no reading has seen them: the list's pages may have missed them,
+    and money follows a deal's own word only."""
+    leads = leads_by_deal(session.account, {event.deal_id for event in events})
+    unread = [deal_id for deal_id, lead in leads.items() if not lead.is_stage_confirmed and not lead.is_deleted]
+    if not unread:
+        return
+    read = session.reader.client.deals(unread)
+    told = [replace(deal, evidence=session.evidence) for deal in read.values() if not deal.is_deleted]
+    if told:
+        with session.page(gives_way=False):
+            session.ledger.note_deals(leads_by_deal(session.account, unread), told)
+            session.apply(told)
 
 
 def read_first_events(session: Session) -> None:

@@ -64,6 +64,8 @@ def _read(
         with session.page(gives_way=False):
             if f"high_{path}" not in session.cursor:  # only by the first page that any worker of this run has read
                 session.remember(**{f"high_{path}": max([*times, *filter(None, [since])], default=None)})
+            if number > 1:
+                session.remember(is_paged=True)
             apply(page.rows)
             session.show(phase=path, done=number, expected=None)
         if not page.has_next or (since is not None and times and min(times) < since - OVERLAP):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -27,7 +27,7 @@ def read_trash(session: Session) -> None:
         )
         with session.page(gives_way=False):
             found = _mark(session, page.rows)
-            _note_shifts(session, page.rows)
+            note_shifts(session, (row.updated_at for row in page.rows))
             session.show(phase="deleted", done=number, expected=None)
         if not page.has_next or not page.rows or _is_enough(page.rows, since, found=found):
             return
@@ -48,11 +48,21 @@ def bin_of(session: Session, deal_ids: Collection[int]) -> set[int]:
     return found
 
 
-def _note_shifts(session: Session, rows: Sequence[DeletedDeal]) -> None:
-    """A deal deleted while all pages are read moves those after it up, and one between two pages may be missed."""
+def note_shifts(session: Session, gone_at: Iterable[datetime | None]) -> None:
+    """A deal deleted or merged away while pages are read moves those after it up, and one between two pages may be
+    missed. So the next run reads anew: all of it, or from where this one has read.
+
+    :param gone_at: when deals left the list.
+    """
     since = session.run.started_at - _CLOCKS_DIFFER
-    if session.cursor["is_whole"] and any(row.updated_at and row.updated_at >= since for row in rows):
+    if not any(at is not None and at >= since for at in gone_at):
+        return
+    cursor = session.cursor
+    if cursor["is_whole"]:
         session.remember(is_shaken=True)
+    elif cursor.get("is_paged"):
+        # Contacts as well: a deal is often deleted together with its contact.
+        session.remember(high_leads=cursor["since_leads"], high_contacts=cursor["since_contacts"])
 
 
 def _mark(session: Session, rows: Sequence[DeletedDeal]) -> int:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from analytics.models import Sale
 from integrations.amocrm import caller
 from integrations.amocrm.deal_events import EVENTS_PAGE
 from integrations.models import SyncRun
-from integrations.sync import events, runs, session
+from integrations.sync import events, recent, runs, session
+from integrations.sync.reader import Reader
 from integrations.sync.runner import work
 from integrations.tests.sync_world import finish, gaps, known_deals, our_history, sync, their_history
 from integrations.tests.test_laws import ours, truth
@@ -59,6 +64,63 @@ def test_a_deal_that_a_deletion_hid_between_two_pages_is_found_by_the_next_run(
     again = sync(connected)
     assert ids[250] in known_deals(connected)
     assert (again.cursor["is_whole"], gaps(connected)) == (True, [])
+
+
+def delete_after_the_second_page(monkeypatch: pytest.MonkeyPatch, delete: Callable[[], object]) -> None:
+    """The list's first page shrinks once two of its pages are read, each of two deals; once."""
+    monkeypatch.setitem(recent.NEWEST_FIRST, "limit", 2)
+    page = Reader.page
+    deleted: list[object] = []
+
+    def shrinking(self: Reader, path: str, query: Any, number: int, parse: Any) -> Any:
+        found = page(self, path, query, number, parse)
+        if path == "leads" and number == 2 and query.get("with") == "contacts" and not deleted:
+            deleted.append(delete())
+        return found
+
+    monkeypatch.setattr(Reader, "page", shrinking)
+
+
+def test_a_win_that_a_deletion_moved_past_the_page_under_way_is_a_sale(
+    connected: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo, clock = amocrm.crm.demo, amocrm.crm.clock
+    made = [demo.deals.create(f"deal {n}", price=100, silent=True) for n in range(6)]
+    sync(connected)
+    for deal in made:  # the first one is now at the end of the list
+        clock.advance(3600)
+        demo.deals.win(deal.id, silent=True)
+    clock.advance(3600)
+    delete_after_the_second_page(monkeypatch, lambda: demo.deals.delete(made[-1].id, silent=True))
+    sync(connected)
+    paid = set(Sale.objects.filter(status="paid").values_list("amocrm_deal_id", flat=True))
+    assert paid == {deal.id for deal in made[:-1]}
+
+
+@pytest.mark.parametrize("how", ["deleted", "merged"])
+def test_a_price_that_a_deletion_moved_past_the_page_under_way_is_read_by_the_next_run(
+    connected: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    demo, clock = amocrm.crm.demo, amocrm.crm.clock
+    made = [demo.deals.create(f"deal {n}", price=100, silent=True) for n in range(6)]
+    sync(connected)
+    for deal in made:
+        clock.advance(3600)
+        demo.deals.set_price(deal.id, 500, silent=True)
+    clock.advance(3600)
+    one, other = made[-1].id, made[-2].id
+    shrink = {"deleted": lambda: demo.deals.delete(one, silent=True), "merged": lambda: demo.deals.merge(other, one)}
+    delete_after_the_second_page(monkeypatch, shrink[how])
+    sync(connected)
+    clock.advance(3600)
+    sync(connected)
+    known = known_deals(connected)
+    assert {known[deal.id].price for deal in made[:-2]} == {500}
+    assert ours(connected) == truth(demo)
+    requests = len(amocrm.crm.requests)
+    clock.advance(3600)
+    sync(connected)
+    assert len(amocrm.crm.requests) - requests <= 7  # nothing is read a third time
 
 
 def test_old_history_is_handed_to_a_run_of_its_own(
