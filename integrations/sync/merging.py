@@ -22,6 +22,7 @@ from integrations.sync.session import Session
 from integrations.sync.trash import bin_of
 from leads.deals.apply import lock_account
 from leads.deals.placing import DEAL_COLUMNS
+from leads.deals.stored import leads_by_deal
 from leads.models import DealPhone, Lead, LeadSource, MatchMethod, StageNews
 from leads.news import DealSnapshot
 from leads.told import told
@@ -133,7 +134,9 @@ def _follow(session: Session, gone_id: int, survivor: DealSnapshot | None, merge
             return
         seen = replace(survivor, evidence=session.evidence)
         session.apply([seen])  # the survivor may be one that we have not met
-        _hand_over(session, gone_id, survivor.deal_id)
+        if leads_by_deal(session.account, [survivor.deal_id]):  # else it is in the bin itself, and never came to us
+            _hand_over(session, gone_id, survivor.deal_id)
+        _mark(session, gone_id, str(survivor.deal_id))
         session.apply([gone, seen])
         session.ledger.note_merged(gone_id, survivor.deal_id, merge.at)
 
@@ -151,7 +154,6 @@ def _hand_over(session: Session, gone_id: int, survivor_id: int) -> None:
     else:
         heir.save()
         old.save()
-    _mark(session, gone_id, str(survivor_id))
     origin = leads.get(amocrm_lead_id=survivor_id)
     leads.filter(amocrm_lead_id=gone_id).update(origin_lead=origin)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
+from django.db import transaction
 from django.utils import timezone
 
 from integrations.amocrm.errors import AmoCRMError, ConditionError, Outage, RequestError
@@ -38,6 +40,8 @@ _TRY_AGAIN = 3.0
 # Deliveries received so long before a run may still be what told of the changes that it finds.
 _HEARD_BEFORE = timedelta(hours=2)
 _DRAIN_TURNS = 3
+# So many unforeseen failures without a step forward between them end a run.
+_FAILURES = 5
 
 
 def work(run_id: int, *, ring_again: Callable[[float], None]) -> None:
@@ -89,8 +93,25 @@ def _work_under_lease(run: SyncRun, connection: AmoCRMConnection, ring_again: Ca
         _end(run, SyncRun.State.FAILED, str(error))
     except LeaseLost:
         logger.warning("sync_lease_lost", run=run.pk)
+    except Exception as error:
+        with suppress(Cancelled, LeaseLost):
+            _count_failure(run, lease, error)
+        raise
     finally:
         lease.release()
+
+
+def _count_failure(run: SyncRun, lease: RunLease, error: Exception) -> None:
+    """What fails in a way that nobody foresaw is tried again by the sweep, but not for ever: while a run stands, no
+    other of the account can begin."""
+    with transaction.atomic():
+        lease.hold()
+        run.refresh_from_db()  # what the failed page remembered is not true
+        failures = run.cursor["failures"] = run.cursor.get("failures", 0) + 1
+        run.save(update_fields=["cursor"])
+    if failures >= _FAILURES:
+        reason = told("The sync broke off %(times)s times in a row by an error of ours (%(what)s). The log says more.")
+        _end(run, SyncRun.State.FAILED, reason % {"times": failures, "what": type(error).__name__})
 
 
 def _work(run: SyncRun, connection: AmoCRMConnection, lease: RunLease) -> None:

@@ -82,6 +82,8 @@ class Session:
             self.lease.hold()
             yield
             self.cursor["outages"] = 0
+            if gives_way:  # else whoever is broken off begins the phase anew, and has got no further
+                self.cursor["failures"] = 0
             self._save()
         if self.connection.problem_code or self.connection.failures:
             clear_problem(self.connection)

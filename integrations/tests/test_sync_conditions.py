@@ -173,6 +173,52 @@ def test_a_merge_of_strangers_is_found_by_looking_through_all(connected: UserAcc
     assert not Lead.objects.get(amocrm_lead_id=third.id).is_deleted
 
 
+def test_a_merge_into_a_deal_that_was_deleted_before_we_met_it_holds_nothing_up(
+    connected: UserAccount, crm: Server
+) -> None:
+    crm.crm.switches.deleted_lead_read = 200
+    demo = crm.crm.demo
+    gone = demo.deals.create("old", price=700, phone="+77011111111")
+    sync(connected)
+    crm.crm.clock.advance(30)
+    survivor = demo.deals.create("new", contact_ids=gone.contact_ids, silent=True)
+    crm.crm.clock.advance(30)
+    demo.deals.merge(survivor.id, gone.id, silent=True)
+    crm.crm.clock.advance(30)
+    demo.deals.delete(survivor.id, silent=True)
+    assert sync(connected).state == "done"
+    known = known_deals(connected)
+    assert known.keys() == {gone.id}
+    assert known[gone.id].is_deleted
+    assert known[gone.id].match_detail == f"Merged into deal {survivor.id}."
+    assert SyncGap.objects.get(what="merged").after == f"deal {survivor.id}"
+
+
+@pytest.mark.parametrize(("times", "state"), [(4, "done"), (5, "failed")])
+def test_a_run_that_fails_unforeseen_is_tried_again_but_not_for_ever(
+    connected: UserAccount, crm: Server, monkeypatch: pytest.MonkeyPatch, times: int, state: str
+) -> None:
+    sync(connected)
+    crm.crm.demo.deals.create("deal", price=700, phone="+77011111111", silent=True)
+    failures = iter(range(times))
+
+    def fail(*_args: object) -> None:
+        if next(failures, None) is not None:
+            raise LookupError("nobody thought of that")
+
+    monkeypatch.setattr("integrations.sync.events.settle_merges", fail)  # after a page that is committed each time
+    run = runs.start(connected)
+    for _try in range(times):
+        assert runs.in_need() == [run.pk]
+        with pytest.raises(LookupError):
+            work(run.pk, ring_again=lambda _seconds: None)
+    work(run.pk, ring_again=lambda _seconds: None)
+    run.refresh_from_db()
+    assert run.state == state
+    assert ("LookupError" in run.detail) == (state == "failed")
+    assert sync(connected).state == "done"
+
+
 def test_a_sold_deal_that_is_gone_is_looked_for_within_the_minute(connected: UserAccount, crm: Server) -> None:
     demo = crm.crm.demo
     gone = demo.deals.create("gone", price=700, phone="+77011111111")
