@@ -118,7 +118,9 @@ def _work(run: SyncRun, connection: AmoCRMConnection, lease: RunLease) -> None:
     _drain_first(run)
     if "phase" not in run.cursor:
         run.cursor = {**run.cursor, "phase": 0, **_beginning(run, connection)}
-        run.save(update_fields=["cursor"])
+        with transaction.atomic():
+            lease.hold()  # the drain may have taken longer than the lease lasts
+            run.save(update_fields=["cursor"])
     session = Session(run, connection, lease)
     try:
         _go_through(session)

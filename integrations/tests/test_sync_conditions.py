@@ -194,6 +194,23 @@ def test_a_merge_into_a_deal_that_was_deleted_before_we_met_it_holds_nothing_up(
     assert SyncGap.objects.get(what="merged").after == f"deal {survivor.id}"
 
 
+def test_who_lost_a_run_while_he_drained_does_not_begin_it_anew(
+    connected: UserAccount, crm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync(connected)
+    run = runs.start(connected)
+
+    def take_longer_than_the_lease(_run: SyncRun) -> None:
+        monkeypatch.undo()
+        SyncRun.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+        finish(run)
+
+    monkeypatch.setattr("integrations.sync.runner._drain_first", take_longer_than_the_lease)
+    work(run.pk, ring_again=lambda _seconds: None)
+    finished = SyncRun.objects.get(pk=run.pk)
+    assert (finished.state, finished.cursor["phase"]) == ("done", 4)
+
+
 @pytest.mark.parametrize(("times", "state"), [(4, "done"), (5, "failed")])
 def test_a_run_that_fails_unforeseen_is_tried_again_but_not_for_ever(
     connected: UserAccount, crm: Server, monkeypatch: pytest.MonkeyPatch, times: int, state: str
