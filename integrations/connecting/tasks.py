@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import threading
+import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -23,6 +26,9 @@ logger = structlog.get_logger(__name__)
 
 # A refresh token dies after three months without use; once a week is amoCRM's own advice.
 IDLE = timedelta(days=7)
+# A round that asks a last account just before this is over before the next is rung for.
+ROUND_SECONDS = 20.0
+_round = threading.Lock()
 
 
 @shared_task(name="integrations.set_up_connection", ignore_result=True)
@@ -48,9 +54,21 @@ def sync_pipelines() -> None:
 
 @shared_task(name="integrations.look_after_hooks", ignore_result=True)
 def look_after_hooks() -> None:
-    """Every minute: the hooks of the accounts whose minute of the hour this is."""
-    for connection in _connected().filter(user_account_id__in=connections_of_the_minute(timezone.now())):
-        look_after_hook(connection)
+    """Every minute: the hooks of the accounts whose minute of the hour this is, then of those with a problem, as far as
+    there is time. A process has one such round at a time: an account where amoCRM hangs takes 25 s of it, and rounds
+    side by side would soon have all threads."""
+    if not _round.acquire(blocking=False):
+        return
+    try:
+        ends = time.monotonic() + ROUND_SECONDS
+        due = list(_connected().filter(user_account_id__in=connections_of_the_minute(timezone.now())))
+        random.shuffle(due)  # whom this round does not reach, one of the next will
+        for connection in sorted(due, key=lambda one: bool(one.problem_code)):
+            if connection.problem_code and time.monotonic() > ends:
+                break
+            look_after_hook(connection)
+    finally:
+        _round.release()
 
 
 @shared_task(name="integrations.refresh_idle_tokens", ignore_result=True)

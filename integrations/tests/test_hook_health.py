@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from integrations.connecting import tasks
 from integrations.connecting.health import connections_of_the_minute, look_after_hook
 from integrations.connecting.hooks import EVENTS, hook_register
+from integrations.connecting.tasks import look_after_hooks
 from integrations.intake.signature import hook_url
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, Problem
 from leads.models import UserAccount
@@ -108,3 +112,56 @@ def test_each_account_has_its_minute_and_who_has_to_wait_is_left_alone(connectio
     assert (sum(asked), asked[connection.user_account_id.int % 60]) == (1, 1)
     AmoCRMConnection.objects.update(next_attempt_at=hour + timedelta(days=1))
     assert not any(connections_of_the_minute(hour + timedelta(minutes=minute)) for minute in range(60))
+
+
+def ask(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> list[int]:
+    """Whose hooks are asked about, by ids; while that is done something `happens`."""
+    asked: list[int] = []
+
+    def note(connection: AmoCRMConnection) -> None:
+        asked.append(connection.pk)
+        happens()
+
+    monkeypatch.setattr(tasks, "look_after_hook", note)
+    return asked
+
+
+def test_a_round_that_hangs_is_not_begun_again_beside_itself(
+    connection: AmoCRMConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    AmoCRMConnection.objects.update(problem_code=Problem.OUTAGE, failures=1)
+    asked = ask(monkeypatch, look_after_hooks)
+    look_after_hooks()
+    assert len(asked) == 1
+    look_after_hooks()
+    assert len(asked) == 2
+
+
+def test_accounts_that_hang_take_a_round_no_longer_than_its_time_and_nobody_his_turn(
+    connection: AmoCRMConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    AmoCRMConnection.objects.update(problem_code=Problem.OUTAGE, failures=1)
+    for number in range(3):
+        AmoCRMConnection.objects.create(
+            user_account=UserAccount.objects.create(name=f"Hanging {number}"),
+            state=ConnectionState.CONNECTED,
+            set_up_at=timezone.now(),
+            problem_code=Problem.OUTAGE,
+        )
+    well = AmoCRMConnection.objects.create(
+        user_account=UserAccount.objects.create(name="Well"),
+        state=ConnectionState.CONNECTED,
+        set_up_at=timezone.now(),
+    )
+    monkeypatch.setattr(
+        tasks, "connections_of_the_minute", lambda now: UserAccount.objects.values_list("pk", flat=True)
+    )
+    clock = iter(range(0, 10_000, 15))  # each account takes 15 s
+    monkeypatch.setattr(tasks, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    asked = ask(monkeypatch, lambda: None)
+    look_after_hooks()
+    assert asked[0] == well.pk
+    assert len(asked) == 2
+    for _minute in range(100):
+        look_after_hooks()
+    assert len(set(asked)) == 5
