@@ -11,9 +11,10 @@ from django.utils import timezone
 from integrations.amocrm.entities import StageEvent
 from integrations.models import SyncGap, SyncRun
 from integrations.sync.hearsay import Hearing, Hearsay
-from leads.deals.facts import UTM_KEYS
+from leads.deals.facts import UTM_KEYS, phones_typed
 from leads.models import Lead, StageNews
 from leads.news import ContactSnapshot, DealAction, DealSnapshot
+from leads.people import erased_among
 
 What = SyncGap.What
 # A `status` hook is rendered a moment after the change and may bear a later second than its event.
@@ -46,6 +47,7 @@ class Ledger:
         if not self.is_kept:
             return
         heard = self._hearsay.of_contacts({contact.contact_id for _lead, contact in changed})
+        forgotten = self._forgotten([contact for _lead, contact in changed])
         found = []
         for lead, contact in changed:
             if self._is_made_by_this_run(lead):
@@ -53,8 +55,17 @@ class Ledger:
             if contact.updated_at not in heard.get(contact.contact_id, ()):
                 after = ", ".join(dict.fromkeys([contact.name, *contact.phones]))
                 now = ", ".join(dict.fromkeys([lead.contact_name, lead.contact_phone]))
+                if contact.contact_id in forgotten:
+                    now = after = ""
                 found.append(self._gap(lead.amocrm_lead_id or 0, What.CONTACT, contact.updated_at, now, after))
         self._write(found)
+
+    def _forgotten(self, contacts: Collection[ContactSnapshot]) -> set[int]:
+        """Those with a phone that was erased here: whose they are the leads have yet to learn."""
+        account = self.run.user_account
+        phones = {contact.contact_id: phones_typed([contact], account.phone_region).keys() for contact in contacts}
+        erased = erased_among(account, set().union(*phones.values()))
+        return {contact_id for contact_id, known in phones.items() if erased & known}
 
     def _is_made_by_this_run(self, lead: Lead) -> bool:
         """Its deal was read before its contact, which is then nothing new."""

@@ -144,6 +144,28 @@ def test_neither_hooks_nor_a_sync_bring_the_person_back(world: Server, connected
     assert (untold.id, "created") in gaps(connected)
 
 
+@pytest.mark.parametrize("is_main", [True, False])
+def test_what_a_sync_writes_down_does_not_bring_them_back(connected: UserAccount, told: Server, is_main: bool) -> None:
+    """Neither where only the sync learns that a deal is theirs, by the phone of a contact."""
+    demo = told.crm.demo
+    lead_enter(account=connected, name=NAME, phone=PHONE)
+    erase_person(connected, PHONE, by=None)
+    sync(connected)
+    told.crm.clock.advance(60)
+    contacts = [demo.contacts.create("Client"), demo.contacts.create("Other")]
+    deal = demo.deals.create("Deal", contact_ids=[contact.id for contact in contacts])
+    take_over(connected, told)
+    drain_all(connected)
+    told.crm.clock.advance(60)
+    theirs = deal.contact_ids[0 if is_main else 1]
+    demo.contacts.change(theirs, name=NAME, silent=True)
+    demo.contacts.add_phone(theirs, PHONE, silent=True)
+    sync(connected)
+    assert Lead.objects.get(amocrm_lead_id=deal.id).contact_phones == [pseudonym(connected.pk, PHONE)]
+    assert (deal.id, "contact") in gaps(connected)
+    assert TRACES.search(everything_stored()) is None
+
+
 @pytest.mark.parametrize("outcome", ["success", "error"])
 def test_an_erasure_makes_no_hook_seem_silent(world: Server, connected: UserAccount, outcome: str) -> None:
     """Neither of what was applied, nor of what could not be and is known from the bodies alone."""
