@@ -26,11 +26,17 @@ _LENGTH = 13
 
 
 def pseudonym(account_id: uuid.UUID, e164: str) -> str:
-    """`erased-…`, 20 characters, for a phone in E.164; another in each account. A pseudonym stays as it is."""
+    """`erased-…`, 20 characters, for a phone in E.164, or an id that tells one; another in each account. A pseudonym
+    stays as it is."""
     if is_pseudonym(e164):
         return e164
     digest = salted_hmac("voronka.erased", f"{account_id}|{e164}", algorithm="sha256").hexdigest()
     return PREFIX + digest[:_LENGTH].encode().translate(_LETTERS).decode()
+
+
+def names_of(account_id: uuid.UUID, external_id: str) -> list[str]:
+    """An id of another system, as it is and as an erasure may have left it."""
+    return [external_id, pseudonym(account_id, external_id)]
 
 
 def is_pseudonym(phone: str | None) -> bool:

@@ -20,6 +20,7 @@ from analytics.models import Sale, Targetologist
 from leads.access import account_of, account_row, account_rows
 from leads.api.days import DAYS, days_asked, within_days
 from leads.api.rows import AccountRowId, AccountRows
+from leads.people import names_of
 
 LAST_SALES = 20
 
@@ -53,7 +54,8 @@ class Sales(AccountRows[Sale], generics.ListAPIView[Sale]):
         entry = PurchaseSerializer(data=request.data, context=self.get_serializer_context())
         entry.is_valid(raise_exception=True)
         external_id = entry.validated_data.get("external_id")
-        known = account_rows(Sale, request).filter(external_id=external_id).first() if external_id else None
+        names = names_of(account_of(request).pk, external_id) if external_id else []
+        known = account_rows(Sale, request).filter(external_id__in=names).first()
         if known is not None:
             return Response(SaleSerializer(known, context=self.get_serializer_context()).data)
         return Response(entry.to_representation(entry.save()), status=status.HTTP_201_CREATED)

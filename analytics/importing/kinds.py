@@ -16,6 +16,7 @@ from analytics.models import Sale, Targetologist
 from leads.api.filters import MAX_ID
 from leads.api.lead_serializers import LeadEntrySerializer
 from leads.models import Lead, UserAccount
+from leads.people import names_of
 
 TIMES = [ISO_8601, "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y"]
 
@@ -60,8 +61,9 @@ def _account(serializer: serializers.BaseSerializer[Any]) -> UserAccount:
 
 
 def _save_sale(row: SaleRow) -> bool:
-    external_id = row.validated_data.get("external_id")
-    if external_id and Sale.objects.filter(user_account=_account(row), external_id=external_id).exists():
+    account, external_id = _account(row), row.validated_data.get("external_id")
+    names = names_of(account.pk, external_id) if external_id else []
+    if Sale.objects.filter(user_account=account, external_id__in=names).exists():
         return False
     row.save()
     return True

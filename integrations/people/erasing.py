@@ -102,7 +102,10 @@ def _erase_sales(person: Person) -> int:
         sale.client_phones = [pseudonym(person.account.pk, phone) for phone in sale.client_phones]
         sale.client_phone = next(iter(sale.client_phones), person.pseudonym)
         sale.client_name = ""
-    Sale.objects.bulk_update(sales, ["client_name", "client_phone", "client_phones"])
+        if sale.external_id and _tells_a_number(sale.external_id, person):
+            # Known again when the table that it came from is brought once more, lest the purchase count twice.
+            sale.external_id = pseudonym(person.account.pk, sale.external_id)
+    Sale.objects.bulk_update(sales, ["client_name", "client_phone", "client_phones", "external_id"])
     _rename_in_admin_log(sales)
     return len(sales)
 
@@ -124,9 +127,13 @@ def _forget(lead: Lead, person: Person) -> None:
     lead.phone_e164 = pseudonym(person.account.pk, lead.phone_e164) if lead.phone_e164 else None
     lead.phone = lead.phone_e164 or ""
     lead.name = lead.chat_id = lead.contact_name = lead.deal_name = lead.match_detail = ""
-    told_by_id = re.sub(r"\D", "", lead.external_id or "")
-    if any(digits in told_by_id for digits in national_digits(person.numbers)):
+    if lead.external_id and _tells_a_number(lead.external_id, person):
         lead.external_id = None
+
+
+def _tells_a_number(external_id: str, person: Person) -> bool:
+    told = re.sub(r"\D", "", external_id)
+    return any(digits in told for digits in national_digits(person.numbers))
 
 
 def _rename_deal_phones(person: Person) -> None:

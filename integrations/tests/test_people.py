@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -193,6 +194,27 @@ def test_an_erasure_makes_no_hook_seem_silent(world: Server, connected: UserAcco
     erase_person(connected, PHONE, by=None)  # once more takes nothing of what is left
     sync(connected)
     assert gaps(connected) == [(untold.id, "created")]
+
+
+def test_an_id_made_of_the_phone_goes_and_the_purchase_is_known_by_it_all_the_same(
+    connected: UserAccount, tmp_path: Path
+) -> None:
+    user = User.objects.create_user("sam@x.kz", "pw")
+    Membership.objects.create(user=user, user_account=connected, role=Role.STAFF)
+    typed = {"amount": "500", "client_phone": PHONE, "client_name": NAME, "external_id": "kaspi-77015550101"}
+    kept = {"amount": "700", "client_phone": PHONE, "external_id": "A-1"}
+    first, other = (client(user).post("/sales", values, format="json") for values in (typed, kept))
+    erase_person(connected, PHONE, by=None)
+    assert TRACES.search(everything_stored()) is None
+    assert Sale.objects.get(pk=other.json()["id"]).external_id == "A-1"
+    erase_person(connected, PHONE, by=None)  # once more changes nothing
+    again = client(user).post("/sales", typed, format="json")
+    assert (first.status_code, again.status_code, again.json()["id"]) == (201, 200, first.json()["id"])
+    table = tmp_path / "rows.csv"
+    table.write_text(f"{','.join(typed)},sold_at\n{','.join(typed.values())},2026-02-01\n")
+    call_command("import_csv", "sales", str(table), "--commit", stdout=io.StringIO())
+    assert TRACES.search(everything_stored()) is None
+    assert Sale.objects.count() == 2
 
 
 def test_what_waits_is_applied_first_and_emptied_then(world: Server, connected: UserAccount) -> None:
