@@ -9,7 +9,7 @@ from celery.schedules import crontab
 from django.conf import settings
 from django.utils import timezone
 
-from integrations.models import AmoCRMConnection, ConnectionState, SyncDue
+from integrations.models import AmoCRMConnection, ConnectionState, SyncDue, SyncRun
 from leads.models import UserAccount
 
 # Wider than this nobody needs it: a thousand accounts are then one every four seconds.
@@ -27,7 +27,8 @@ def plan_syncs(now: datetime | None = None) -> None:
         SyncDue(user_account_id=account_id, due_at=now + window * place_of(account_id))
         for account_id in connected.values_list("user_account_id", flat=True)
     ]
-    SyncDue.objects.bulk_create(dues, update_conflicts=True, unique_fields=["user_account"], update_fields=["due_at"])
+    # Who is waiting already has the earlier moment: of a clock that struck before, or hastened.
+    SyncDue.objects.bulk_create(dues, ignore_conflicts=True)
 
 
 def hasten(account: UserAccount, now: datetime) -> None:
@@ -36,8 +37,11 @@ def hasten(account: UserAccount, now: datetime) -> None:
 
 
 def take_due(now: datetime | None = None) -> list[UserAccount]:
-    """The accounts whose moment has come; each is given once."""
+    """The accounts whose moment has come; each is given once. While a run is under way the moment waits: that run may
+    have read already what the next is wanted for."""
+    running = SyncRun.objects.filter(kind=SyncRun.Kind.LEADS, state=SyncRun.State.RUNNING)
     due = SyncDue.objects.filter(due_at__lte=now or timezone.now()).select_related("user_account")
+    due = due.exclude(user_account__in=running.values("user_account"))
     return [one.user_account for one in due if SyncDue.objects.filter(pk=one.pk, due_at=one.due_at).delete()[0]]
 
 

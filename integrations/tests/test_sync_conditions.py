@@ -19,7 +19,8 @@ from integrations.models import AmoCRMConnection, SyncDue, SyncGap, SyncRun, Web
 from integrations.sync import runs
 from integrations.sync.figures import hook_loss
 from integrations.sync.runner import work
-from integrations.sync.schedule import place_of, plan_syncs, take_due
+from integrations.sync.schedule import hasten, place_of, plan_syncs, take_due
+from integrations.sync.tasks import tend
 from integrations.tests.sync_world import finish, gaps, known_deals, our_history, sync, their_history
 from integrations.tests.test_drain import NOWHERE, take_over
 from integrations.tests.test_laws import EVENTS
@@ -358,6 +359,40 @@ def test_syncs_by_the_clock_are_spread_by_account(connected: UserAccount) -> Non
     assert take_due(due - timedelta(seconds=1)) == []
     assert take_due(due) == [connected]
     assert take_due(due) == []
+
+
+def test_what_hastens_a_sync_while_one_is_under_way_gets_one_after_it(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    gone = demo.deals.create("gone", price=700, phone="+77011111111")
+    survivor = demo.deals.create("survivor", contact_ids=gone.contact_ids)
+    demo.deals.win(gone.id)
+    sync(connected)
+    run = runs.start(connected)
+    SyncRun.objects.filter(pk=run.pk).update(is_cancelled=True)  # it will read no more events
+    crm.crm.clock.advance(30)
+    demo.deals.merge(survivor.id, gone.id, silent=True)
+    deliver(connected, f"leads[update][0][id]={gone.id}")
+    drain_all(connected)
+    tend()
+    assert SyncDue.objects.exists()
+    finish(run)
+    tend()
+    assert not SyncDue.objects.exists()
+    finish(SyncRun.objects.get(state="running"))
+    assert [sale.amocrm_deal_id for sale in Sale.objects.all()] == [survivor.id]
+
+
+def test_the_clock_does_not_put_off_a_sync_that_was_hastened(connected: UserAccount) -> None:
+    now = timezone.now()
+    hasten(connected, now)
+    plan_syncs(now)
+    assert take_due(now) == [connected]
+    plan_syncs(now)
+    due = SyncDue.objects.get().due_at
+    plan_syncs(now + timedelta(seconds=30))
+    assert SyncDue.objects.get().due_at == due
+    hasten(connected, now)
+    assert take_due(now) == [connected]
 
 
 @pytest.mark.parametrize(("allowed", "told"), [(7.0, "7"), (3.5, "3.5")])
