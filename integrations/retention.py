@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import time
+from collections import deque
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -15,19 +17,29 @@ BATCH = 500
 
 
 def prune(now: datetime, *, seconds: float = 60.0) -> int:
-    """Remove what is older than its account keeps it, for at most so long. Returns how many deliveries went."""
+    """Remove what is older than its account keeps it, for at most so long. Returns how many deliveries went.
+
+    Accounts take turns, in no order: one with much to remove must not keep the others from ever being reached.
+    """
     ends = time.monotonic() + seconds
     removed = 0
-    decided = {kept.user_account_id: kept for kept in RetentionSettings.objects.all()}
-    for account_id in UserAccount.objects.values_list("pk", flat=True):
-        kept = decided.get(account_id) or RetentionSettings(user_account_id=account_id)
-        for status, days in kept.days().items():
-            while time.monotonic() < ends:
-                step = _remove_oldest(kept, status, now - timedelta(days=days), now)
-                removed += step
-                if step < BATCH:
-                    break
+    turns = _turns()
+    while turns and time.monotonic() < ends:
+        kept, status, days = turns.popleft()
+        step = _remove_oldest(kept, status, now - timedelta(days=days), now)
+        removed += step
+        if step == BATCH:
+            turns.append((kept, status, days))
     return removed
+
+
+def _turns() -> deque[tuple[RetentionSettings, ProcessingStatus, int]]:
+    decided = {kept.user_account_id: kept for kept in RetentionSettings.objects.all()}
+    accounts = UserAccount.objects.values_list("pk", flat=True)
+    keeping = [decided.get(account_id) or RetentionSettings(user_account_id=account_id) for account_id in accounts]
+    turns = [(kept, status, days) for kept in keeping for status, days in kept.days().items()]
+    random.shuffle(turns)
+    return deque(turns)
 
 
 @transaction.atomic

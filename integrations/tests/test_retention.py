@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
+from integrations import retention
 from integrations.intake.store import NotStored
 from integrations.models import DeliveryRemoval, ProcessingStatus, RetentionSettings, WebhookLog
 from integrations.models.retention import removed_on
@@ -81,6 +83,21 @@ def test_more_than_one_batch_goes_and_time_is_a_bound(alfa: UserAccount) -> None
     assert prune(NOW) == 2 * BATCH + 7
     removal = DeliveryRemoval.objects.get()
     assert (removal.deliveries, removal.day) == (2 * BATCH + 7, NOW.date())
+
+
+def test_an_account_with_much_to_remove_keeps_no_other_from_its_turn(
+    alfa: UserAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bravo = UserAccount.objects.create(name="Bravo")
+    for account in (alfa, bravo):
+        keep(account, "success", 100, count=3 * BATCH)
+        keep(account, "error", 1000)
+    turns = 2 * len(RetentionSettings().days())
+    clock = iter(range(10_000))  # each turn takes a second
+    monkeypatch.setattr(retention, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    prune(NOW, seconds=turns + 1)
+    gone = DeliveryRemoval.objects.values_list("user_account__name", "processing_status", "deliveries")
+    assert set(gone) == {(name, *what) for name in ("Alfa", "Bravo") for what in (("success", BATCH), ("error", 1))}
 
 
 def test_the_day_of_a_removal_is_remembered(alfa: UserAccount) -> None:
