@@ -58,6 +58,11 @@ class Claim:
             for name, value in values.items():
                 setattr(row, name, value)
 
+    def settled(self, rows: Collection[LeadPush]) -> set[int]:
+        """The ids of those whose last request cannot be under way any more. By the database's clock, as the leases."""
+        is_over = Q(settles_at__isnull=True) | Q(settles_at__lte=Now())
+        return set(self._mine().filter(is_over, pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
+
     def put_back(self, rows: Collection[LeadPush], **values: object) -> None:
         """Give rows up, still waiting."""
         ids = [row.pk for row in rows]

@@ -14,6 +14,7 @@ from datetime import timedelta
 
 import structlog
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from integrations.amocrm.client import AmoCRMClient
@@ -117,14 +118,14 @@ class _Batch:
 
         :raises ClaimLost: another worker has taken over.
         """
-        now = timezone.now()
         self._claim.hold(self._looked_for)
-        self._claim.hold(self._sent, sent_at=now, settles_at=now + SETTLES_SLOWLY)
+        self._claim.hold(self._sent, sent_at=timezone.now(), settles_at=Now() + SETTLES_SLOWLY)
 
     def _look_for(self, rows: Sequence[LeadPush]) -> list[LeadPush]:
         """Find out what became of requests without an answer. Returns those that have to be sent again."""
         if not rows:
             return []
+        settled = self._claim.settled(rows)  # before looking: what arrives in between would be missed
         since = min(row.sent_at for row in rows if row.sent_at is not None)
         self._looked_for = rows
         try:
@@ -133,14 +134,11 @@ class _Batch:
             self._looked_for = ()
         self._settle(rows, found, told("found at amoCRM after its answer was lost"))
         missing = [row for row in rows if row.lead_id not in found]
-        now = timezone.now()
-        gone: list[LeadPush] = []
-        for row in missing:
-            if row.settles_at is not None and row.settles_at > now:
-                self._claim.put_back([row], next_attempt_at=min(row.settles_at, now + _LOOK_AGAIN))
-            else:
-                row.sent_at = None  # now it is certain that no deal was made
-                gone.append(row)
+        unsure = [row for row in missing if row.pk not in settled]
+        self._claim.put_back(unsure, next_attempt_at=timezone.now() + _LOOK_AGAIN)
+        gone = [row for row in missing if row.pk in settled]
+        for row in gone:
+            row.sent_at = None  # now it is certain that no deal was made
         return gone
 
     def _send(self, rows: Sequence[LeadPush]) -> None:
@@ -156,7 +154,7 @@ class _Batch:
         except Outage:
             is_quick = time.monotonic() - began < _QUICK_SECONDS
             wait = SETTLES_QUICKLY if is_quick else SETTLES_SLOWLY
-            self._claim.hold(rows, settles_at=timezone.now() + wait)
+            self._claim.hold(rows, settles_at=Now() + wait)
             raise
         except ConditionError:
             self._claim.hold(rows, sent_at=None, settles_at=None)  # refused, so not done
@@ -179,8 +177,7 @@ class _Batch:
             for row in rows:
                 mark_failed(row, str(error))
             return
-        for row in rows:
-            row.settles_at = None  # amoCRM has answered: nothing is under way
+        self._claim.hold(rows, settles_at=None)  # amoCRM has answered: nothing is under way
         for row in self._look_for(rows):
             self._send([row])
 

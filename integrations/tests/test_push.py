@@ -11,8 +11,10 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from analytics.models import Sale
+from integrations.amocrm.pushing import MadeDeal, find_deals
 from integrations.amocrm.tokens import ConnectionTokens
 from integrations.models import AmoCRMConnection, ConnectionState, LeadPush, Problem, SaleNotification
+from integrations.push import sending
 from integrations.push.claims import Claim, accounts_in_need
 from integrations.push.queue import push_again, push_enqueue
 from integrations.push.sending import push_account
@@ -180,6 +182,46 @@ def test_a_request_that_never_arrived_is_sent_again_once_it_cannot_be_under_way(
     lead.refresh_from_db()
     assert lead.push_state == PushState.PUSHED
     assert [deal.id for deal in deals(told)] == [lead.amocrm_lead_id]
+
+
+def test_a_machine_whose_clock_is_ahead_waits_as_long_for_what_may_be_under_way(
+    connected: UserAccount, told: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered(connected)
+    fault = told.crm.faults.outage(prefix=COMPLEX)
+    push(connected)
+    told.crm.faults.lift(fault)
+    make_due(is_settled=False)
+    now = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(minutes=2))
+    push(connected)
+    assert deals(told) == []
+
+
+def test_what_may_have_arrived_while_it_was_looked_for_is_looked_for_again(
+    connected: UserAccount, told: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered(connected)
+    fault = told.crm.faults.outage(prefix=COMPLEX)
+    push(connected)
+    told.crm.faults.lift(fault)
+    make_due(is_settled=False)
+
+    now = timezone.now
+
+    def look_slowly(*asked: Any) -> dict[int, MadeDeal]:
+        found = find_deals(*asked)
+        make_due()
+        monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(minutes=2))
+        return found
+
+    monkeypatch.setattr(sending, "find_deals", look_slowly)
+    push(connected)
+    assert deals(told) == []
+    monkeypatch.undo()
+    make_due()
+    push(connected)
+    assert len(deals(told)) == 1
 
 
 @pytest.mark.parametrize("has_arrived", [True, False])
