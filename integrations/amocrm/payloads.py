@@ -66,7 +66,7 @@ class ParsedDelivery:
     """All that one delivery says. `data` is the decoded body, fit for `jsonb`; deals stand in the body's order.
 
     `account_id` and `subdomain` say which amoCRM account sent it, None where it does not say. `is_cut`: it names more
-    than `MAX_NAMED` deals and contacts, and those beyond were not read.
+    than `MAX_NAMED` deals and contacts; those beyond were not read. `has_nameless`: it tells of a deal without an id.
     """
 
     account_id: int | None
@@ -76,6 +76,7 @@ class ParsedDelivery:
     data: dict[str, Any]
     problems: tuple[str, ...]
     is_cut: bool = False
+    has_nameless: bool = False
 
 
 @dataclass(slots=True)
@@ -88,6 +89,7 @@ class _Reading:
     contacts: list[ContactNews] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     named: int = 0
+    has_nameless: bool = False
 
     @property
     def is_cut(self) -> bool:
@@ -124,6 +126,7 @@ def parse_delivery(
         decoded.data,
         _shown(reading.problems),
         reading.is_cut,
+        reading.has_nameless,
     )
 
 
@@ -152,6 +155,7 @@ def _read_lead(reading: _Reading, action: str, item: dict[str, Any], where: str)
         return
     deal_id = id_of(item.get("id"))
     if deal_id is None:
+        reading.has_nameless = True
         reading.problems.append(f"{where}: no usable id ({quoted(item.get('id'))})")
         return
     known = LEAD_ACTIONS.get(action)

@@ -77,6 +77,8 @@ def understand(log: WebhookLog, connection: AmoCRMConnection) -> Delivery:
         delivery.notes.insert(
             0, told("Only the first %(count)s deals and contacts of the delivery were read.") % {"count": MAX_NAMED}
         )
+    elif parsed.has_nameless:
+        delivery.status = ProcessingStatus.PARTIAL
     return delivery
 
 

@@ -126,6 +126,16 @@ def test_what_says_nothing_of_deals_is_ignored_and_what_cannot_be_used_is_an_err
     assert statuses(connected) == ["ignored", "ignored", "ignored", "error", "error"]
 
 
+def test_of_a_good_deal_and_one_without_an_id_the_good_one_is_applied(connected: UserAccount, told: Server) -> None:
+    deal = told.crm.demo.deals.create("good", silent=True)
+    deliver(connected, form(**{"leads[add][0][id]": "abc", "leads[add][1][id]": deal.id}))
+    drain_all(connected)
+    log = WebhookLog.objects.get()
+    assert (log.processing_status, log.lead_id) == ("partial", deal.id)
+    assert "abc" in log.error_message
+    assert Lead.objects.get().amocrm_lead_id == deal.id
+
+
 def test_without_a_connection_deliveries_wait_and_are_applied_once_there_is_one(
     alfa: UserAccount, told: Server
 ) -> None:

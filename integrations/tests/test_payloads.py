@@ -101,6 +101,11 @@ def test_without_an_account_block_nobody_says_whose_it_is() -> None:
     assert only_deal(parsed).action is DealAction.RESPONSIBLE
 
 
+def test_a_deal_without_an_id_is_named_beside_the_others() -> None:
+    parsed = parse_json({"leads": {"add": [{"id": None}, {"id": 5}]}})
+    assert (parsed.has_nameless, [deal_id for _action, deal_id in ids(parsed)]) == (True, [5])
+
+
 def test_deleted_and_restored_are_told() -> None:
     deleted, restored = only_deal(parse("lead_delete__three_ids")), only_deal(parse("lead_restore__full"))
     assert (deleted.action, deleted.snapshot.is_deleted, deleted.snapshot.status_id) == (DealAction.DELETED, True, 143)
