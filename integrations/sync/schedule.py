@@ -27,7 +27,8 @@ def plan_syncs(now: datetime | None = None) -> None:
         SyncDue(user_account_id=account_id, due_at=now + window * place_of(account_id))
         for account_id in connected.values_list("user_account_id", flat=True)
     ]
-    # Who is waiting already has the earlier moment: of a clock that struck before, or hastened.
+    # Who is waiting already has the earlier moment, of a clock that struck before, or hastened; unless that was wrong.
+    SyncDue.objects.filter(due_at__gt=now + window).delete()
     SyncDue.objects.bulk_create(dues, ignore_conflicts=True)
 
 

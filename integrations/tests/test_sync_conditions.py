@@ -382,6 +382,13 @@ def test_what_hastens_a_sync_while_one_is_under_way_gets_one_after_it(connected:
     assert [sale.amocrm_deal_id for sale in Sale.objects.all()] == [survivor.id]
 
 
+def test_a_moment_given_by_a_clock_that_was_a_year_ahead_is_given_anew(connected: UserAccount) -> None:
+    now = timezone.now()
+    plan_syncs(now + timedelta(days=365))
+    plan_syncs(now)
+    assert [account.pk for account in take_due(now + timedelta(hours=6))] == [connected.pk]
+
+
 def test_the_clock_does_not_put_off_a_sync_that_was_hastened(connected: UserAccount) -> None:
     now = timezone.now()
     hasten(connected, now)
