@@ -135,6 +135,7 @@ def _deal(story: Story) -> dict[str, Any]:
         "utm_at": last.at if story.utm else None,
         "is_stage_confirmed": True,
         "read_updated_at": last.at,
+        "read_price": price_at(story, last),
     }
 
 
