@@ -34,10 +34,11 @@ def id_in(value: str) -> int | None:
     return number if number is not None and number <= MAX_ID else None
 
 
-def by_referrer(path: str) -> Any:
+def by_referrer(path: str, **only: Any) -> Any:
     """Rows of a referrer, who is named by code (in any case) or id. `path` leads from the row to the referrer."""
 
     def condition(rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        rows = rows.filter(**only)
         found = Q(**{f"{path}__code_key": code_key(value)})
         number = id_in(value)
         return rows.filter(found | Q(**{f"{path}_id": number}) if number is not None else found)
@@ -53,7 +54,7 @@ class SaleFilters(FilterSet):
     lead_id = an_id()
     currency = django_filters.CharFilter(lookup_expr="iexact")
     targetologist = django_filters.CharFilter(method="by_targetologist", help_text=_("Name or id; `none`: nobody's."))
-    referrer = by_referrer("conversion__referrer")
+    referrer = by_referrer("conversion__referrer", routing_decision__in=[Routing.REFERRAL, Routing.BOTH])
     phone = django_filters.CharFilter(method="by_phone", help_text=_("In any spelling."))
     search = django_filters.CharFilter(method="by_text", help_text=_("Part of the client's name or phone."))
     manual = flag(field_name="amocrm_deal_id", lookup_expr="isnull", help_text=_("`1`: only purchases by hand."))
@@ -73,7 +74,8 @@ class SaleFilters(FilterSet):
 
     def by_phone(self, rows: QuerySet[Sale], name: str, value: str) -> QuerySet[Sale]:
         phone = normalise_phone(value, account_of(self.request).phone_region)
-        return rows.filter(client_phone__in={value, phone} - {None})
+        found = Q(client_phone=value)
+        return rows.filter(found | Q(client_phone=phone) | Q(client_phones__icontains=f'"{phone}"') if phone else found)
 
     def by_text(self, rows: QuerySet[Sale], name: str, value: str) -> QuerySet[Sale]:
         return rows.filter(any_case("client_name", value) | Q(client_phone__icontains=value))

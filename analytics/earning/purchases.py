@@ -11,7 +11,7 @@ from analytics.routing import buyers_of
 from leads.deals.apply import lock_account
 from leads.deals.facts import utm_place
 from leads.models import Lead
-from leads.people import remember_again
+from leads.people import is_pseudonym, phones_of, remember_again
 from leads.phones import phones_in
 
 _ROUTED_BY = ("utm_source", "utm_campaign", "takes_traffic", "takes_referral", "is_assigned", "targetologist_id")
@@ -32,8 +32,11 @@ def purchase_save(sale: Sale) -> Sale:
     before = Sale.objects.filter(pk=sale.pk).first() if sale.pk else None
     if before is None and sale.lead is not None:
         _take_from(sale.lead, sale)
-    sale.client_phones = [phone.e164 for phone in phones_in(sale.client_phone, account.phone_region)]
-    remember_again(account, sale.client_phones)
+    typed = [phone.e164 for phone in phones_in(sale.client_phone, account.phone_region)]
+    remember_again(account, typed)
+    known = (sale.client_phones or [sale.client_phone]) if is_pseudonym(sale.client_phone) else typed
+    # All that the client has: a referrer's own purchase is seen by any of them, as of a deal.
+    sale.client_phones = list(dict.fromkeys([*known, *(phones_of(sale.lead) if sale.lead else [])]))
     if before is None or any(getattr(before, column) != getattr(sale, column) for column in _ROUTED_BY):
         credit(sale, buyers_of(account))
     sale.save()

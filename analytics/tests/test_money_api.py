@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
 
+from analytics.earning.purchases import purchase_save
 from analytics.models import ReferralEarning, Sale
 from analytics.tests.world import CODE, buyer, by_code, lost, referrer, sale_of, settle, won
 from leads.models import Lead
@@ -269,3 +271,24 @@ def test_a_targetologists_page_is_for_members_only(sold: Cast) -> None:
     assert "100,000" in shown
     assert client(sold.charlie).get(f"/app/targetologists/{person}").status_code == 404
     assert client().get(f"/app/targetologists/{person}").status_code == 302
+
+
+def test_a_purchase_is_found_by_its_phone_in_any_spelling(cast: Cast) -> None:
+    purchase_save(
+        Sale(
+            user_account=cast.alpha,
+            amount=Decimal(1),
+            currency="KZT",
+            sold_at=timezone.now(),
+            client_phone="8 701 555 44 33",
+        )
+    )
+    assert client(cast.vera).get("/sales", {"phone": "+7 (701) 555-44-33"}).json()["count"] == 1
+
+
+def test_the_filter_by_referrer_finds_what_the_rows_say(cast: Cast) -> None:
+    referrer(cast.alpha)
+    settle(cast.alpha, won(5, 10, 1000, utm=by_code()))
+    assert client(cast.vera).get("/sales", {"referrer": CODE}).json()["count"] == 1
+    settle(cast.alpha, won(5, 20, 1000, utm=Utm(source="fb", campaign="x")))
+    assert client(cast.vera).get("/sales", {"referrer": CODE}).json()["count"] == 0

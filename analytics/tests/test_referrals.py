@@ -10,12 +10,14 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from analytics.earning.checking import check_ledger
+from analytics.earning.purchases import purchase_save
 from analytics.models import (
     LedgerIsAppendOnly,
     MoneySettings,
     ReferralConversion,
     ReferralEarning,
     Referrer,
+    Sale,
 )
 from analytics.tests.world import (
     CODE,
@@ -33,6 +35,8 @@ from analytics.tests.world import (
     settle,
     won,
 )
+from integrations.people.erasing import erase_person
+from leads.models import Lead, UserAccount
 from leads.news import Utm
 from leads.tests.world import account, contact, read, response
 
@@ -311,3 +315,31 @@ def test_the_check_finds_a_sum_that_is_not_what_it_should_be() -> None:
     [difference] = check_ledger(alfa)
     assert difference.sale_id == sale.pk
     assert "add up to 10.00 KZT, due are 20.00" in difference.what
+
+
+def bought_by_hand(owner: UserAccount, **values: Any) -> Sale:
+    return purchase_save(
+        Sale(user_account=owner, amount=Decimal(500), currency="KZT", sold_at=timezone.now(), **values)
+    )
+
+
+def test_an_erased_purchase_of_ones_own_earns_nothing_when_it_is_edited() -> None:
+    alfa = account()
+    referrer(alfa, phone="+77011111111")
+    bought_by_hand(alfa, client_phone="8 701 111 11 11", utm_source=CODE)
+    assert ReferralConversion.objects.get().status == "self_referral"
+    erase_person(alfa, "+77011111111", by=None)
+    purchase = Sale.objects.get()
+    purchase.product = "course"
+    purchase_save(purchase)
+    assert ReferralConversion.objects.get().status == "self_referral"
+    assert earned(alfa) == {}
+
+
+def test_a_purchase_of_a_lead_with_the_referrers_second_phone_earns_nothing() -> None:
+    alfa = account()
+    referrer(alfa, phone="+77012222222")
+    settle(alfa, won(5, 10, utm=by_code(), contact_ids=(9,)), contact(9, "+77011111111", "+77012222222"))
+    bought_by_hand(alfa, lead=Lead.objects.get())
+    assert [one.status for one in ReferralConversion.objects.all()] == ["self_referral"] * 2
+    assert earned(alfa) == {}

@@ -15,11 +15,17 @@ def queue_summaries(now: datetime) -> int:
     for settings in NotificationSettings.objects.filter(daily_summary=True).select_related("user_account"):
         account = settings.user_account
         here = now.astimezone(account.zone)
-        day = here.date() - timedelta(days=1)
-        if here.hour < settings.summary_hour or SaleNotification.objects.filter(user_account=account, day=day).exists():
+        is_time = here.hour >= settings.summary_hour
+        day = here.date() - timedelta(days=1 if is_time else 2)
+        summed_up = SaleNotification.objects.filter(user_account=account)
+        if summed_up.filter(day=day).exists():
+            continue
+        # Before its hour, yesterday is nobody's; but the day before may have been missed, where no worker was there
+        # between its hour and midnight.
+        if not is_time and not summed_up.filter(day=day - timedelta(days=1)).exists():
             continue
         begins = datetime.combine(day, time.min, account.zone)
-        ends = datetime.combine(here.date(), time.min, account.zone)
+        ends = datetime.combine(day + timedelta(days=1), time.min, account.zone)
         sold = Sale.objects.filter(
             user_account=account, status=SaleStatus.PAID, sold_at__gte=begins, sold_at__lt=ends
         ).select_related("targetologist")

@@ -156,6 +156,8 @@ def _hand_over(session: Session, gone_id: int, survivor_id: int) -> None:
         old.save()
     origin = leads.get(amocrm_lead_id=survivor_id)
     leads.filter(amocrm_lead_id=gone_id).update(origin_lead=origin)
+    by_hand = Sale.objects.filter(user_account=session.account, amocrm_deal_id=None)
+    by_hand.filter(lead__amocrm_lead_id=gone_id).update(lead=origin)
 
 
 def _change_places(response: Lead, own: Lead) -> None:

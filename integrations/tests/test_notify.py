@@ -363,3 +363,20 @@ def test_a_summary_tells_of_yesterday_once_in_the_morning_of_the_account(english
 def test_no_summary_unless_it_is_asked_for(alfa: UserAccount, telegram: Any) -> None:
     sold(alfa)
     assert queue_summaries(timezone.now()) == 0
+
+
+def test_a_summary_that_nobody_could_queue_before_midnight_comes_after_it(alfa: UserAccount) -> None:
+    NotificationSettings.objects.update_or_create(
+        user_account=alfa, defaults={"daily_summary": True, "summary_hour": 23}
+    )
+
+    def at(day: int, hour: int) -> datetime:
+        return datetime(2026, 3, day, hour, 5, tzinfo=alfa.zone)
+
+    assert queue_summaries(at(10, 22)) == 0  # it was only switched on: nobody waits for the 8th
+    assert queue_summaries(at(10, 23)) == 1
+    assert queue_summaries(at(11, 22)) == 0
+    assert queue_summaries(at(12, 0)) == 1
+    assert queue_summaries(at(12, 23)) == 1
+    days = SaleNotification.objects.values_list("day", flat=True).order_by("day")
+    assert [day.day for day in days if day] == [9, 10, 11]

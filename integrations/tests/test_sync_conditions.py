@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from analytics.earning.purchases import purchase_save
 from analytics.models import Sale
 from integrations.api import sync as api
 from integrations.drain import drain as drains
@@ -134,6 +136,28 @@ def test_a_merge_that_is_followed_while_a_drain_reads_leaves_one_sale(
     clock.advance(3600)
     sync(connected)
     assert [sale.amocrm_deal_id for sale in Sale.objects.filter(status="paid")] == [survivor.id]
+
+
+def test_a_purchase_by_hand_follows_the_deal_that_remained(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    old = demo.deals.create("old", price=700, phone="+77011111111")
+    survivor = demo.deals.create("new", price=0, contact_ids=old.contact_ids)
+    sync(connected)
+    purchase = purchase_save(
+        Sale(
+            user_account=connected,
+            lead=known_deals(connected)[old.id],
+            amount=Decimal(500),
+            currency=connected.currency,
+            sold_at=timezone.now(),
+        )
+    )
+    crm.crm.clock.advance(60)
+    demo.deals.merge(survivor.id, old.id, silent=True)
+    sync(connected)
+    assert known_deals(connected)[old.id].is_deleted
+    purchase.refresh_from_db()
+    assert purchase.lead == known_deals(connected)[survivor.id]
 
 
 def test_of_two_merges_of_one_client_each_deal_follows_its_own(connected: UserAccount, crm: Server) -> None:

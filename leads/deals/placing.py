@@ -282,5 +282,7 @@ class _CreativeOfContent:
 
     def credit(self, lead: Lead) -> None:
         creative = self._of.get(lead.utm_content) if lead.utm_content else None
-        lead.creative_id = creative.pk if creative else None
-        lead.direction_id = creative.direction_id if creative else lead.direction_id
+        if creative is not None:
+            lead.creative_id, lead.direction_id = creative.pk, creative.direction_id
+        elif lead.creative_id is not None:
+            lead.creative_id = lead.direction_id = None  # both were those of what was named before

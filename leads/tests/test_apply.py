@@ -260,13 +260,25 @@ def test_another_main_contact_is_shown_though_its_news_are_older() -> None:
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_the_creative_is_that_of_the_newest_utm_in_whatever_order(order: tuple[int, int]) -> None:
     alfa = account()
+    school = Direction.objects.create(user_account=alfa, name="School")
     for name in ("ad-1", "ad-2"):
-        Creative.objects.create(user_account=alfa, name=name)
+        Creative.objects.create(user_account=alfa, name=name, direction=school)
     news = [read(5, 1, 10, utm=Utm(source="fb", content="ad-1")), read(5, 1, 20, utm=Utm(source="fb", content="ad-2"))]
     for index in order:
         apply(alfa, news[index])
     lead = Lead.objects.get()
     assert (lead.utm_content, lead.creative.name if lead.creative else None) == ("ad-2", "ad-2")
+
+
+def test_a_creative_that_is_no_longer_named_takes_its_direction_along() -> None:
+    alfa = account()
+    school = Direction.objects.create(user_account=alfa, name="School")
+    Creative.objects.create(user_account=alfa, name="ad-1", direction=school)
+    apply(alfa, read(5, 1, 10, utm=Utm(source="fb", content="ad-1")))
+    assert Lead.objects.get().direction == school
+    apply(alfa, read(5, 1, 20, utm=Utm(source="fb", content="other")))
+    lead = Lead.objects.get()
+    assert (lead.creative, lead.direction) == (None, None)
 
 
 def test_a_creative_chosen_by_hand_stays_while_the_utm_do() -> None:
