@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db import transaction
+from django.http import HttpRequest
 
 from leads.admin.base import AccountScopedAdmin
 from leads.admin.filters import AccountFilter, DirectionFilter
 from leads.models import Creative, Direction
+from leads.services.ads import leads_follow
 
 
 @admin.register(Direction)
@@ -26,3 +31,9 @@ class CreativeAdmin(AccountScopedAdmin[Creative]):
     search_fields = ("name", "external_ad_id")
     fields = ("user_account", "name", "direction", "external_ad_id")
     autocomplete_fields = ("direction",)
+
+    @transaction.atomic
+    def save_model(self, request: HttpRequest, obj: Creative, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change:
+            leads_follow(obj, form.initial.get("direction"))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics, serializers
 
 from leads.api.rows import AccountRowId, AccountRows, AccountRowSerializer, RowInPart
 from leads.models import Creative, Direction
+from leads.services.ads import leads_follow
 
 
 class DirectionSerializer(AccountRowSerializer[Direction]):
@@ -32,6 +36,13 @@ class CreativeSerializer(AccountRowSerializer[Creative]):
 
     def validate_external_ad_id(self, value: str | None) -> str:
         return value or ""
+
+    @transaction.atomic
+    def update(self, instance: Creative, validated_data: Any) -> Creative:
+        came_from = instance.direction_id
+        creative = super().update(instance, validated_data)
+        leads_follow(creative, came_from)
+        return creative
 
 
 @extend_schema_view(get=extend_schema(summary="Directions"), post=extend_schema(summary="Add a direction"))

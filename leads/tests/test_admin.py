@@ -219,6 +219,16 @@ def test_a_creative_brings_its_direction_and_nothing_else_is_written(lead: Lead,
     assert lead.current_status_id == 142
 
 
+def test_a_creative_moved_to_another_direction_takes_its_leads_along(lead: Lead, owner: Client) -> None:
+    first, second = (Direction.objects.create(user_account=lead.user_account, name=name) for name in ("AI", "SMM"))
+    creative = Creative.objects.create(user_account=lead.user_account, name="Video", direction=first)
+    Lead.objects.filter(pk=lead.pk).update(creative=creative, direction=first)
+    form = {"name": "Video", "direction": str(second.pk), "external_ad_id": ""}
+    assert owner.post(f"/admin/leads/creative/{creative.pk}/change/", form).status_code == 302
+    lead.refresh_from_db()
+    assert lead.direction == second
+
+
 @pytest.mark.parametrize(
     "query", ["stage=1:5", "stage=x", "source__exact=website", "of_direction=x", "is_deleted__exact=1"]
 )

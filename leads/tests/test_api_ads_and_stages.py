@@ -61,6 +61,16 @@ def test_creatives_belong_to_a_direction_or_to_none(cast: Cast) -> None:
     assert (freed.json()["direction_id"], freed.json()["external_ad_id"]) == (None, "2385")
 
 
+def test_the_leads_of_a_creative_follow_it_into_another_direction(cast: Cast) -> None:
+    first, second = (Direction.objects.create(user_account=cast.alpha, name=name) for name in ("First", "Second"))
+    creative = Creative.objects.create(user_account=cast.alpha, name="Video", direction=first)
+    own = Direction.objects.create(user_account=cast.alpha, name="Own")
+    for direction in (first, own):
+        Lead.objects.create(user_account=cast.alpha, creative=creative, direction=direction)
+    assert client(cast.sam).patch(f"/creatives/{creative.pk}", {"direction_id": second.pk}).status_code == 200
+    assert list(Lead.objects.order_by("id").values_list("direction_id", flat=True)) == [second.pk, own.pk]
+
+
 def test_an_external_ad_id_is_one_creatives(cast: Cast) -> None:
     for name in ("A", "B"):  # without one there may be many
         assert client(cast.sam).post("/creatives", {"name": name, "external_ad_id": None}).status_code == 201
