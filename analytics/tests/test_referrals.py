@@ -35,8 +35,7 @@ from analytics.tests.world import (
     settle,
     won,
 )
-from integrations.people.erasing import erase_person
-from leads.models import Lead, UserAccount
+from leads.models import Lead
 from leads.news import Utm
 from leads.tests.world import account, contact, read, response
 
@@ -317,29 +316,11 @@ def test_the_check_finds_a_sum_that_is_not_what_it_should_be() -> None:
     assert "add up to 10.00 KZT, due are 20.00" in difference.what
 
 
-def bought_by_hand(owner: UserAccount, **values: Any) -> Sale:
-    return purchase_save(
-        Sale(user_account=owner, amount=Decimal(500), currency="KZT", sold_at=timezone.now(), **values)
-    )
-
-
-def test_an_erased_purchase_of_ones_own_earns_nothing_when_it_is_edited() -> None:
-    alfa = account()
-    referrer(alfa, phone="+77011111111")
-    bought_by_hand(alfa, client_phone="8 701 111 11 11", utm_source=CODE)
-    assert ReferralConversion.objects.get().status == "self_referral"
-    erase_person(alfa, "+77011111111", by=None)
-    purchase = Sale.objects.get()
-    purchase.product = "course"
-    purchase_save(purchase)
-    assert ReferralConversion.objects.get().status == "self_referral"
-    assert earned(alfa) == {}
-
-
 def test_a_purchase_of_a_lead_with_the_referrers_second_phone_earns_nothing() -> None:
     alfa = account()
     referrer(alfa, phone="+77012222222")
     settle(alfa, won(5, 10, utm=by_code(), contact_ids=(9,)), contact(9, "+77011111111", "+77012222222"))
-    bought_by_hand(alfa, lead=Lead.objects.get())
+    lead = Lead.objects.get()
+    purchase_save(Sale(user_account=alfa, lead=lead, amount=Decimal(500), currency="KZT", sold_at=timezone.now()))
     assert [one.status for one in ReferralConversion.objects.all()] == ["self_referral"] * 2
     assert earned(alfa) == {}

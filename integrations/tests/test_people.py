@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
@@ -13,8 +14,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.utils import timezone
 
-from analytics.models import Referrer, Sale
+from analytics.earning.purchases import purchase_save
+from analytics.models import ReferralConversion, ReferralEarning, Referrer, Sale
 from integrations.connecting.connect import disconnect
 from integrations.models import AmoCRMConnection, LeadPush, SaleNotification, WebhookLog
 from integrations.people.erasing import erase_person
@@ -331,3 +334,24 @@ def test_nobody_sends_an_erased_lead_to_amocrm(connected: UserAccount, told: Ser
     row = LeadPush.objects.get()
     assert (row.state, row.detail) == ("failed", "The person asked to be forgotten.")
     assert not told.crm.demo.deals.by_id
+
+
+def test_an_erased_purchase_of_ones_own_earns_nothing_when_it_is_edited(connected: UserAccount) -> None:
+    Referrer.objects.create(user_account=connected, code="ref_own", phone=PHONE)
+    purchase_save(
+        Sale(
+            user_account=connected,
+            amount=Decimal(1000),
+            currency="KZT",
+            sold_at=timezone.now(),
+            client_phone=PHONE,
+            utm_source="ref_own",
+        )
+    )
+    assert ReferralConversion.objects.get().status == "self_referral"
+    erase_person(connected, PHONE, by=None)
+    purchase = Sale.objects.get()
+    purchase.product = "course"
+    purchase_save(purchase)
+    assert ReferralConversion.objects.get().status == "self_referral"
+    assert not ReferralEarning.objects.exists()
