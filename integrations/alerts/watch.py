@@ -45,8 +45,8 @@ def _is_over(condition: Condition) -> None:
     alert = Alert.objects.filter(name=condition.name).first()
     if alert is None or not Alert.objects.filter(pk=alert.pk).delete()[0]:
         return
-    if alert.told_at is not None:
-        _tell(f"🟢 {_('Over')}: {condition.text}")
+    if alert.told_at is not None and not _tell(f"🟢 {_('Over')}: {condition.text}"):
+        Alert.objects.bulk_create([alert], ignore_conflicts=True)  # its end is told a minute later
 
 
 def _tell(text: str) -> bool:

@@ -100,6 +100,17 @@ def test_telegram_that_is_away_is_told_later(watched: UserAccount, amocrm: Serve
     assert len(told(amocrm)) == 1
 
 
+def test_an_end_that_telegram_did_not_take_is_told_later(watched: UserAccount, amocrm: Server) -> None:
+    row = fail_a_message(watched)
+    watch()
+    row.delete()
+    amocrm.crm.telegram.fail(500)
+    for _minute in range(3):
+        watch()
+    assert [text[0] for _chat, text in told(amocrm)] == ["🔴", "🟢"]
+    assert not Alert.objects.exists()
+
+
 def test_without_a_chat_nothing_is_told_or_kept(watched: UserAccount, amocrm: Server, settings: Settings) -> None:
     settings.TELEGRAM_ALERT_CHAT_ID = ""
     fail_a_message(watched)
