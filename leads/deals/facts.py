@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 
+from django.utils import timezone
+
 from leads.models import Lead, LeadSource, UserAccount
 from leads.news import ContactSnapshot, DealSnapshot, Utm
 from leads.people import is_erased, pseudonym
@@ -63,8 +65,10 @@ def _lay_reading(lead: Lead, snapshot: DealSnapshot) -> None:
 
 
 def _lay_fate(lead: Lead, is_deleted: bool, read_at: datetime | None) -> None:
-    """A reading may wait for its turn while another worker reads again, and follows a merge."""
-    is_overtaken = lead.fate_read_at is not None and read_at is not None and read_at < lead.fate_read_at
+    """A reading may wait for its turn while another worker reads again, and follows a merge. A time that is yet to come
+    is one of a clock that was wrong, and overtakes nothing."""
+    known = lead.fate_read_at
+    is_overtaken = known is not None and read_at is not None and read_at < known <= timezone.now()
     if is_deleted != lead.is_deleted and not is_overtaken:
         lead.is_deleted, lead.fate_read_at = is_deleted, read_at
 

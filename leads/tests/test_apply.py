@@ -302,6 +302,14 @@ def test_a_reading_that_was_overtaken_by_a_later_one_decides_nothing(is_deleted:
     assert Lead.objects.get().is_deleted is is_deleted
 
 
+def test_a_deletion_read_by_a_clock_that_was_ahead_can_be_undone() -> None:
+    alfa = account()
+    apply(alfa, read(5, 1, 10))
+    apply(alfa, read(5, 1, 10, is_deleted=True, read_at=timezone.now() + timedelta(hours=1)))
+    apply(alfa, read(5, 1, 20))
+    assert not Lead.objects.get().is_deleted
+
+
 def test_a_phone_that_many_deals_share_gives_a_new_one_no_more_to_write() -> None:
     alfa = account()
     many = range(1, 251)
