@@ -33,6 +33,7 @@ class _Listener(ThreadingMixIn, HTTPServer):
     def __init__(self, address: tuple[str, int], app: App) -> None:
         self.app = app
         self._open: set[socket.socket] = set()
+        self._closing = threading.Lock()
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -47,14 +48,17 @@ class _Listener(ThreadingMixIn, HTTPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
+        with self._closing:
+            self._open.discard(request)
+            super().shutdown_request(request)
 
     def cut_connections(self) -> None:
-        """End the connections that clients keep alive."""
-        for connection in list(self._open):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        """End the connections that clients keep alive. None is closed meanwhile: its number could be a database's by
+        the time that it is shut down."""
+        with self._closing:
+            for connection in list(self._open):
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no error worth a traceback."""
