@@ -33,7 +33,7 @@ class _Listener(ThreadingMixIn, HTTPServer):
     def __init__(self, address: tuple[str, int], app: App) -> None:
         self.app = app
         self._open: set[socket.socket] = set()
-        self._closing = threading.Lock()
+        self.closing = threading.Lock()
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -48,14 +48,14 @@ class _Listener(ThreadingMixIn, HTTPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        with self._closing:
+        with self.closing:
             self._open.discard(request)
             super().shutdown_request(request)
 
     def cut_connections(self) -> None:
         """End the connections that clients keep alive. None is closed meanwhile: its number could be a database's by
         the time that it is shut down."""
-        with self._closing:
+        with self.closing:
             for connection in list(self._open):
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
@@ -114,7 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _cut(self) -> None:
         # No linger: the other side gets a reset, as from a machine that died.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HARD_CLOSE)
-        self.connection.close()
+        with self.server.closing:
+            self.connection.close()
         self.close_connection = True
 
     def _drip(self, data: bytes, fault: Fault) -> None:
