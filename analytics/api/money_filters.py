@@ -35,7 +35,8 @@ def id_in(value: str) -> int | None:
 
 
 def by_referrer(path: str, **only: Any) -> Any:
-    """Rows of a referrer, who is named by code (in any case) or id. `path` leads from the row to the referrer."""
+    """Rows of a referrer, who is named by code (in any case) or id. `path` leads from the row to the referrer; `only`
+    are the conditions under which the row is the referrer's."""
 
     def condition(rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         rows = rows.filter(**only)

@@ -11,6 +11,7 @@ from analytics.models import UTM_COLUMNS, Sale, SaleStatus
 from leads.deals.facts import utm_place
 from leads.models import Lead
 from leads.news import WON_STATUS_ID
+from leads.people import phones_of
 
 
 def is_sold(lead: Lead) -> bool:
@@ -31,7 +32,7 @@ def lay_lead(sale: Sale, lead: Lead, *, pipelines: Mapping[int, str], currency: 
     """
     sale.lead_id = lead.pk
     sale.client_name = lead.contact_name or lead.name or lead.deal_name[:300]
-    sale.client_phones = _phones(lead)
+    sale.client_phones = phones_of(lead)
     sale.client_phone = next(iter(sale.client_phones), lead.contact_phone or lead.phone)
     for column in UTM_COLUMNS:
         setattr(sale, column, getattr(lead, column))
@@ -59,11 +60,6 @@ def _is_price_confirmed(lead: Lead) -> bool:
     if lead.price_at is None or lead.price == lead.read_price:
         return True
     return lead.read_updated_at is not None and lead.price_at <= lead.read_updated_at
-
-
-def _phones(lead: Lead) -> list[str]:
-    known = [*lead.contact_phones, *([lead.phone_e164] if lead.phone_e164 else [])]
-    return list(dict.fromkeys(known))
 
 
 def lay_kinds(sale: Sale, kinds: Kinds) -> None:
