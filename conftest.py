@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
+from config.garbage import spare_what_started
 from config.tests.databases import empty_after_tests
 
 # No deadline: on a shared machine the slowest example says nothing about the code.
@@ -41,9 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was collected stays to the end. The garbage collector need not look through it again and again."""
-    gc.collect()
-    gc.freeze()
+    """What was collected stays to the end, too."""
+    spare_what_started()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings
 from gunicorn.glogging import Logger
+from gunicorn.workers.base import Worker
+
+from config.garbage import spare_what_started
 
 
 class NoAccessLog(Logger):
@@ -38,3 +41,7 @@ logconfig_dict = {
         "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},
     },
 }
+
+
+def post_worker_init(worker: Worker) -> None:
+    spare_what_started()

@@ -68,8 +68,11 @@ def set_up(folder: Path, database_url: str) -> None:
     import django
     from django.core.management import call_command
 
+    from config.garbage import spare_what_started
+
     django.setup()
     call_command("migrate", interactive=False, verbosity=0)
+    spare_what_started()  # as web and worker do
 
 
 def tear_down() -> None:

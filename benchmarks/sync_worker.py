@@ -15,8 +15,10 @@ def main(run_id: int, url: str, per_second: int) -> None:
     django.setup()
     from django.conf import settings
 
+    from config.garbage import spare_what_started
     from integrations.sync.runner import work
 
+    spare_what_started()  # as a worker does
     settings.AMOCRM_BASE_URL, settings.AMOCRM_REQUESTS_PER_SECOND = url, per_second
     began, used = time.monotonic(), time.process_time()
     pauses = [0.0]

@@ -6,11 +6,12 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 import config.redis_broker  # noqa: F401 - mends kombu's transport
 from config.environment import BASE_DIR
+from config.garbage import spare_what_started
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -32,3 +33,8 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 @setup_logging.connect
 def _keep_our_logging(**kwargs: Any) -> None:
     """With a receiver here, Celery leaves logging as Django has set it up."""
+
+
+@worker_ready.connect
+def _spare_what_started(**kwargs: Any) -> None:
+    spare_what_started()
