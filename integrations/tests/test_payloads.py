@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from integrations.amocrm import payloads
 from integrations.amocrm.payloads import ContactNews, DealNews, ParsedDelivery, parse_delivery
+from integrations.amocrm.prices import quoted
 from leads.news import ContactSnapshot, DealAction, DealSnapshot, Evidence, Utm
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
@@ -190,6 +192,14 @@ def test_an_event_that_nobody_knows_yet_mentions_its_deal() -> None:
     assert ids(parse_json({"leads": {"teleported": [{"id": 5}]}})) == [("mention", 5)]
 
 
+@pytest.mark.parametrize(
+    "note",
+    [{"note": {"element_type": "2", "element_id": "7"}}, {"element_type": 2, "element_id": 7}, {"element_id": "7"}],
+)
+def test_a_note_mentions_its_deal_with_or_without_a_wrapper(note: dict[str, Any]) -> None:
+    assert ids(parse_json({"leads": {"note": [note]}})) == [("mention", 7)]
+
+
 def test_notes_of_contacts_mention_no_deal() -> None:
     note = {"note": {"element_type": "1", "element_id": "51200001"}}
     assert parse_json({"leads": {"note": [note]}, "contacts": {"note": [note]}}).deals == ()
@@ -207,6 +217,7 @@ def test_an_incoming_lead_whose_deal_is_not_made_yet_mentions_none() -> None:
 def test_an_incoming_lead_may_name_deals_as_ids_or_objects() -> None:
     accepted = {"action": "accept", "accept_result": {"leads": [{"id": "7"}, 8], "contacts": [9]}, "lead_id": 7}
     assert ids(parse_json({"unsorted": {"delete": [accepted]}})) == [("mention", 7), ("mention", 8)]
+    assert ids(parse_json({"unsorted": {"add": [{"uid": "9c5e", "lead_id": "7"}]}})) == [("mention", 7)]
 
 
 @pytest.mark.parametrize(
@@ -217,12 +228,42 @@ def test_an_incoming_lead_may_name_deals_as_ids_or_objects() -> None:
         {"0": "7", "1": "8"},
         [7, 8],
         [{"ID": 7}, {"id": 8}],
+        [{"Id": 7}, 8],
         "7,8",
     ],
 )
 def test_linked_deals_come_in_many_shapes(linked: object) -> None:
     (news,) = parse_json({"contacts": {"update": [{"id": 5, "linked_leads_id": linked}]}}).contacts
     assert news.snapshot.deal_ids == (7, 8)
+
+
+def test_one_linked_deal_needs_no_list() -> None:
+    (news,) = parse_json(
+        {"contacts": {"update": [{"id": 5, "linked_leads_id": {"id": 7, "name": "Имплант"}}]}}
+    ).contacts
+    assert news.snapshot.deal_ids == (7,)
+
+
+def test_the_main_contact_of_a_deal_is_told() -> None:
+    assert one_lead(main_contact_id="51200001").contact_ids == (51200001,)
+
+
+@pytest.mark.parametrize(
+    ("linked", "read", "is_cut"),
+    [
+        ([[1, 2, 3, 4]], 4, False),
+        ([[1, 2, 3, 4, 5, 6, 7]], 5, True),
+        ([[1, 2], [3]], 3, False),
+        ([[1, 2], [3, 4], [5]], 4, True),
+    ],
+)
+def test_deals_and_contacts_are_read_up_to_the_bound_of_a_delivery(
+    linked: list[list[int]], read: int, is_cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payloads, "MAX_NAMED", 5)
+    contacts = [{"id": 50 + index, "linked_leads_id": deals} for index, deals in enumerate(linked)]
+    parsed = parse_json({"contacts": {"update": contacts}})
+    assert (sum(len(news.snapshot.deal_ids) for news in parsed.contacts), parsed.is_cut) == (read, is_cut)
 
 
 # Values that are not what they should be
@@ -235,6 +276,7 @@ def test_an_entity_without_a_usable_id_is_left_out_and_named(bad: object) -> Non
     )
     assert ids(parsed) == [("update", 6)]
     assert [problem.split(":")[0] for problem in parsed.problems] == ["leads[update][0]", "contacts[add][0]"]
+    assert all(problem.endswith(f"no usable id ({quoted(bad)})") for problem in parsed.problems)
 
 
 @pytest.mark.parametrize(
@@ -279,6 +321,27 @@ def test_a_price_not_told_is_unknown_and_odd_cents_fall_back_to_the_price() -> N
 )
 def test_a_time_that_is_none_or_far_ahead_is_unknown(told: object) -> None:
     assert one_lead(updated_at=told).updated_at is None
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("created_at", "created_at"), ("date_create", "created_at"), ("updated_at", "updated_at"),
+     ("last_modified", "updated_at"), ("closed_at", "closed_at"), ("date_close", "closed_at")],
+)  # fmt: skip
+def test_each_time_has_a_new_name_and_an_old_one(name: str, told: str) -> None:
+    assert getattr(one_lead(**{name: "1767250800"}), told) == UPDATED
+
+
+@pytest.mark.parametrize("name", ["updated_at", "last_modified"])
+def test_the_time_of_a_contact_has_a_new_name_and_an_old_one(name: str) -> None:
+    (news,) = parse_json({"contacts": {"update": [{"id": 5, name: "1767250800"}]}}).contacts
+    assert news.snapshot.updated_at == UPDATED
+
+
+def test_what_is_far_ahead_is_reckoned_from_the_moment_of_receipt() -> None:
+    then = datetime(2040, 1, 1, tzinfo=UTC)
+    body = json.dumps({"leads": {"update": [{"id": 5, "updated_at": int(then.timestamp())}]}}).encode()
+    assert only_deal(parse_delivery(body, JSON, now=then)).snapshot.updated_at == then
 
 
 def test_of_two_names_of_a_time_the_readable_one_counts() -> None:
