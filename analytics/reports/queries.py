@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import BigIntegerField, Case, Count, DateField, F, Q, QuerySet, Sum, Value, When
+from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Sum, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, TruncDate
 
@@ -100,22 +100,41 @@ def _folded(rows: Iterable[tuple[Key, Mapping[str, Any]]]) -> list[LeadCount]:
 
 
 def sale_sums(span: Span, group_by: GroupBy, basis: Basis) -> list[MoneySum]:
-    """Paid sales by key and currency; those in a foreign one also by the day on which they were sold."""
-    day = Coalesce("rate_on", TruncDate("rate_at", tzinfo=span.account.zone))
-    return _sums(span, span.sale_lines(basis), _SALES[group_by], day, Sum("sales"))
+    """Paid sales by key and currency; those in a foreign one in their least parts."""
+    return _sums(span.sale_lines(basis), _SALES[group_by], parts_of_sales(span), Sum("sales"))
 
 
 def spend_sums(span: Span, group_by: GroupBy) -> list[MoneySum]:
-    """Spend by key and currency; that in a foreign one also by day."""
-    return _sums(span, span.spend(), _SPEND[group_by], F("day"), Count("pk"))
+    """Spend by key and currency; that in a foreign one row by row."""
+    return _sums(span.spend(), _SPEND[group_by], parts_of_spend(span), Count("pk"))
 
 
-def _sums(span: Span, rows: QuerySet[Any], key: str | Combinable, day: Combinable, count: Combinable) -> list[MoneySum]:
-    # Days matter to exchange rates alone, so only foreign money is taken apart by them.
-    foreign_day = Case(When(~Q(currency=span.account.currency), then=day), default=None, output_field=DateField())
-    grouped = _grouped(rows, {"key": key, "in_currency": "currency", "on_day": foreign_day})
+def parts_of_sales(span: Span) -> dict[str, Combinable]:
+    """By what foreign money is taken apart so far that no grouping divides it further; `foreign_day` is the day whose
+    rate is wanted. Each part is converted and rounded alone: rows add up to their total, and it is the same by whatever
+    the rows are. Money of the account's own currency is one part.
+    """
+    zone = span.account.zone
+    sold_on = Coalesce("rate_on", TruncDate("rate_at", tzinfo=zone))
+    return _parts(span, day=sold_on, at=TruncDate("at", tzinfo=zone), **{name: F(name) for name in _KEYS_OF_SALES})
+
+
+def parts_of_spend(span: Span) -> dict[str, Combinable]:
+    """As of sales: of spend each row is a part."""
+    return _parts(span, day=F("day"), row=F("pk"))
+
+
+def _parts(span: Span, **parts: Combinable) -> dict[str, Combinable]:
+    is_foreign = ~Q(currency=span.account.currency)
+    return {f"foreign_{name}": Case(When(is_foreign, then=part)) for name, part in parts.items()}
+
+
+def _sums(
+    rows: QuerySet[Any], key: str | Combinable, parts: Mapping[str, Combinable], count: Combinable
+) -> list[MoneySum]:
+    grouped = _grouped(rows, {"key": key, "in_currency": "currency", **parts})
     return [
-        MoneySum(row["key"], row["rows"], row["total"] or Decimal(0), row["in_currency"], row["on_day"])
+        MoneySum(row["key"], row["rows"], row["total"] or Decimal(0), row["in_currency"], row["foreign_day"])
         for row in grouped.annotate(rows=count, total=Sum("amount")).exclude(rows=0)
     ]
 
@@ -147,6 +166,7 @@ _SALES: dict[GroupBy, str | Combinable] = {
     GroupBy.TARGETOLOGIST: "targetologist_id",
     GroupBy.REFERRER: "referrer_id",
 }
+_KEYS_OF_SALES = ("creative_id", "direction_id", "utm_campaign", "targetologist_id", "referrer_id")
 _SPEND: dict[GroupBy, str | Combinable] = {
     GroupBy.CREATIVE: "creative_id",
     GroupBy.DIRECTION: own_or_creatives(""),

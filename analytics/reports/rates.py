@@ -40,10 +40,11 @@ class Rates:
 
     def convert(self, money: MoneySum) -> Decimal | None:
         """In the account's currency, half-up to 0.01. None when there is no rate for the day."""
+        amount = money.amount.quantize(CENT, ROUND_HALF_UP)  # SQLite adds decimals as floats
         if money.day is None:
-            return money.amount.quantize(CENT, ROUND_HALF_UP)
+            return amount
         rate = self._rate(money.currency, money.day)
-        return None if rate is None else (money.amount * rate).quantize(CENT, ROUND_HALF_UP)
+        return None if rate is None else (amount * rate).quantize(CENT, ROUND_HALF_UP)
 
     def _rate(self, currency: str, day: date) -> Decimal | None:
         """That of the day, else the newest of the week before."""

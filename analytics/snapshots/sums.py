@@ -9,13 +9,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Case, Count, DateField, F, Q, QuerySet, Sum, When
+from django.db.models import Count, F, QuerySet, Sum
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce, TruncDate
+from django.db.models.functions import TruncDate
 
 from analytics.models import ReportSnapshot, SnapshotLine
 from analytics.reports.figures import Figures
-from analytics.reports.queries import MoneySum
+from analytics.reports.queries import MoneySum, parts_of_sales, parts_of_spend
 from analytics.reports.rates import CENT, Rates
 from analytics.reports.spans import Basis, Span
 
@@ -65,11 +65,11 @@ def sums_now(span: Span) -> dict[Place, Sums]:
     for row in _by_place(span.lead_lines(), day).annotate(n=Sum("leads"), good=Sum("qualified")):
         sums = found[row["on_day"], row["creative_id"]]
         sums.leads, sums.qualified_leads = row["n"], row["good"]
-    sold_on = Coalesce("rate_on", TruncDate("rate_at", tzinfo=span.account.zone))
+    sold = parts_of_sales(span)
     money = {
-        "": _money(span, span.sale_lines(Basis.SALE), day, sold_on, Sum("sales")),
-        "cohort_": _money(span, span.sale_lines(Basis.COHORT), day, sold_on, Sum("sales")),
-        "spend": _money(span, span.spend(), F("day"), F("day"), Count("pk")),
+        "": _money(span.sale_lines(Basis.SALE), day, sold, Sum("sales")),
+        "cohort_": _money(span.sale_lines(Basis.COHORT), day, sold, Sum("sales")),
+        "spend": _money(span.spend(), F("day"), parts_of_spend(span), Count("pk")),
     }
     rates = Rates(span.account, (item for items in money.values() for _place, item in items))
     for kind, items in money.items():
@@ -91,10 +91,9 @@ def _by_place(rows: QuerySet[Any], day: Combinable, **more: Combinable) -> Any:
 
 
 def _money(
-    span: Span, rows: QuerySet[Any], day: Combinable, rate_day: Combinable, count: Combinable
+    rows: QuerySet[Any], day: Combinable, parts: Mapping[str, Combinable], count: Combinable
 ) -> list[tuple[Place, MoneySum]]:
-    foreign_day = Case(When(~Q(currency=span.account.currency), then=rate_day), default=None, output_field=DateField())
-    grouped = _by_place(rows, day, in_currency=F("currency"), foreign_day=foreign_day)
+    grouped = _by_place(rows, day, in_currency=F("currency"), **parts)
     return [
         (
             (row["on_day"], row["creative_id"]),

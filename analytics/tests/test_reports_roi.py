@@ -9,14 +9,18 @@ from __future__ import annotations
 import csv
 import io
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from analytics.models import AdSpend, ExchangeRate, Sale
+from analytics.models import AdSpend, ExchangeRate, ReportSnapshot, Sale
+from analytics.reports.figures import total
 from analytics.reports.roi import roi
 from analytics.reports.spans import Basis, GroupBy, Span
-from analytics.tests.reports_world import March, make_march, rate, table
+from analytics.snapshots.sums import sums_as_of
+from analytics.snapshots.taking import take_snapshot
+from analytics.tests.reports_world import March, local, make_march, rate, table
 from leads.models import Creative, Lead
 from leads.tests.cast import Cast, client, make_cast
 
@@ -172,6 +176,34 @@ def test_rows_add_up_to_the_totals(march: March, group_by: str, basis: str) -> N
         assert sum(getattr(row.figures, name) for row in report.rows) == getattr(report.totals, name)
     whole = roi(Span(march.account), GroupBy.CREATIVE, Basis(basis)).totals
     assert report.totals == whole
+
+
+@pytest.mark.parametrize("group_by", GroupBy.values)
+@pytest.mark.parametrize("basis", Basis.values)
+def test_foreign_money_adds_up_to_one_total_by_whatever_the_rows_are(cast: Cast, group_by: str, basis: str) -> None:
+    account = cast.alpha
+    rate(account, "USD", date(2026, 3, 1), "333.335")
+    for day, name, campaign in ((1, "Video", "a"), (1, "Video", "b"), (2, "Video", "a"), (2, "Photo", "b")):
+        creative, _made = Creative.objects.get_or_create(user_account=account, name=name)
+        noon = local(account, f"2026-03-0{day} 12:00")
+        lead = Lead.objects.create(
+            user_account=account, creative=creative, utm_campaign=campaign, amocrm_created_at=noon
+        )
+        sold = {"lead": lead, "utm_campaign": campaign, "sold_at": noon}
+        Sale.objects.create(user_account=account, amount="0.01", currency="USD", **sold)
+        spent = {"creative": creative, "day": date(2026, 3, day), "source": campaign}
+        AdSpend.objects.create(user_account=account, amount="0.01", currency="USD", **spent)
+    report = roi(Span(account), GroupBy(group_by), Basis(basis))
+    # Each is 3.33335.
+    assert (report.totals.revenue, report.totals.spend) == (Decimal("13.32"), Decimal("13.32"))
+    assert total(row.figures for row in report.rows) == report.totals
+    days = [
+        roi(Span(account, day, day), GroupBy(group_by), Basis(basis)) for day in (date(2026, 3, 1), date(2026, 3, 2))
+    ]
+    assert total(report.totals for report in days) == report.totals
+    take_snapshot(account, date(2026, 4, 1))
+    then = sums_as_of(ReportSnapshot.objects.get(), Span(account)).values()
+    assert total(sums.figures(Basis(basis)) for sums in then) == report.totals
 
 
 def test_without_days_everything_counts(cast: Cast, march: March) -> None:
