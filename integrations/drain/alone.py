@@ -15,7 +15,7 @@ from integrations.drain.applying import apply_batch, write_outcomes
 from integrations.drain.blame import is_the_connections, is_the_databases
 from integrations.drain.deliveries import Delivery
 from integrations.drain.lease import Lease, LeaseLost
-from integrations.drain.reading import deals_to_read, read
+from integrations.drain.reading import read
 from integrations.models import AmoCRMConnection, ProcessingStatus, WebhookLog
 from leads.deals.changes import DealState
 from leads.deals.stored import leads_by_deal
@@ -68,7 +68,7 @@ def _deal_by_deal(
         part = Delivery(delivery.log, replace(delivery.parsed, deals=only), notes=delivery.notes)
         try:
             lease.hold()
-            readings = read(client, account, deals_to_read(account, [part]))
+            readings = read(client, account, [part])
             apply_batch(account, [part], readings, lease, timezone.now(), is_part=True)
         except LeaseLost:
             raise

@@ -66,6 +66,8 @@ def apply_batch(
         _note_gone(account, applicable, readings, now)
         if _has_stage_left(applicable, readings):
             hasten(account, now)  # amoCRM's events know when the deal stood there
+        if readings.is_cut:
+            hasten(account, now)  # a sync reads all contacts that have changed in few requests
         _note_behind(account, applicable, readings, now)
         _note_refused(applicable, readings)
         if not is_part:
@@ -154,7 +156,7 @@ def _read(deliveries: Sequence[Delivery], readings: Readings) -> list[DealSnapsh
         for news in delivery.parsed.deals:
             sake.setdefault(news.snapshot.deal_id, delivery.log.pk)
         for contact in delivery.parsed.contacts:
-            for deal_id in contact.snapshot.deal_ids:
+            for deal_id in (*contact.snapshot.deal_ids, *readings.of_contact.get(contact.snapshot.contact_id, ())):
                 sake.setdefault(deal_id, delivery.log.pk)
     return [
         replace(deal, evidence=Evidence(delivery_id=sake[deal.deal_id], action="read"))

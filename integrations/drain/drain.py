@@ -21,7 +21,7 @@ from integrations.drain.deliveries import BATCH_ROWS, Delivery, next_batch, wait
 from integrations.drain.fairness import give_way
 from integrations.drain.lagging import deals_behind, may_wait, put_off
 from integrations.drain.lease import Lease, LeaseLost
-from integrations.drain.reading import Readings, deals_to_read, read
+from integrations.drain.reading import Readings, read
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
 from integrations.people.deliveries import take_bodies_of_erased
 from leads.deals.apply import lock_account
@@ -158,7 +158,7 @@ def _work_batch(connection: AmoCRMConnection, client: AmoCRMClient, lease: Lease
     account = connection.user_account
     lease.hold()
     try:
-        readings = read(client, account, deals_to_read(account, [one for one in batch if one.is_applicable]))
+        readings = read(client, account, [one for one in batch if one.is_applicable])
     except (RequestError, Outage) as error:
         if is_the_connections(error, connection, client):
             raise

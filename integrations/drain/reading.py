@@ -12,23 +12,28 @@ from integrations.amocrm.errors import RequestError
 from integrations.amocrm.payloads import DealNews
 from integrations.drain.deliveries import Delivery
 from leads.deals.facts import UTM_KEYS
-from leads.deals.stored import deals_with_phone, leads_by_deal
+from leads.deals.stored import deals_with_phone, leads_by_contact, leads_by_deal
 from leads.models import Lead, UserAccount
 from leads.news import WON_STATUS_ID, ContactSnapshot, DealAction, DealSnapshot
 from leads.phones import normalise_phone
 
 _NO_UTM = ("",) * len(UTM_KEYS)
+# Each may cost a request of its own; the deals of more contacts than these are found by a sync.
+MOST_STRANGERS = 20
 
 
 @dataclass(slots=True)
 class Readings:
     """What amoCRM answered. `asked` without an entry in `deals`: reads as 204, merged or gone.
-    `refused`: contact id → why amoCRM does not show it to us."""
+    `refused`: contact id → why amoCRM does not show it to us. `of_contact`: contact id → the deals that were read for
+    its sake, though its hook did not name them. `is_cut`: there may be more of these."""
 
     asked: set[int] = field(default_factory=set)
     deals: dict[int, DealSnapshot] = field(default_factory=dict)
     contacts: dict[int, ContactSnapshot] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
+    of_contact: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    is_cut: bool = False
 
     def is_gone(self, deal_id: int) -> bool:
         return deal_id in self.asked and deal_id not in self.deals
@@ -48,7 +53,7 @@ def deals_to_read(account: UserAccount, deliveries: Sequence[Delivery]) -> list[
     told = news_by_deal(deliveries)
     known = leads_by_deal(account, told)
     wanted = [deal_id for deal_id, news in told.items() if needs_reading(news, known.get(deal_id))]
-    return wanted + _deals_without_contact(account, deliveries, set(wanted))
+    return wanted + _deals_without_client(account, deliveries, set(wanted))
 
 
 def needs_reading(news: Sequence[DealNews], lead: Lead | None) -> bool:
@@ -93,28 +98,64 @@ def _contradicts(news: Sequence[DealNews], lead: Lead) -> bool:
     return len(stages) > 1 or len(prices - {None}) > 1 or len(utms - {_NO_UTM}) > 1
 
 
-def _deals_without_contact(account: UserAccount, deliveries: Sequence[Delivery], already: set[int]) -> list[int]:
-    """Known deals that a contact hook names and whose contact we have not learnt yet."""
-    linked = {
-        deal_id
-        for delivery in deliveries
-        for news in delivery.parsed.contacts
-        if news.action != "delete"
-        for deal_id in news.snapshot.deal_ids
-    } - already
+def _deals_without_client(account: UserAccount, deliveries: Sequence[Delivery], already: set[int]) -> list[int]:
+    """Known deals that a contact hook names, and whose client we have not learnt yet, or cannot ring."""
+    told = _contacts_told(deliveries)
+    linked = {deal_id: contact for contact in told for deal_id in contact.deal_ids if deal_id not in already}
     if not linked:
         return []
     leads = leads_by_deal(account, linked)
-    return [deal_id for deal_id, lead in leads.items() if lead.amocrm_contact_id is None]
+    return [deal_id for deal_id, lead in leads.items() if _lacks(lead, linked[deal_id].contact_id)]
 
 
-def read(client: AmoCRMClient, account: UserAccount, deal_ids: Sequence[int]) -> Readings:
-    """Read the deals, then the contacts of those that have none with a phone yet, as far as amoCRM shows them: without
-    rights for contacts the deals are still worth having.
+def _lacks(lead: Lead, contact_id: int) -> bool:
+    return lead.amocrm_contact_id is None or (not lead.contact_phones and lead.amocrm_contact_id != contact_id)
+
+
+def _contacts_told(deliveries: Iterable[Delivery]) -> list[ContactSnapshot]:
+    return [news.snapshot for one in deliveries for news in one.parsed.contacts if news.action != "delete"]
+
+
+def read(client: AmoCRMClient, account: UserAccount, deliveries: Sequence[Delivery]) -> Readings:
+    """Read what these deliveries do not say enough about.
 
     :raises ConditionError: amoCRM is out of reach, blocks, or wants to be reconnected.
     :raises RequestError: amoCRM refuses to show the deals.
     """
+    readings = _read_deals(client, account, deals_to_read(account, deliveries))
+    strangers = _strangers(account, deliveries, readings)
+    readings.is_cut = len(strangers) > MOST_STRANGERS
+    if strangers and not readings.is_cut:
+        _read_deals_of(strangers, client, account, readings)
+    return readings
+
+
+def _strangers(account: UserAccount, deliveries: Sequence[Delivery], readings: Readings) -> set[int]:
+    """Contacts with a phone that no deal is known to have, and whose hook names none: most hooks do not."""
+    region = account.phone_region
+    told = {one.contact_id for one in _contacts_told(deliveries) if not one.deal_ids and has_phone(one, region)}
+    if not told:
+        return told
+    known = {lead.amocrm_contact_id for lead in leads_by_contact(account, told).values()}
+    return told - known - {contact_id for deal in readings.deals.values() for contact_id in deal.contact_ids}
+
+
+def _read_deals_of(contact_ids: set[int], client: AmoCRMClient, account: UserAccount, readings: Readings) -> None:
+    """Those of their deals that we know, and whose client we cannot ring."""
+    linked = {one.contact_id: one.deal_ids for one in contacts_shown(client, contact_ids, refused={}).values()}
+    leads = leads_by_deal(account, {deal_id for deal_ids in linked.values() for deal_id in deal_ids})
+    lonely = {deal_id for deal_id, lead in leads.items() if not (lead.contact_phones or lead.is_deleted)}
+    more = _read_deals(client, account, sorted(lonely - readings.asked))
+    readings.asked |= more.asked
+    readings.deals |= more.deals
+    readings.contacts |= more.contacts
+    readings.refused |= more.refused
+    readings.of_contact = {contact_id: deal_ids for contact_id, deal_ids in linked.items() if deal_ids}
+
+
+def _read_deals(client: AmoCRMClient, account: UserAccount, deal_ids: Sequence[int]) -> Readings:
+    """Read the deals, then the contacts of those that have none with a phone yet, as far as amoCRM shows them: without
+    rights for contacts the deals are still worth having."""
     readings = Readings(asked=set(deal_ids))
     if not deal_ids:
         return readings

@@ -16,7 +16,7 @@ from integrations.amocrm import caller
 from integrations.connecting.problems import clear_problem
 from integrations.drain.lease import Lease
 from integrations.drain.sweep import accounts_in_need
-from integrations.models import AmoCRMConnection, ConnectionState, Problem, WebhookLog
+from integrations.models import AmoCRMConnection, ConnectionState, Problem, SyncDue, WebhookLog
 from integrations.tests.killing import drain_until_killed
 from integrations.tests.world import bodies, connect, deliver, deliver_together, drain_all, form, make_due, statuses
 from leads.models import Lead, LeadStatusHistory, UserAccount
@@ -397,6 +397,44 @@ def test_a_contacts_phone_that_comes_later_finds_the_lead(connected: UserAccount
     lead.refresh_from_db()
     assert Lead.objects.count() == 1
     assert lead.amocrm_lead_id == deal.id
+
+
+@pytest.mark.parametrize("before", ["no contact", "one without a phone"])
+@pytest.mark.parametrize("becomes", ["the main one", "another"])
+@pytest.mark.parametrize("names_deals", [True, False])
+def test_the_phone_of_a_contact_that_the_deal_got_later_finds_the_lead(
+    connected: UserAccount, told: Server, before: str, becomes: str, names_deals: bool
+) -> None:
+    demo = told.crm.demo
+    lead = response(connected, "+77011234567")
+    deal = demo.deals.create("Имплант", contact_name="" if before == "no contact" else "someone in Instagram")
+    take_over(connected, told)
+    drain_all(connected)
+    contact = demo.contacts.create("Aida", silent=True)
+    demo.deals.link(deal.id, contact.id, main=becomes == "the main one", silent=True)
+    demo.contacts.add_phone(contact.id, "8 701 123 45 67")
+    [body] = bodies(told)
+    fields = [field for field in body.split("&") if names_deals or "linked_leads_id" not in field]
+    deliver(connected, "&".join(fields))  # most hooks of contacts do not name their deals
+    drain_all(connected)
+    lead.refresh_from_db()
+    assert lead.amocrm_lead_id == deal.id
+    assert set(statuses(connected)) == {"success"}
+
+
+@pytest.mark.parametrize(("contacts", "requests", "sync_due"), [(20, 21, False), (21, 0, True)])
+def test_many_contacts_that_no_deal_is_known_to_have_are_left_to_a_sync(
+    connected: UserAccount, told: Server, contacts: int, requests: int, sync_due: bool
+) -> None:
+    for index in range(contacts):
+        told.crm.demo.contacts.create(f"contact {index}", phone=f"+7701{index:07d}", at=index + 1)
+    for index in range(250):  # what has changed since fills amoCRM's newest page
+        told.crm.demo.contacts.create(f"younger {index}", silent=True)
+    deliver_together(connected, bodies(told))
+    drain_all(connected)
+    assert set(statuses(connected)) == {"success"}
+    assert len([request for request in told.crm.requests if "/contacts" in request.path]) == requests
+    assert SyncDue.objects.exists() == sync_due
 
 
 def test_routing_stands_on_every_processed_delivery_about_a_deal(connected: UserAccount, told: Server) -> None:
