@@ -65,10 +65,14 @@ def needs_reading(news: Sequence[DealNews], lead: Lead | None) -> bool:
     if lead.is_deleted:
         return True
     newest = max(item.snapshot.updated_at for item in news if item.snapshot.updated_at is not None)
-    if lead.read_updated_at is not None and newest <= lead.read_updated_at and not _contradicts(news, lead):
+    has_client = bool(lead.contact_phones or lead.amocrm_contact_id)
+    known = lead.read_updated_at
+    # Whoever makes a deal may link its contact within the same second, but after the reading.
+    is_known = known is not None and (newest < known or (newest == known and has_client))
+    if is_known and not _contradicts(news, lead):
         return False
     touches_money = lead.current_status_id == WON_STATUS_ID or any(item.snapshot.is_won for item in news)
-    return touches_money or not (lead.contact_phones or lead.amocrm_contact_id) or _contradicts(news, lead)
+    return touches_money or not has_client or _contradicts(news, lead)
 
 
 def _says_too_little(item: DealNews) -> bool:

@@ -500,6 +500,22 @@ def test_what_changes_within_the_second_of_a_reading_is_read_again(connected: Us
     assert lead.utm_source == "fb"
 
 
+def test_a_contact_that_is_linked_in_the_second_of_the_reading_is_found(connected: UserAccount, told: Server) -> None:
+    demo = told.crm.demo
+    now = demo.clock.now()
+    lead = response(connected, "+77011234567")
+    contact = demo.contacts.create("Aida", phone="8 701 123 45 67", silent=True)
+    deal = demo.deals.create("Имплант", created_at=now)
+    take_over(connected, told)
+    drain_all(connected)
+    demo.deals.link(deal.id, contact.id, main=True, silent=True)
+    demo.deals.change(deal.id, at=now)
+    take_over(connected, told)
+    drain_all(connected)
+    lead.refresh_from_db()
+    assert lead.amocrm_lead_id == deal.id
+
+
 @contextmanager
 def before_the_migration(table: str, column: str) -> Iterator[None]:
     """The table lacks a column that this code knows."""
