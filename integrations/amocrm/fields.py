@@ -18,6 +18,8 @@ PHONE_CODE = "PHONE"
 _PHONE_NAMES = frozenset(
     {"телефон", "номер телефона", "мобильный телефон", "phone", "phone number", "telefon", "telefone", "teléfono"}
 )
+# A URL has its UTM behind whatever else stands in its query, six characters for each letter of Russian.
+_LONGEST_VALUE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def _field(raw: dict[str, Any]) -> Field:
         field_id=id_of(_first(raw, "field_id", "id")),
         name=text_of(_first(raw, "field_name", "name")),
         code=text_of(_first(raw, "field_code", "code")).upper(),
-        values=tuple(value for value in map(text_of, _values(raw)) if value),
+        values=tuple(text for value in _values(raw) if (text := text_of(value, _LONGEST_VALUE))),
     )
 
 

@@ -58,12 +58,12 @@ def amount_of(raw: object) -> Decimal | None:
     return amount.quantize(_CENT, ROUND_HALF_UP)
 
 
-def text_of(raw: object) -> str:
-    """A text as people wrote it: HTML entities resolved, trimmed, storable, at most `MAX_TEXT` long. Else empty."""
+def text_of(raw: object, at_most: int = MAX_TEXT) -> str:
+    """A text as people wrote it: HTML entities resolved, trimmed, storable, at most so long. Else empty."""
     if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
         return ""
     text = raw if isinstance(raw, str) else repr(raw)
-    return _UNSTORABLE.sub("", unescape(text[: 4 * MAX_TEXT])).strip()[:MAX_TEXT]
+    return _UNSTORABLE.sub("", unescape(text[: 4 * at_most])).strip()[:at_most]
 
 
 def unescape(text: str) -> str:

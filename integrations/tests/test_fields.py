@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -175,6 +176,12 @@ def test_a_url_is_read_wherever_its_query_holds_utm(url: str) -> None:
 def test_a_parameter_that_begins_like_an_html_entity_spoils_no_value() -> None:
     entity = {"custom_fields": [{"name": "Ссылка", "values": ["https://s.test/?utm_source=fb&region=kz&copy=1"]}]}
     assert utm_of(fields_of(entity), []).source == "fb"
+
+
+def test_the_utm_at_the_end_of_a_long_url_are_read_whole() -> None:
+    url = f"https://s.test/?etext={'2202.' * 400}&utm_source=fb&utm_campaign={quote('весна ' * 40)}&utm_term=имплант"
+    utm = utm_of(fields_of({"custom_fields": [{"name": "Ссылка", "values": [{"value": url}]}]}), [])
+    assert (utm.source, utm.campaign, utm.term) == ("fb", ("весна " * 40).strip(), "имплант")
 
 
 def test_each_url_is_a_place_of_its_own() -> None:
