@@ -19,7 +19,7 @@ from integrations.drain.applying import apply_batch
 from integrations.drain.blame import is_the_connections, is_the_databases
 from integrations.drain.deliveries import BATCH_ROWS, Delivery, next_batch, waiting
 from integrations.drain.fairness import give_way
-from integrations.drain.lagging import deals_behind, may_wait, put_off
+from integrations.drain.lagging import may_be_early, put_off
 from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import Readings, read
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
@@ -170,11 +170,11 @@ def _work_batch(connection: AmoCRMConnection, client: AmoCRMClient, lease: Lease
         _work_batch(connection, client, lease, batch[middle:])
         return
     now = timezone.now()
-    behind = [one for one in batch if deals_behind(one, readings) and may_wait(one, now)]
-    if behind:
+    early = [one for one in batch if may_be_early(one, readings, now)]
+    if early:
         lease.hold()
-        put_off(behind, now)
-        waits = {one.log.pk for one in behind}
+        put_off(early, now)
+        waits = {one.log.pk for one in early}
         batch = [one for one in batch if one.log.pk not in waits]
     if batch:
         _apply(connection, client, lease, batch, readings)

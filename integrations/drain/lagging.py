@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from integrations.amocrm.payloads import DealNews
 from integrations.drain.deliveries import Delivery
 from integrations.drain.reading import Readings
 from integrations.models import WebhookLog
-from leads.news import DealSnapshot
+from leads.news import DealAction, DealSnapshot
 
 # So that also a delivery that is looked at for the last time is applied within five seconds of its arrival.
 LOOK_AGAIN = timedelta(seconds=1)
@@ -33,10 +34,27 @@ def _is_behind(read: DealSnapshot | None, told: DealSnapshot) -> bool:
     return read.is_won and told.price is not None and told.price != read.price
 
 
-def may_wait(delivery: Delivery, now: datetime) -> bool:
-    """Once however old it is, and again as long as it is young."""
-    is_first_look = delivery.log.next_attempt_at is None
-    return is_first_look or abs(now - delivery.log.received_at) < WAIT_AT_MOST
+def may_be_early(delivery: Delivery, readings: Readings, now: datetime) -> bool:
+    """Whether to look again for the sake of money: once however old the delivery is, and again as long as it is young.
+    What was told without a time may as well be late as the reading: only a young delivery waits for it."""
+    is_young = abs(now - delivery.log.received_at) < WAIT_AT_MOST
+    if deals_behind(delivery, readings):
+        return is_young or delivery.log.next_attempt_at is None
+    told = delivery.parsed.deals if delivery.is_applicable else ()
+    return is_young and any(_differs(news, readings) for news in told)
+
+
+def _differs(news: DealNews, readings: Readings) -> bool:
+    """Whether a won deal was read as there that is told to be deleted, as gone that is told to be restored, or a win or
+    loss of it was told without a time that the reading does not show."""
+    told, read = news.snapshot, readings.deals.get(news.snapshot.deal_id)
+    if news.action is DealAction.RESTORED and told.is_won:
+        return bool(read.is_deleted) if read else readings.is_gone(told.deal_id)
+    if read is None or read.is_deleted:
+        return False
+    if news.action is DealAction.DELETED:
+        return read.is_won
+    return told.updated_at is None and told.status_id is not None and told.is_won != read.is_won
 
 
 def put_off(deliveries: Sequence[Delivery], now: datetime) -> None:

@@ -150,3 +150,64 @@ def test_what_agrees_about_money_waits_for_nothing(connected: UserAccount, told:
     assert set(statuses(connected)) == {"success"}
     assert Sale.objects.get().status == "paid"
     assert Lead.objects.get().current_status_id == 142
+
+
+def work(account: UserAccount) -> None:
+    """As a worker does a moment after the deliveries, the second of waiting over."""
+    WebhookLog.objects.filter(processing_status="received").update(
+        received_at=timezone.now() - timedelta(seconds=1), next_attempt_at=None
+    )
+    drain(account.pk, ring_again=lambda _seconds: None)
+
+
+@pytest.mark.parametrize("status", [142, 143])
+def test_a_win_told_without_a_time_is_waited_for_a_moment(
+    connected: UserAccount, told: Server, deal: Deal, status: int
+) -> None:
+    deals = told.crm.demo.deals
+    if status == 143:
+        deals.win(deal.id, at=deal.updated_at + 5)
+        take_over(connected, told)
+        drain_all(connected)
+    ids = {"id": deal.id, "status_id": status, "pipeline_id": deal.pipeline_id}
+    deliver(connected, form(**{f"leads[status][0][{key}]": value for key, value in ids.items()}))
+    work(connected)
+    assert statuses(connected)[-1] == "received"
+    deals.change(deal.id, status_id=status, at=deal.updated_at + 5, silent=True)
+    work(connected)
+    assert statuses(connected)[-1] == "success"
+    assert Sale.objects.get().status == ("paid" if status == 142 else "cancelled")
+    assert SaleNotification.objects.exists()
+
+
+@pytest.mark.parametrize("read_as", [200, 204])
+def test_the_deletion_of_a_won_deal_and_its_undoing_are_waited_for_a_moment(
+    connected: UserAccount, told: Server, deal: Deal, read_as: int
+) -> None:
+    told.crm.switches.deleted_lead_read = read_as
+    deals = told.crm.demo.deals
+    deals.win(deal.id, at=deal.updated_at + 5)
+    take_over(connected, told)
+    drain_all(connected)
+    for change, undo, status in ((deals.delete, deals.restore, "cancelled"), (deals.restore, deals.delete, "paid")):
+        change(deal.id)
+        take_over(connected, told)
+        undo(deal.id, silent=True)
+        work(connected)
+        assert statuses(connected)[-1] == "received"
+        change(deal.id, silent=True)
+        work(connected)
+        assert statuses(connected)[-1] == "success"
+        assert Sale.objects.get().status == status
+
+
+def test_what_is_told_late_and_without_a_time_is_not_waited_for(
+    connected: UserAccount, told: Server, deal: Deal
+) -> None:
+    told.crm.demo.deals.win(deal.id, at=deal.updated_at + 5)
+    take_over(connected, told)
+    deliver(connected, form(**{"leads[status][0][id]": deal.id, "leads[status][0][status_id]": deal.status_id - 1}))
+    deliver(connected, form(**{"leads[delete][0][id]": deal.id}))
+    drain_all(connected)
+    assert set(statuses(connected)) == {"success"}
+    assert Sale.objects.get().status == "paid"
