@@ -31,12 +31,12 @@ def decode_body(body: bytes, content_type: str) -> Decoded:
         return Decoded({})
     says_json = "json" in content_type.lower()
     if text[:1] not in b"{[" and not (says_json and b"=" not in text):
-        return Decoded(decode_form(body))
+        return Decoded(decode_form(text))
     try:
         return Decoded(_object(_load(text)))
     except (ValueError, RecursionError) as error:
         if b"=" in text and not says_json:
-            return Decoded(decode_form(body))
+            return Decoded(decode_form(text))
         return Decoded({}, (f"the body is no JSON that can be read: {_reason(error)}",))
 
 

@@ -91,7 +91,8 @@ def test_the_body_decides_what_it_is_before_its_content_type(content_type: str) 
     assert decode_body(b'\xef\xbb\xbf {"leads": {"add": [{"id": 5}]}}', content_type).data == {
         "leads": {"add": [{"id": 5}]}
     }
-    assert decode_body(b"leads[add][0][id]=5", content_type).data == {"leads": {"add": {"0": {"id": "5"}}}}
+    for begins in (b"", b"\xef\xbb\xbf", b"\r\n"):
+        assert decode_body(begins + b"leads[add][0][id]=5", content_type).data == {"leads": {"add": {"0": {"id": "5"}}}}
 
 
 def test_json_that_is_no_object_is_kept() -> None:
