@@ -62,6 +62,11 @@ def words_of(response: requests.Response) -> str:
     return " ".join([*told, *list(_complaints(body))[:5]]).strip()[:500]
 
 
+def title_of(response: requests.Response) -> str:
+    """The title of a JSON error body: what kind of error it is."""
+    return text_of(_dict_of(response).get("title"))
+
+
 def retry_after_of(response: requests.Response) -> float | None:
     """Seconds to wait, from the header or the body; None where amoCRM says nothing that can be understood."""
     told = (response.headers.get("Retry-After"), _dict_of(response).get("retry_after"))

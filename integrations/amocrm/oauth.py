@@ -15,7 +15,7 @@ from django.utils import timezone
 from oauthlib.oauth2 import OAuth2Error
 from requests_oauthlib import OAuth2Session
 
-from integrations.amocrm.answers import error_of, retry_after_of, words_of
+from integrations.amocrm.answers import error_of, retry_after_of, title_of, words_of
 from integrations.amocrm.errors import Blocked, Outage, RateLimited, RequestError
 from integrations.amocrm.http import AmoSession, outage
 from integrations.amocrm.rate import Bucket
@@ -31,6 +31,9 @@ for _name in ("requests_oauthlib", "oauthlib"):
     logging.getLogger(_name).setLevel(logging.INFO)
 
 
+_WRONG_CLIENT = ("Некорректный клиент", "Invalid client")
+
+
 @dataclass(frozen=True, slots=True)
 class TokenPair:
     """What the token endpoint answers. A long-lived token has no `refresh_token` and may have no known end."""
@@ -42,6 +45,10 @@ class TokenPair:
 
 class TokenRefused(RequestError):
     """The token endpoint refuses the code or the refresh token (400, 401, 404)."""
+
+
+class ClientRefused(TokenRefused):
+    """It refuses our client id and secret, and has not looked at the code or refresh token."""
 
 
 def consent_url(state: str) -> str:
@@ -135,7 +142,8 @@ def _checked(response: requests.Response, bucket: Bucket) -> requests.Response:
     if response.status_code in (400, 401, 404):
         request_id = response.headers.get("X-Request-Id", "")[:100]
         reason = words_of(response) or told("amoCRM refuses the authorisation.")
-        raise TokenRefused(reason, method="POST", path=PATH, status=response.status_code, request_id=request_id)
+        refused = ClientRefused if title_of(response) in _WRONG_CLIENT else TokenRefused
+        raise refused(reason, method="POST", path=PATH, status=response.status_code, request_id=request_id)
     if response.status_code != 200:
         raise error_of(response, "POST", PATH)
     try:

@@ -20,7 +20,7 @@ from integrations.amocrm import oauth
 from integrations.amocrm.errors import AmoCRMError, Outage, ReconnectNeeded
 from integrations.amocrm.hosts import normalise_subdomain
 from integrations.amocrm.moved import current_host
-from integrations.amocrm.oauth import TokenPair, TokenRefused
+from integrations.amocrm.oauth import ClientRefused, TokenPair, TokenRefused
 from integrations.models import AmoCRMConnection, ConnectionState, Problem
 from leads.told import told
 
@@ -112,6 +112,11 @@ class ConnectionTokens:
         """The new access token, committed. The lease is ours."""
         try:
             pair = _refresh_wherever_it_lives(row)
+        except ClientRefused as error:
+            # A slip in our environment must not make each account connect again.
+            _same_pair(row).update(refresh_lease_until=None)
+            why = told("amoCRM does not know our AMOCRM_CLIENT_ID and AMOCRM_CLIENT_SECRET (%(why)s) Correct them.")
+            raise Outage(why % {"why": error.detail}, status=error.status) from None
         except TokenRefused as error:
             raise self._dead_or_outrun(row, error) from None
         except BaseException:

@@ -262,6 +262,18 @@ def test_a_used_refresh_token_marks_the_connection(connection: AmoCRMConnection,
     assert counts(amocrm) == {TOKEN_PATH: 1, moved.PATH: 1}
 
 
+def test_a_slip_in_our_own_secret_kills_no_connection(
+    connection: AmoCRMConnection, amocrm: Server, settings: Settings
+) -> None:
+    run_out(connection)
+    settings.AMOCRM_CLIENT_SECRET = "of another integration"
+    with pytest.raises(Outage, match="AMOCRM_CLIENT_SECRET"):
+        AmoCRMClient(connection).account()
+    assert fresh(connection).state == ConnectionState.CONNECTED
+    settings.AMOCRM_CLIENT_SECRET = CLIENT_SECRET
+    assert AmoCRMClient(fresh(connection)).account().subdomain == "demo"
+
+
 def test_an_answer_lost_on_its_way_is_asked_for_once_more(connection: AmoCRMConnection, amocrm: Server) -> None:
     amocrm.crm.set_switches({"kommo_refresh": True})
     run_out(connection)
