@@ -74,12 +74,16 @@ def wake_after_commit() -> None:
     transaction.on_commit(partial(wake, SEND), robust=True)
 
 
+def chat_of(sale: Sale) -> str:
+    """The targetologist's chat; empty: the installation's."""
+    return sale.targetologist.telegram_chat_id.strip() if sale.targetologist else ""
+
+
 def _row(sale: Sale, referrer: Referrer | None, language: str, now: datetime) -> SaleNotification:
-    chat_id = sale.targetologist.telegram_chat_id.strip() if sale.targetologist else ""
     return SaleNotification(
         user_account_id=sale.user_account_id,
         sale=sale,
-        chat_id=chat_id,
+        chat_id=chat_of(sale),
         text=sale_text(sale, referrer, language),
         queued_at=now,
     )

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from analytics.models import SaleStatus
 from integrations.models import NotificationState, SaleNotification
+from integrations.notify.outbox import chat_of
 from integrations.notify.telegram import Refused, TelegramError, TryLater, send_message
 from leads.told import told
 
@@ -69,13 +70,15 @@ def give_up_the_lost() -> int:
 
 
 def send_again(rows: QuerySet[SaleNotification]) -> int:
-    """A person's decision: put failed and uncertain messages back. Returns how many; the caller rings."""
+    """A person's decision: put failed and uncertain messages back. Returns how many; the caller rings.
+
+    One about a sale goes to the chat that it would go to now.
+    """
     count = 0
     for row in rows.filter(state__in=[NotificationState.FAILED, NotificationState.UNCERTAIN]).select_related(
         "sale__targetologist"
     ):
-        buyer = row.sale.targetologist if row.sale else None
-        values = {"chat_id": buyer.telegram_chat_id.strip()} if buyer else {}
+        chat_id = chat_of(row.sale) if row.sale else row.chat_id
         # Two people who press at once are one.
         count += SaleNotification.objects.filter(pk=row.pk, state=row.state).update(
             state=NotificationState.PENDING,
@@ -85,7 +88,7 @@ def send_again(rows: QuerySet[SaleNotification]) -> int:
             lease_key=None,
             lease_until=None,
             queued_at=timezone.now(),
-            **values,
+            chat_id=chat_id,
         )
     return count
 

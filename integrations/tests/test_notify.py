@@ -272,6 +272,17 @@ def test_a_person_may_send_again_what_failed_or_is_uncertain(alfa: UserAccount, 
     assert [message.chat_id for message in telegram.messages] == ["88"]
 
 
+def test_sent_again_it_goes_to_the_common_chat_when_the_targetologist_is_gone(alfa: UserAccount, telegram: Any) -> None:
+    buyer = kenesary(alfa, telegram_chat_id="77")
+    queue(alfa, sold(alfa, targetologist=buyer))
+    telegram.fail(400)
+    send()
+    buyer.delete()
+    assert send_again(SaleNotification.objects.all()) == 1
+    send()
+    assert [message.chat_id for message in telegram.messages] == ["-100500"]
+
+
 def test_a_message_that_is_being_sent_has_no_second_sender(
     alfa: UserAccount, telegram: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
