@@ -90,7 +90,7 @@ class OneSale(AccountRows[Sale], generics.RetrieveAPIView[Sale]):
 
     def _assign(self, sale: Sale, request: Request) -> None:
         entry = AssignmentSerializer(data=request.data, context=self.get_serializer_context())
-        if set(request.data) - {"targetologist_id", "userAccountId"}:
+        if isinstance(request.data, dict) and set(request.data) - {"targetologist_id", "userAccountId"}:
             raise exceptions.ValidationError(_("This sale follows its deal; only targetologist_id can be changed."))
         entry.is_valid(raise_exception=True)
         chosen = entry.validated_data["targetologist_id"]

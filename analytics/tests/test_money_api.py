@@ -187,6 +187,13 @@ def test_of_a_deals_sale_only_the_targetologist_can_be_changed(sold: Cast) -> No
     assert (changed["targetologist"], changed["is_assigned"]) == ("Кенесары", True)
 
 
+@pytest.mark.parametrize("body", ["null", "5", '"targetologist_id"', "[]", "[{}]", '["targetologist_id"]'])
+def test_what_is_no_object_changes_no_sale(sold: Cast, body: str) -> None:
+    answer = client(sold.sam).patch(f"/sales/{sale_of(8).pk}", body, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json()["detail"]
+
+
 def test_referrers_are_kept(cast: Cast) -> None:
     caller = client(cast.sam)
     settle(cast.alpha, won(5, 10, 100, utm=by_code()))
