@@ -24,6 +24,7 @@ from leads.admin import tenancy
 from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, lines, link, minute, pairs
+from leads.api.days import validate_moment
 from leads.models import Role, UserAccount
 from leads.phones import normalise_phone
 from leads.told import retold
@@ -43,8 +44,10 @@ class PurchaseForm(AccountForm):
         if "currency" in self.fields:
             self.fields["currency"].required = False
             self.fields["currency"].help_text = _("Empty: the account's.")
-        if "sold_at" in self.fields and not self.instance.pk:
-            self.fields["sold_at"].initial = timezone.now()
+        if "sold_at" in self.fields:
+            self.fields["sold_at"].validators.append(validate_moment)
+            if not self.instance.pk:
+                self.fields["sold_at"].initial = timezone.now()
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data

@@ -14,6 +14,7 @@ from analytics.earning.ledger import earned
 from analytics.earning.purchases import purchase_save
 from analytics.models import UTM_COLUMNS, Sale, SaleStatus, Targetologist
 from leads.access import account_of
+from leads.api.days import MomentField
 from leads.api.rows import AccountRowId, conflict
 from leads.models import Lead
 from leads.models.accounts import validate_currency
@@ -67,7 +68,7 @@ class PurchaseSerializer(serializers.Serializer[Sale]):
     amount = serializers.DecimalField(max_digits=18, decimal_places=2, min_value=0)
     currency = serializers.CharField(required=False, validators=[validate_currency])
     status = serializers.ChoiceField(choices=SaleStatus.choices, default=SaleStatus.PAID)
-    sold_at = serializers.DateTimeField(required=False)
+    sold_at = MomentField(required=False)
     product = _text(300)
     client_name = _text(300)
     client_phone = _text(255)

@@ -13,6 +13,7 @@ from rest_framework import ISO_8601, serializers
 from analytics.api.referrals import ReferrerSerializer
 from analytics.api.sale_serializers import PurchaseSerializer
 from analytics.models import Sale, Targetologist
+from leads.api.days import MomentField
 from leads.api.filters import MAX_ID
 from leads.api.lead_serializers import LeadEntrySerializer
 from leads.models import Lead, UserAccount
@@ -24,7 +25,7 @@ TIMES = [ISO_8601, "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y"]
 class SaleRow(PurchaseSerializer):
     """`amocrm_deal_id`: the sale is that deal's, and follows it from the deal's next news on."""
 
-    sold_at = serializers.DateTimeField(input_formats=TIMES)
+    sold_at = MomentField(input_formats=TIMES)
     amocrm_deal_id = serializers.IntegerField(min_value=1, max_value=MAX_ID, required=False)
     targetologist = serializers.CharField(required=False, write_only=True)
 
@@ -52,7 +53,7 @@ class SaleRow(PurchaseSerializer):
 class LeadRow(LeadEntrySerializer):
     """`created_at`: the day on which the lead came."""
 
-    created_at = serializers.DateTimeField(input_formats=TIMES, required=False)
+    created_at = MomentField(input_formats=TIMES, required=False)
 
 
 def _account(serializer: serializers.BaseSerializer[Any]) -> UserAccount:

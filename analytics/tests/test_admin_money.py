@@ -169,6 +169,12 @@ def test_a_purchases_time_is_the_accounts(alfa: UserAccount, sam: Client) -> Non
     assert 'value="10:00:00"' in body(sam, f"/admin/analytics/sale/{sale.pk}/change/")
 
 
+def test_a_purchase_at_an_end_of_the_calendar_is_refused(alfa: UserAccount, sam: Client) -> None:
+    form = purchase(user_account=str(alfa.pk), sold_at_0="9999-12-31", sold_at_1="23:00")
+    assert sam.post("/admin/analytics/sale/add/", form).status_code == 200
+    assert not Sale.objects.exists()
+
+
 def test_referrers_are_kept_and_waiting_sales_become_theirs(alfa: UserAccount, sam: Client) -> None:
     settle(alfa, won(5, 10, 1000, utm=by_code()))
     form = {"user_account": str(alfa.pk), "code": CODE, "name": "Aida", "phone": "", "commission_rate": ""}

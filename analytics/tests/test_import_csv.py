@@ -71,10 +71,10 @@ def test_a_deals_sale_that_was_brought_over_follows_its_deal(alfa: UserAccount, 
 
 
 def test_bad_rows_are_named_and_nothing_is_kept(alfa: UserAccount, tmp_path: Path, capsys: Any) -> None:
-    rows = "amount;sold_at;targetologist\n5;2026-02-01;\n\nmuch;2026-02-01;\n5;;\n5;2026-02-01;Nobody\n"
+    rows = "amount;sold_at;targetologist\n5;2026-02-01;\n\nmuch;2026-02-01;\n5;;\n5;2026-02-01;Nobody\n5;0001-01-01;\n"
     report, said = bring("sales", tmp_path, rows, capsys, "--commit")
-    assert (report["rows"], report["bad"], report["committed"]) == (4, 3, False)
-    assert [line.partition(":")[0] for line in said.splitlines()] == ["row 4", "row 5", "row 6"]
+    assert (report["rows"], report["bad"], report["committed"]) == (5, 4, False)
+    assert [line.partition(":")[0] for line in said.splitlines()] == ["row 4", "row 5", "row 6", "row 7"]
     assert "Nobody" in said
     assert not Sale.objects.exists()
 

@@ -164,6 +164,8 @@ def test_the_same_external_id_again_is_the_same_purchase(sold: Cast) -> None:
         {"amount": "1", "status": "lost"},
         {"amount": "1", "lead_id": 999_999},
         {"amount": "1", "sold_at": "yesterday"},
+        {"amount": "1", "sold_at": "0001-01-01T00:00:00Z"},
+        {"amount": "1", "sold_at": "9999-12-31T23:59:59Z"},
     ],
 )
 def test_a_senseless_purchase_is_refused(cast: Cast, body: dict[str, Any]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework import exceptions
+from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
 from leads.models import UserAccount
@@ -42,6 +43,18 @@ def within_days(
 def midnight(day: date, account: UserAccount) -> datetime:
     """The moment at which the day begins for the account."""
     return datetime.combine(day, time.min, tzinfo=account.zone)
+
+
+def validate_moment(moment: datetime) -> None:
+    """For moments that people enter: each has a day in every zone."""
+    if not FIRST_DAY <= moment.date() <= LAST_DAY:
+        raise ValidationError(_("Use a time from %(first)s to %(last)s.") % {"first": FIRST_DAY, "last": LAST_DAY})
+
+
+class MomentField(serializers.DateTimeField):
+    def enforce_timezone(self, value: datetime) -> datetime:
+        validate_moment(value)  # what has no moment in UTC cannot be given a zone either
+        return super().enforce_timezone(value)
 
 
 def _day(request: Request, name: str) -> date | None:
