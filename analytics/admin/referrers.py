@@ -85,7 +85,7 @@ class ReferrerAdmin(AccountScopedAdmin[Referrer]):
 
     def save_row(self, request: HttpRequest, obj: Referrer, form: Any, change: bool) -> None:
         try:
-            referrer_save(obj)
+            referrer_save(obj, form.changed_data)
         except CodeTaken as error:
             # Somebody took the code between the check and now.
             raise ValidationError(error.messages) from error

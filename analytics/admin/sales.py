@@ -137,9 +137,11 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
         return [*super().get_readonly_fields(request, obj), "client"]
 
     def save_row(self, request: HttpRequest, obj: Sale, form: Any, change: bool) -> None:
-        if "targetologist" in form.changed_data:
+        changed = [*form.changed_data]
+        if "targetologist" in changed:
             obj.is_assigned = obj.targetologist_id is not None
-        purchase_save(obj)
+            changed.append("is_assigned")
+        purchase_save(obj, changed)
 
     # --- The list ---
 

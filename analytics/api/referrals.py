@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Any, cast
 
@@ -67,11 +67,11 @@ class ReferrerSerializer(AccountRowSerializer[Referrer]):
     def update(self, instance: Referrer, validated_data: dict[str, Any]) -> Referrer:
         for name, value in validated_data.items():
             setattr(instance, name, value)
-        return self._save(instance)
+        return self._save(instance, list(validated_data))
 
-    def _save(self, referrer: Referrer) -> Referrer:
+    def _save(self, referrer: Referrer, changed: Collection[str] = ()) -> Referrer:
         try:
-            return referrer_save(referrer)
+            return referrer_save(referrer, changed)
         except CodeTaken as error:
             raise Conflict(str(_("Another referrer has this code already."))) from error
 

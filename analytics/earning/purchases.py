@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import transaction
 
 from analytics.earning.credit import credit
@@ -13,24 +15,29 @@ from leads.deals.facts import utm_place
 from leads.models import Lead
 from leads.people import is_pseudonym, phones_of, remember_again
 from leads.phones import phones_in
+from leads.services.rows import take_others
 
 _ROUTED_BY = ("utm_source", "utm_campaign", "takes_traffic", "takes_referral", "is_assigned", "targetologist_id")
 
 
 @transaction.atomic
-def purchase_save(sale: Sale) -> Sale:
+def purchase_save(sale: Sale, changed: Collection[str] = ()) -> Sale:
     """Save a purchase as it was entered or changed, with the credit and the commission that follow.
 
     What a new purchase leaves open of its client and UTM is taken from its lead. With `is_assigned` the targetologist
     stays as given; otherwise the routing finds one. A new sale may be a deal's when it is brought from another
     system. Raises ValueError for one that there is already: it follows its deal.
+
+    :param changed: fields of a known purchase that are to be saved.
     """
     if not sale.is_manual and sale.pk:
         raise ValueError("A deal's sale follows its deal.")
     account = sale.user_account
     lock_account(account)
-    before = Sale.objects.filter(pk=sale.pk).first() if sale.pk else None
-    if before is None and sale.lead is not None:
+    before = Sale.objects.get(pk=sale.pk) if sale.pk else None
+    if before is not None:
+        take_others(sale, before, changed)
+    elif sale.lead is not None:
         _take_from(sale.lead, sale)
     typed = [phone.e164 for phone in phones_in(sale.client_phone, account.phone_region)]
     remember_again(account, typed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 
 from django.core.exceptions import ValidationError
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from analytics.earning.referrals import settle_referrals
 from analytics.models import Referrer, Sale
 from leads.deals.apply import lock_account
+from leads.services.rows import take_others
 
 BATCH = 1_000
 _SIGNER = Signer(sep="~", salt="analytics.referrer-page")
@@ -27,13 +28,17 @@ class CodeTaken(ValidationError):
 
 
 @transaction.atomic
-def referrer_save(referrer: Referrer) -> Referrer:
+def referrer_save(referrer: Referrer, changed: Collection[str] = ()) -> Referrer:
     """Save a new or changed referrer, and let them earn by the sales that waited for their code.
 
     Sales that they are credited with stay theirs when the code changes. With another phone, those that turn out to be
     their own purchases are taken back, and the other way round. Raises CodeTaken.
+
+    :param changed: fields of a known referrer that are to be saved.
     """
     lock_account(referrer.user_account)
+    if referrer.pk:
+        take_others(referrer, Referrer.objects.get(pk=referrer.pk), changed)
     try:
         with transaction.atomic():
             referrer.save()

@@ -148,6 +148,6 @@ def apply_rate(request: HttpRequest) -> HttpResponse:
         raise Http404
     referrer = account_rows(Referrer, request).get(pk=form.cleaned_data["referrer"].pk)
     referrer.commission_rate = form.cleaned_data["rate"]
-    referrer_save(referrer)
+    referrer_save(referrer, ["commission_rate"])
     messages.success(request, _("The rate holds for new sales."))
     return redirect("page-what-if")

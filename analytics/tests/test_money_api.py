@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -9,10 +10,13 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from analytics.earning import purchases, referrers
 from analytics.earning.purchases import purchase_save
+from analytics.earning.referrers import link_token, referrer_of_token, rotate_link
 from analytics.models import ReferralEarning, Sale
 from analytics.tests.world import CODE, buyer, by_code, lost, referrer, sale_of, settle, won
-from leads.models import Lead
+from leads.deals.apply import lock_account
+from leads.models import Lead, UserAccount
 from leads.news import Utm
 from leads.tests.cast import Cast, client, make_cast
 from leads.tests.world import at, contact, response
@@ -146,6 +150,25 @@ def test_a_purchase_is_changed_and_the_ledger_follows(sold: Cast) -> None:
     assert list(lines) == [("accrual", 10), ("adjustment", 10), ("reversal", -20)]
 
 
+def test_two_who_change_a_purchase_at_once_both_do(sold: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = client(sold.sam)
+    made = caller.post("/sales", {"amount": "500", "utm_source": CODE}).json()
+    others_first(monkeypatch, purchases, lambda: caller.patch(f"/sales/{made['id']}", {"amount": "700"}))
+    changed = caller.patch(f"/sales/{made['id']}", {"client_name": "Aida"}).json()
+    assert (changed["client_name"], changed["amount"], changed["commission"]) == ("Aida", "700.00", "70.00")
+
+
+def others_first(monkeypatch: pytest.MonkeyPatch, module: Any, act: Callable[[], object]) -> None:
+    """Somebody acts after the row was read and before its account is locked."""
+
+    def lock(account: UserAccount) -> None:
+        monkeypatch.undo()
+        act()
+        lock_account(account)
+
+    monkeypatch.setattr(module, "lock_account", lock)
+
+
 def test_the_same_external_id_again_is_the_same_purchase(sold: Cast) -> None:
     caller = client(sold.sam)
     first = caller.post("/sales", {"amount": "100", "external_id": "A-1"})
@@ -211,6 +234,17 @@ def test_referrers_are_kept(cast: Cast) -> None:
     assert (listed["code"], listed["balance"]) == (CODE, "25.00")
     other = caller.post("/referrers", {"code": "ref_other"}).json()
     assert caller.patch(f"/referrers/{other['id']}", {"code": CODE.lower()}).status_code == 409
+
+
+def test_a_link_that_is_replaced_while_the_referrer_is_changed_stays_void(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = client(cast.sam)
+    aida = referrer(cast.alpha)
+    old = link_token(aida)
+    others_first(monkeypatch, referrers, lambda: rotate_link(aida))
+    assert caller.patch(f"/referrers/{aida.pk}", {"name": "Aida"}).json()["name"] == "Aida"
+    assert referrer_of_token(old) is None
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_a_code_that_changes_takes_up_waiting_sales_and_keeps_what_was_credited(
     aida = new(alfa, "ref_a")
     settle(alfa, won(5, 10, 100, utm=by_code("ref_a")), won(6, 10, 100, utm=by_code("ref_b")))
     aida.code = "ref_B"
-    referrer_save(aida)
+    referrer_save(aida, ["code"])
     assert earned(alfa) == {"ref_B": 20}
     settle(alfa, won(5, 20, 200, utm=by_code("ref_a")))
     assert earned(alfa) == {"ref_B": 30}
@@ -67,7 +67,7 @@ def test_learning_a_referrers_phone_takes_back_their_own_purchases(alfa: UserAcc
     aida = new(alfa)
     settle(alfa, won(5, 10, 100, contact_ids=(9,), utm=by_code()), contact(9, AIDA))
     aida.phone = "8 701 111 11 11"
-    referrer_save(aida)
+    referrer_save(aida, ["phone"])
     assert ReferralConversion.objects.get().status == "self_referral"
     assert earned(alfa) == {}
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from analytics.models import Targetologist
 from leads.tests.cast import Cast, client, make_cast
@@ -36,6 +38,14 @@ def test_a_targetologist_is_changed_in_part(cast: Cast) -> None:
     assert changed.status_code == 200
     muha.refresh_from_db()
     assert (muha.patterns, muha.position, muha.emoji) == (["запуск"], 0, "🚀")
+
+
+def test_what_is_not_named_is_not_written(cast: Cast) -> None:
+    muha = Targetologist.objects.create(user_account=cast.alpha, name="Muha", patterns=["muha"])
+    with CaptureQueriesContext(connection) as caught:
+        client(cast.sam).patch(f"/targetologists/{muha.pk}", {"name": "Mukha"})
+    [written] = [query["sql"] for query in caught if query["sql"].startswith('UPDATE "targetologists"')]
+    assert "patterns" not in written
 
 
 def test_a_name_is_one_targetologists(cast: Cast) -> None:

@@ -352,6 +352,6 @@ def test_an_erased_purchase_of_ones_own_earns_nothing_when_it_is_edited(connecte
     erase_person(connected, PHONE, by=None)
     purchase = Sale.objects.get()
     purchase.product = "course"
-    purchase_save(purchase)
+    purchase_save(purchase, ["product"])
     assert ReferralConversion.objects.get().status == "self_referral"
     assert not ReferralEarning.objects.exists()

@@ -63,8 +63,11 @@ class AccountRowSerializer(serializers.ModelSerializer[M]):
             return super().create(validated_data | {"user_account": account_of(self.context["request"])})
 
     def update(self, instance: M, validated_data: dict[str, Any]) -> M:
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
         with conflict(self.taken):
-            return super().update(instance, validated_data)
+            instance.save(update_fields=list(validated_data))  # others may change the other columns meanwhile
+        return instance
 
 
 @contextmanager
