@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from django.contrib import admin
@@ -34,6 +35,5 @@ class CreativeAdmin(AccountScopedAdmin[Creative]):
 
     @transaction.atomic
     def save_model(self, request: HttpRequest, obj: Creative, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if change:
-            leads_follow(obj, form.initial.get("direction"))
+        with leads_follow(obj) if change else nullcontext():
+            super().save_model(request, obj, form, change)

@@ -39,10 +39,8 @@ class CreativeSerializer(AccountRowSerializer[Creative]):
 
     @transaction.atomic
     def update(self, instance: Creative, validated_data: Any) -> Creative:
-        came_from = instance.direction_id
-        creative = super().update(instance, validated_data)
-        leads_follow(creative, came_from)
-        return creative
+        with leads_follow(instance):
+            return super().update(instance, validated_data)
 
 
 @extend_schema_view(get=extend_schema(summary="Directions"), post=extend_schema(summary="Add a direction"))

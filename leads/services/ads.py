@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from django.db import connection
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.db.models import Q
 
 from leads.deals.apply import lock_account
 from leads.models import Creative, Lead
 
 
-def leads_follow(creative: Creative, came_from: int | None) -> None:
-    """Let the leads that have the creative's direction follow it into another: reports show its spend there, too.
-    To be called inside the transaction that has moved it.
-
-    :param came_from: the id of its direction before; None for none.
-    """
-    assert connection.in_atomic_block, "a creative and its leads stand in one direction"
-    if creative.direction_id == came_from:
-        return
+@contextmanager
+def leads_follow(creative: Creative) -> Iterator[None]:
+    """Within it the creative is changed. Where it moves into another direction, its leads that stood in its former one
+    do so, too: reports show its spend there."""
     lock_account(creative.user_account)
+    came_from = _direction_of(creative)
+    yield
+    went_to = _direction_of(creative)
+    if went_to == came_from:
+        return
     stood_there = Q(direction__isnull=True) if came_from is None else Q(direction_id=came_from)
     leads = Lead.objects.filter(stood_there, user_account=creative.user_account, creative=creative)
-    leads.update(direction_id=creative.direction_id)
+    leads.update(direction_id=went_to)
+
+
+def _direction_of(creative: Creative) -> int | None:
+    """As it is stored: the row in hand was read before the account was locked."""
+    return Creative.objects.values_list("direction_id", flat=True).get(pk=creative.pk)

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from leads.deals.apply import lock_account
 from leads.models import Creative, Direction, Lead, LeadStatusHistory, PipelineStage, UserAccount
+from leads.services import ads
 from leads.tests.cast import Cast, client, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +71,23 @@ def test_the_leads_of_a_creative_follow_it_into_another_direction(cast: Cast) ->
         Lead.objects.create(user_account=cast.alpha, creative=creative, direction=direction)
     assert client(cast.sam).patch(f"/creatives/{creative.pk}", {"direction_id": second.pk}).status_code == 200
     assert list(Lead.objects.order_by("id").values_list("direction_id", flat=True)) == [second.pk, own.pk]
+
+
+def test_leads_follow_a_creative_that_two_people_move_at_once(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third = (Direction.objects.create(user_account=cast.alpha, name=name) for name in "ABC")
+    creative = Creative.objects.create(user_account=cast.alpha, name="Video", direction=first)
+    lead = Lead.objects.create(user_account=cast.alpha, creative=creative, direction=first)
+
+    def lock(account: UserAccount) -> None:
+        monkeypatch.undo()
+        client(cast.sam).patch(f"/creatives/{creative.pk}", {"direction_id": second.pk})
+        lock_account(account)
+
+    monkeypatch.setattr(ads, "lock_account", lock)
+    client(cast.sam).patch(f"/creatives/{creative.pk}", {"direction_id": third.pk})
+    lead.refresh_from_db()
+    creative.refresh_from_db()
+    assert lead.direction == creative.direction != first
 
 
 def test_an_external_ad_id_is_one_creatives(cast: Cast) -> None:
