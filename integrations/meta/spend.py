@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django.db.models import F, OuterRef, Q, Subquery
 
+from analytics.models import AdSpend
 from analytics.spend.checking import SpendRow
 from analytics.spend.store import Replaced, replace_source
 from integrations.meta.rows import AdDay
@@ -38,9 +39,15 @@ def follow_creatives(ad_account: MetaAdAccount) -> Replaced:
     rows = MetaAdDay.objects.filter(ad_account=ad_account).annotate(theirs=Subquery(theirs.values("pk")[:1]))
     is_other = Q(theirs__isnull=False) & (Q(creative__isnull=True) | ~Q(creative=F("theirs")))
     moved = rows.filter(is_other | Q(theirs__isnull=True, creative__isnull=False))
-    days = set(moved.values_list("day", flat=True))
+    days = {*moved.values_list("day", flat=True), *_days_of_deleted(ad_account)}
     moved.update(creative=Subquery(theirs.values("pk")[:1]))
     return _derive(ad_account, days)
+
+
+def _days_of_deleted(ad_account: MetaAdAccount) -> Iterable[date]:
+    """Days with money that names nothing any more: its creative was deleted."""
+    rows = AdSpend.objects.filter(user_account=ad_account.user_account_id, source=ad_account.source)
+    return rows.filter(creative=None, campaign="").values_list("day", flat=True)
 
 
 def _derive(ad_account: MetaAdAccount, days: Collection[date]) -> Replaced:

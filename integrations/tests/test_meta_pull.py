@@ -104,6 +104,18 @@ def test_a_creative_created_later_gets_its_ads_whole_past(ads: MetaAdAccount, me
     assert books(alfa) == [(ago(60), "Spring", Decimal(2)), (today(), "Spring", Decimal(2))]
 
 
+def test_the_money_of_a_deleted_creative_goes_back_to_its_campaign(
+    ads: MetaAdAccount, meta: Server, alfa: UserAccount
+) -> None:
+    creative = Creative.objects.create(user_account=alfa, name="Video", external_ad_id="1")
+    for days in (0, 60):
+        meta.crm.meta.spend(ACT, ago(days), "1", "1.00", campaign="Spring")
+    pull(ads)
+    creative.delete()
+    pull(ads)
+    assert books(alfa) == [(ago(60), "Spring", Decimal(1)), (today(), "Spring", Decimal(1))]
+
+
 def test_two_ad_accounts_with_campaigns_of_one_name_do_not_meet(
     ads: MetaAdAccount, meta: Server, alfa: UserAccount
 ) -> None:
