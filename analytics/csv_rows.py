@@ -26,12 +26,17 @@ def lines_of(content: bytes) -> Iterator[tuple[int, list[str]]]:
     text = _decoded(content)
     first = text.lstrip().split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=first.count), strict=True)
-    is_header = True
+    header: list[str] = []
     try:
         for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, [cell.strip().lower() for cell in cells] if is_header else cells
-                is_header = False
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not header:
+                header = cells = [cell.strip().lower() for cell in cells]
+            elif any(cell.strip() for cell in cells[len(header) :]):
+                # An amount with a comma that is not quoted would lose what follows it.
+                raise Unreadable(_("Line %(line)s has more cells than the first line.") % {"line": reader.line_num})
+            yield reader.line_num, cells
     except csv.Error as error:
         raise Unreadable(_("Line %(line)s is no CSV: %(why)s.") % {"line": reader.line_num, "why": error}) from error
 

@@ -44,6 +44,9 @@ def rows_of_csv(content: bytes, needed: Sequence[str]) -> list[RawRow]:
     missing = [name for name in needed if name not in header]
     if missing:
         raise Unreadable(_("The first line must name the columns. Missing: %(names)s.") % {"names": ", ".join(missing)})
+    twice = [name for name in needed if header.count(name) > 1]
+    if twice:
+        raise Unreadable(_("The first line names a column twice: %(names)s.") % {"names": ", ".join(twice)})
     rows = [
         RawRow(number, line, dict(zip(header, cells, strict=False))) for number, (line, cells) in enumerate(lines, 1)
     ]

@@ -96,7 +96,9 @@ def test_leads_and_referrers_are_brought_over(alfa: UserAccount, tmp_path: Path,
     assert Referrer.objects.count() == 2
 
 
-@pytest.mark.parametrize("text", [b"", b"amount,colour\n1,red\n", b'amount,sold_at\n"1,2\n'])
+@pytest.mark.parametrize(
+    "text", [b"", b"amount,colour\n1,red\n", b'amount,sold_at\n"1,2\n', b"sold_at,amount\n2026-02-01,1,5\n"]
+)
 def test_a_file_that_makes_no_sense_is_refused(alfa: UserAccount, tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes(text)

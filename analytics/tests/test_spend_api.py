@@ -267,6 +267,19 @@ def test_a_quote_that_never_ends_swallows_no_rows(cast: Cast) -> None:
     assert stored() == []
 
 
+def test_an_amount_with_a_comma_that_is_not_quoted_is_not_cut(cast: Cast) -> None:
+    answer = posted_csv(cast, f"day,campaign,amount\n{DAY},a,1\n{DAY},b,1234,50\n".encode())
+    assert answer.status_code == 400
+    assert "Line 3" in answer.json()["detail"]
+    assert posted_csv(cast, f"day,campaign,amount\n{DAY},a,1,, \n".encode()).status_code == 200
+
+
+def test_of_two_columns_of_amounts_neither_is_guessed(cast: Cast) -> None:
+    answer = posted_csv(cast, f"day,campaign,amount,Amount\n{DAY},a,1,2\n".encode())
+    assert answer.status_code == 400
+    assert "amount" in answer.json()["detail"]
+
+
 def test_a_file_in_a_form(cast: Cast) -> None:
     file = SimpleUploadedFile("spend.csv", f"day,campaign,amount\n{DAY},a,1\n".encode(), "text/csv")
     answer = client(cast.sam).post("/ad-spend", {"file": file}, format="multipart")
