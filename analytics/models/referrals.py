@@ -17,6 +17,8 @@ from leads.phones import normalise_phone
 
 REFERRAL_PREFIX = "ref_"
 DEFAULT_RATE = Decimal("0.1000")
+# In lower case, too, which for some letters is longer.
+LONGEST_CODE = 200
 _RATE_RANGE = [MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(1))]
 
 
@@ -27,7 +29,8 @@ def code_key(code: str) -> str:
 
 def validate_code(code: str) -> None:
     key = code_key(code)
-    if not key.startswith(REFERRAL_PREFIX) or key == REFERRAL_PREFIX or any(sign.isspace() for sign in key):
+    is_readable = key.startswith(REFERRAL_PREFIX) and not any(sign.isspace() for sign in key)
+    if not is_readable or not len(REFERRAL_PREFIX) < len(key) <= LONGEST_CODE:
         raise ValidationError(
             _("“%(code)s” is no referral code. It begins with ref_, for example ref_AIDA, and has no spaces."),
             params={"code": code},
@@ -64,11 +67,11 @@ class Referrer(models.Model):
     user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="referrers", verbose_name=_("account"))
     code = models.CharField(
         _("code"),
-        max_length=200,
+        max_length=LONGEST_CODE,
         validators=[validate_code],
         help_text=_("As it stands in utm_source: ref_AIDA. In any case."),
     )
-    code_key = models.CharField(max_length=200, editable=False)
+    code_key = models.CharField(max_length=LONGEST_CODE, editable=False)
     name = models.CharField(_("name"), max_length=200, blank=True, default="")
     phone = models.CharField(
         _("phone"), max_length=255, blank=True, default="", help_text=_("A purchase from this phone earns nothing.")

@@ -255,6 +255,7 @@ def test_a_link_that_is_replaced_while_the_referrer_is_changed_stays_void(
         {"code": "AIDA"},
         {"code": "ref_"},
         {"code": "ref_a b"},
+        {"code": "ref_" + 150 * "İ"},  # twice as long in lower case
         {"code": CODE, "commission_rate": "10"},
     ],
 )
