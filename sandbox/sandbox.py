@@ -69,8 +69,9 @@ class Sandbox:
         with self.lock:
             profile = Profile(account_id or self.ids.take("account"), subdomain, name or subdomain.title(), **facts)
             account = CrmAccount(
-                profile, ids=self.ids, clock=self.clock, lock=self.lock, switches=self.switches, listener=self._changed
-            )
+                profile, ids=self.ids, clock=self.clock, lock=self.lock, switches=self.switches,
+                listener=self._changed, is_silent=self.hook_faults.silences,
+            )  # fmt: skip
             self.accounts[account.id] = account
             return account
 

@@ -43,6 +43,7 @@ class CrmAccount:
         lock: threading.RLock,
         switches: Switches,
         listener: Callable[[Change], None],
+        is_silent: Callable[[], bool],
     ) -> None:
         self.profile = profile
         self.ids = ids
@@ -50,6 +51,8 @@ class CrmAccount:
         self.lock = lock
         self.switches = switches
         self._listener = listener
+        self.is_silent = is_silent
+        """Asked once a change, which may tell of several records and in several ways."""
         self.users: dict[int, User] = {}
         self.user_id = self.add_user("Администратор", f"admin@{profile.subdomain}.kz").id
         self.pipelines = Pipelines(ids)

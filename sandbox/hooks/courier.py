@@ -51,7 +51,7 @@ class Courier:
             for hook in account.hooks.values()
             if not hook.disabled and f"{change.action}_{change.entity}" in hook.settings
         ]
-        if not hooks or not account.profile.has_webhooks or self.faults.silences():
+        if not hooks or not account.profile.has_webhooks or self.faults.off:
             return
         self._accounts[account.id] = account
         for hook in hooks:

@@ -30,11 +30,11 @@ class HookFaults:
     dice: random.Random = field(default_factory=lambda: random.Random(7), repr=False)
 
     def silences(self) -> bool:
-        """Whether the next change makes no hook. Counts down."""
+        """Whether the next change, all that is told of it, makes no hook. Counts down."""
         if self.silent_next > 0:
             self.silent_next -= 1
             return True
-        return self.off
+        return False
 
     def loses(self) -> bool:
         """Whether the next delivery is lost. Counts down."""

@@ -212,6 +212,18 @@ def test_lost_silent_and_switched_off_hooks_do_not_come(crm: Sandbox, listener: 
     assert [delivery.state for delivery in crm.courier.deliveries] == ["lost", "delivered"]
 
 
+def test_a_silent_change_makes_none_of_its_hooks(crm: Sandbox, listener: Listener) -> None:
+    crm.demo.subscribe(listener.url, ["add_lead", "update_lead", "status_lead", "add_contact"])
+    stage = crm.demo.pipelines.main.stages[2].id
+    crm.hook_faults.silent_next = 1
+    deal = crm.demo.deals.create("silent", phone="+7 701 000 00 01")  # tells of a contact as well
+    crm.hook_faults.silent_next = 1
+    crm.demo.deals.move(deal.id, stage)  # a status and an update
+    crm.demo.deals.set_price(deal.id, 5)
+    assert crm.courier.wait_idle()
+    assert [delivery.what for delivery in crm.courier.deliveries] == ["leads[update]"]
+
+
 def test_hooks_come_twice_and_in_another_order(crm: Sandbox, listener: Listener) -> None:
     crm.demo.subscribe(listener.url, ["add_lead"])
     crm.hook_faults.double_next = 1
