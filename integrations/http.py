@@ -100,7 +100,8 @@ class Bearer(requests.auth.AuthBase):
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        # UTF-8 read as Latin-1, which any text can be: http.client's error for other signs would quote the token.
+        request.headers["Authorization"] = f"Bearer {self._token}".encode().decode("latin-1")
         return request
 
 

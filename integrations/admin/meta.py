@@ -17,7 +17,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from integrations.meta.ad_accounts import act_id_typed, read_now
+from integrations.meta.ad_accounts import act_id_typed, read_now, token_typed
 from integrations.models import MetaAdAccount, MetaProblem, MetaPull
 from leads.admin.base import AccountForm, AccountScopedAdmin, ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
@@ -44,10 +44,7 @@ class MetaAdAccountForm(AccountForm):
         return act_id_typed(self.cleaned_data["act_id"])
 
     def clean_new_token(self) -> str:
-        token = str(self.cleaned_data["new_token"]).strip()
-        if len(token.split()) > 1:
-            raise forms.ValidationError(_("A token is one word."))
-        return token
+        return token_typed(self.cleaned_data["new_token"])
 
     def save(self, commit: bool = True) -> Any:
         if self.cleaned_data["new_token"] or self.cleaned_data["forget_token"]:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from integrations.meta.ad_accounts import act_id_typed, read_now
+from integrations.meta.ad_accounts import act_id_typed, read_now, token_typed
 from integrations.models import MetaAdAccount, MetaAdDay, MetaPull
 from leads.access import account_of, account_rows, page, role_of
 from leads.models import Creative, Role, UserAccount
@@ -46,6 +46,9 @@ class AdAccountForm(forms.ModelForm[MetaAdAccount]):
 
     def clean_act_id(self) -> str:
         return act_id_typed(self.cleaned_data["act_id"])
+
+    def clean_access_token(self) -> str:
+        return token_typed(self.cleaned_data["access_token"])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

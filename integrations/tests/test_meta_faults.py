@@ -155,6 +155,14 @@ def test_without_any_token_nothing_is_asked(ads: MetaAdAccount, meta: Server, se
     assert not [seen for seen in meta.crm.requests if seen.kind == "meta"]
 
 
+def test_a_token_that_no_header_can_hold_is_no_good_and_in_no_log(
+    ads: MetaAdAccount, meta: Server, settings: Settings
+) -> None:
+    settings.META_ADS_TOKEN = f"{TOKEN}…"
+    pull(ads)  # http.client would raise an error that quotes the token
+    assert ads.problem_code == MetaProblem.TOKEN
+
+
 def test_a_token_in_metas_words_is_not_passed_on(ads: MetaAdAccount, meta: Server) -> None:
     meta.crm.meta.fail(190, message=f"Error validating access token {TOKEN}: expired")
     pull(ads)

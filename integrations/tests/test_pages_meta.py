@@ -66,7 +66,16 @@ def test_an_owner_adds_an_ad_account_and_its_spend_comes(cast: Cast, meta: Serve
     assert TOKEN not in page
 
 
-@pytest.mark.parametrize("typed", [{"act_id": "my clinic"}, {"act_id": ""}, {"act_id": ACT, "access_token": ""}])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"act_id": "my clinic"},
+        {"act_id": ""},
+        {"act_id": ACT, "access_token": ""},
+        {"act_id": ACT, "access_token": f"{TOKEN} {TOKEN}"},
+        {"act_id": ACT, "access_token": f"{TOKEN}…"},
+    ],
+)
 def test_what_cannot_be_read_is_not_added(cast: Cast, meta: Server, typed: dict[str, str]) -> None:
     assert client(cast.alice).post(PAGE, {"access_token": TOKEN} | typed).status_code == 400
     assert not MetaAdAccount.objects.exists()
