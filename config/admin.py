@@ -44,6 +44,10 @@ class ThemedTaskForm(beat_admin.PeriodicTaskForm):
         self.fields["task"].widget = UnfoldAdminTextInputWidget()
         self.fields["regtask"].widget = TaskSelect()
 
+    def clean(self) -> Any:
+        # Theirs looks a name up that is not there when the field has refused it.
+        return self.cleaned_data if "task" in self.errors else super().clean()
+
 
 @admin.register(beat.PeriodicTask)
 class ThemedTaskAdmin(SuperuserOnly, beat_admin.PeriodicTaskAdmin, ModelAdmin):
@@ -61,9 +65,16 @@ class ThemedScheduleAdmin(SuperuserOnly, ModelAdmin):
     inlines = (ThemedTaskInline,)
 
 
+class SignInsAdmin(SuperuserOnly, ModelAdmin):
+    date_hierarchy = None
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 def _register_sign_ins() -> None:
     for model, page in _SIGN_INS:
-        themed = type(f"Themed{page.__name__}", (SuperuserOnly, page, ModelAdmin), {"date_hierarchy": None})
+        themed = type(f"Themed{page.__name__}", (SignInsAdmin, page), {})
         admin.site.register(model, themed)
 
 

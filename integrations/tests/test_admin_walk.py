@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib import admin
 from django.db.models import Model
+from django.forms import ChoiceField
 from django.urls import reverse
 
 from analytics.models import ReferralConversion, ReferralEarning, Targetologist
@@ -60,6 +62,22 @@ def test_the_superuser_opens_every_list_and_every_form(world: World, model: type
     assert client.get(address(model, "changelist")).status_code == 200
     expected = 200 if PAGES[model].has_add_permission(_request("root")) else 403
     assert client.get(address(model, "add")).status_code == expected
+
+
+@pytest.mark.parametrize("typed", ["", "x" * 5000, "a\0b"], ids=["empty", "long", "nul"])
+@pytest.mark.parametrize("model", PAGES, ids=by_name)
+def test_a_form_that_is_filled_in_wrongly_says_so(world: World, model: type[Model], typed: str) -> None:
+    client = world.client("root")
+    page = client.get(address(model, "add"))
+    if page.status_code == 403:
+        return  # nobody adds a row by hand
+    form = page.context["adminform"].form
+    fields = [name for name, field in form.fields.items() if not isinstance(field, ChoiceField)]
+    assert client.post(address(model, "add"), dict.fromkeys(fields, typed)).status_code == 200
+
+
+def test_nobody_makes_up_an_attempt_to_sign_in(world: World) -> None:
+    assert world.client("root").get(address(AccessAttempt, "add")).status_code == 403
 
 
 @pytest.mark.parametrize("model", INSTALLATION, ids=by_name)
