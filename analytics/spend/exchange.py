@@ -47,7 +47,7 @@ def _read(raw: RawRow, base: str) -> RateRow:
     if currency == base:
         raise Senseless(_("currency: %(currency)s is the account's own.") % {"currency": currency})
     if rate is None or not SMALLEST <= rate < LARGEST:
-        raise Senseless(_("rate: use a number greater than 0."))
+        raise Senseless(_("rate: use a number greater than 0 and less than 10,000,000,000."))
     return RateRow(day, currency, rate.quantize(SMALLEST, ROUND_HALF_UP))
 
 

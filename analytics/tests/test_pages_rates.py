@@ -78,6 +78,11 @@ def test_one_bad_row_keeps_all_out_and_is_named(cast: Cast) -> None:
     assert rates() == []
 
 
+def test_a_rate_beyond_all_measure_is_told_the_limit(cast: Cast) -> None:
+    typed = {"day": "2026-03-30", "currency": "USD", "rate": "10000000000"}
+    assert "less than 10,000,000,000" in client(cast.sam).post(reverse("page-rates"), typed).content.decode()
+
+
 def test_a_preview_of_one_account_stores_nothing_in_another(cast: Cast) -> None:
     token = looked_at(client(cast.sam), GOOD)
     client(cast.charlie).post(reverse("page-rates-upload"), {"checked": token})
