@@ -9,6 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from analytics.earning.referrers import link_token
 from analytics.models import AdSpend, ReferralEarning, Sale
 from analytics.tests.world import buyer, by_code, referrer, sale_of, settle, won
 from integrations.models import SyncRun
@@ -134,6 +135,15 @@ def test_a_referrer_is_paid_and_owed_nothing_more(tab: Page, live_server: LiveSe
     tab.goto(f"{live_server.url}/admin/analytics/referralearning/")
     paid = f"{line.paid_at.astimezone(cast.alpha.zone):%Y}"
     expect(tab.get_by_role("row", name="Aida").locator(".field-paid")).to_contain_text(paid)
+
+
+def test_a_referrer_reads_the_commission_on_a_phone(tab: Page, live_server: LiveServer, cast: Cast) -> None:
+    aida = referrer(cast.alpha, name="Aida", commission_rate=Decimal("0.1"))
+    settle(cast.alpha, won(5, 10, utm=by_code()))
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.goto(f"{live_server.url}/r/{link_token(aida)}")
+    for label in ("Day", "Amount", "Commission", "Status"):
+        expect(tab.locator(f'td[data-label="{label}"]')).to_be_in_viewport(ratio=1)
 
 
 def stands_in_talks(cast: Cast, number: int) -> None:
