@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.contrib import admin, messages
@@ -25,10 +26,14 @@ from integrations.models import ProcessingStatus, RoutingDecision, WebhookLog
 from leads.admin import tenancy
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
+from leads.admin.leads import phones_meant
 from leads.admin.looks import EMPTY, badge, cut, duration, lines, moment, numbered, pairs
 from leads.admin.stage_names import StageNames
-from leads.models import Role
+from leads.models import DealPhone, Role
 from leads.told import retold
+
+MOST_DEALS = 200
+"""Of one phone. Who has more is a switchboard."""
 
 STATUS_BADGES = {
     ProcessingStatus.RECEIVED: "info",
@@ -70,7 +75,7 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
     # Sorting by a column without an index would read the whole table.
     sortable_by = ()
     search_fields = ("lead_id",)
-    search_help_text = _("A deal's id, or a delivery's as #17")
+    search_help_text = _("A deal's id or client's phone, or a delivery's id as #17")
     ordering = ("-id",)
     actions = ("replay_selected",)
     actions_detail = ("replay_one",)
@@ -95,15 +100,15 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[WebhookLog], search_term: str
     ) -> tuple[QuerySet[WebhookLog], bool]:
-        """An id is looked up; nothing is ever searched for inside bodies."""
+        """An id, or a phone's deals, are looked up; nothing is ever searched for inside bodies."""
         term = search_term.strip()
         if not term:
             return queryset, False
         digits = term.removeprefix("#")
-        if not _is_id(digits):
-            return queryset.none(), False
-        number = int(digits)
-        found = Q(pk=number) if term.startswith("#") else Q(lead_id=number) | Q(pk=number)
+        found = _deals_of_phone(request, term)
+        if _is_id(digits):
+            number = int(digits)
+            found |= Q(pk=number) if term.startswith("#") else Q(lead_id=number) | Q(pk=number)
         return queryset.filter(found), False
 
     def prepare_page(self, request: HttpRequest, rows: list[WebhookLog]) -> None:
@@ -242,6 +247,21 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
         text = ngettext("%(n)d delivery is queued again.", "%(n)d deliveries are queued again.", number)
         level = messages.SUCCESS if number else messages.WARNING
         self.message_user(request, text % {"n": number}, level)
+
+
+def _deals_of_phone(request: HttpRequest, term: str) -> Q:
+    """Of no delivery, where the term is no phone or nobody's."""
+    found = Q(pk__in=[])
+    phones = phones_meant(request, term)
+    if not phones:
+        return found
+    deals: dict[uuid.UUID, list[int]] = {}
+    known = DealPhone.objects.filter(user_account__in=tenancy.accounts_of(request), phone_e164__in=phones)
+    for account_id, deal_id in known.values_list("user_account_id", "amocrm_lead_id")[:MOST_DEALS]:
+        deals.setdefault(account_id, []).append(deal_id)
+    for account_id, deal_ids in deals.items():
+        found |= Q(user_account=account_id, lead_id__in=deal_ids)
+    return found
 
 
 def _is_id(text: str) -> bool:

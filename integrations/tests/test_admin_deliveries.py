@@ -17,7 +17,7 @@ from integrations.admin.days import id_at
 from integrations.models import WebhookLog
 from integrations.tests import admin_world
 from integrations.tests.admin_world import DEAL, World, address
-from leads.models import Lead
+from leads.models import DealPhone, Lead
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +120,18 @@ def test_a_search_looks_up_an_id_and_nothing_inside_bodies(
 ) -> None:
     answer = world.client("alice").get(LIST, {"q": term.format(pk=delivery.pk)})
     assert (f"#{delivery.pk}<" in answer.content.decode()) is is_found
+
+
+@pytest.mark.parametrize(("person", "is_found"), [("alice", True), ("root", True), ("bob", False)])
+def test_a_clients_deliveries_are_found_by_any_spelling_of_the_phone(
+    world: World, delivery: WebhookLog, person: str, is_found: bool
+) -> None:
+    DealPhone.objects.create(user_account=world.alfa, phone_e164="+77015550102", amocrm_lead_id=DEAL)
+    foreign = deliver(world, 1, user_account=world.bravo)[0]  # another account's deal of the same id
+    for spelling in ("+7 701 555 01 02", "8 (701) 555-01-02", "77015550102"):
+        page = world.client(person).get(LIST, {"q": spelling}).content.decode()
+        assert (f"#{delivery.pk}<" in page) is is_found
+        assert f"#{foreign.pk}<" not in page
 
 
 @pytest.mark.parametrize(

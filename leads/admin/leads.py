@@ -188,6 +188,11 @@ def search_condition(request: HttpRequest, term: str) -> Q:
     found = Q(name__startswith=term) | Q(name__startswith=term[:1].upper() + term[1:])
     if term.isascii() and term.isdecimal() and len(term) < 19:
         found |= Q(amocrm_lead_id=int(term))
-    regions = set(tenancy.accounts_of(request).order_by().values_list("phone_region", flat=True).distinct()[:20])
-    phones = {normalise_phone(term, region) for region in regions} - {None}
+    phones = phones_meant(request, term)
     return found | Q(phone_e164__in=phones) if phones else found
+
+
+def phones_meant(request: HttpRequest, term: str) -> set[str]:
+    """The numbers that this is in the regions of the visitor's accounts."""
+    regions = set(tenancy.accounts_of(request).order_by().values_list("phone_region", flat=True).distinct()[:20])
+    return {phone for region in regions if (phone := normalise_phone(term, region))}
