@@ -24,6 +24,8 @@ FALSE_WORDS = frozenset({"0", "false", "no", "off"})
 # Gunicorn's master ends at once when a worker leaves with 3 (its "boot error"), instead of starting it again for ever.
 EXIT_CODE = 3
 
+# What stands between the ends of an address: a name (an international one as xn--…), IPv4, IPv6 without its brackets.
+_HOST_NAME = re.compile(r"^([A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]+\.?$|^[0-9A-Fa-f:.]+$")
 _HOST = re.compile(r"^(\*|\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]+\])$")
 
 
@@ -64,9 +66,9 @@ class Reader:
         return str(self._env.ENVIRON.get(name, "")).strip() or default
 
     def token(self, name: str, *, forbidden: str = "") -> str:
-        """A secret or id: one word. Never shown in an error."""
+        """A secret or id: one word of ASCII, since it goes into headers. Never shown in an error."""
         value = self.text(name)
-        if any(character.isspace() or character in forbidden for character in value):
+        if any(not "!" <= character <= "~" or character in "\"'" + forbidden for character in value):
             refuse(name, "it holds a character that no such value has", "Paste it again, without spaces or quotes")
         return value
 
@@ -82,7 +84,8 @@ class Reader:
 
     def whole(self, name: str, *, default: int, lowest: int = 1, highest: int) -> int:
         value = self.text(name, str(default))
-        if value.isascii() and value.isdigit() and lowest <= int(value) <= highest:
+        # Python refuses to read thousands of digits.
+        if value.isascii() and value.isdigit() and len(value) < 10 and lowest <= int(value) <= highest:
             return int(value)
         refuse(
             name, f"which is no whole number from {lowest} to {highest}", f"Set it like {name}={default}", value=value
@@ -119,10 +122,24 @@ class Reader:
         if not value:
             return default
         parts = _split(value)
-        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        if (
+            parts is None
+            or parts.scheme not in ("http", "https")
+            or not _HOST_NAME.match(parts.hostname or "")
+            or parts.port == 0
+            or parts.username is not None
+        ):
             shown = "" if "@" in value else value  # what stands before an @ may be a password
             refuse(name, "which is no http(s) address with a host", f"Set it like {name}={example}", value=shown)
         return value.rstrip("/")
+
+    def origin(self, name: str, default: str, *, example: str) -> str:
+        """An http(s) address that ends with its host or port: addresses of ours are put behind it."""
+        value = self.url(name, default, example=example)
+        parts = urlsplit(value)
+        if parts.path or parts.query or parts.fragment:
+            refuse(name, "which goes on after the host", f"Set it like {name}={example}", value=value)
+        return value
 
     def url_with_key(self, name: str, *, example: str) -> str:
         """An http(s) address that carries a key before its host, as Sentry's do. A secret, so it is never shown."""
@@ -140,6 +157,8 @@ class Reader:
         if parts is None or parts.scheme not in schemes or "://" not in value:
             known = ", ".join(f"{scheme}://" for scheme in schemes)
             refuse(name, f"it does not begin with one of {known} or cannot be read", f"Set it like {name}={example}")
+        if parts.scheme in ("redis", "rediss") and not re.fullmatch(r"/?[0-9]{0,9}", parts.path):
+            refuse(name, "a Redis database is a number", f"Set it like {name}={example}")
         return value
 
     def cron(self, name: str, default: str) -> crontab:

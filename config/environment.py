@@ -14,6 +14,7 @@ from config.env import Reader, read_file, refuse
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+HIGHEST_PORT = 65535
 BASE_URL_TEMPLATE = "https://{subdomain}.{domain}"
 
 
@@ -74,8 +75,8 @@ def read_run_file() -> None:
 def read() -> Environment:
     """:raises EnvError: at the first variable that is missing or senseless."""
     env = Reader()
-    port = env.whole("PORT", default=8000, highest=65535)
-    app_url = env.url("APP_URL", f"http://localhost:{port}", example="https://roi.example.com")
+    port = env.whole("PORT", default=8000, highest=HIGHEST_PORT)
+    app_url = env.origin("APP_URL", f"http://localhost:{port}", example="https://roi.example.com")
     directory = var_dir()
     environment = Environment(
         var_dir=directory,

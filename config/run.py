@@ -16,7 +16,7 @@ from honcho.manager import Manager
 
 from config import environment
 from config.env import EnvError, refuse, stop
-from config.environment import BASE_DIR, Environment
+from config.environment import BASE_DIR, HIGHEST_PORT, Environment
 from config.leash import LeashedManager
 
 PROCESSES = ("web", "worker", "beat")
@@ -48,6 +48,9 @@ def main() -> int:
 def run_defaults() -> dict[str, str]:
     """The variables that a run chooses when nobody has: its address, and the sandbox's."""
     port = environment.read().port
+    if not os.environ.get("AMOCRM_BASE_URL") and port + SANDBOX_PORT_OFFSET > HIGHEST_PORT:
+        problem = f"and the sandbox needs the port that is {SANDBOX_PORT_OFFSET} higher"
+        refuse("PORT", problem, f"Choose one up to {HIGHEST_PORT - SANDBOX_PORT_OFFSET}", value=str(port))
     defaults = {"PORT": str(port), "APP_URL": f"http://localhost:{port}"}
     if not os.environ.get("AMOCRM_BASE_URL"):
         sandbox = f"http://127.0.0.1:{port + SANDBOX_PORT_OFFSET}"

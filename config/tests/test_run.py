@@ -75,6 +75,12 @@ def test_a_run_without_an_amocrm_brings_the_sandbox(monkeypatch: pytest.MonkeyPa
     assert defaults["META_API_URL"] == "http://127.0.0.1:9100/meta/v24.0"
 
 
+def test_a_port_that_leaves_none_for_the_sandbox_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "65500")
+    with pytest.raises(EnvError, match=r"^PORT is '65500', and the sandbox needs .* Choose one up to 65435$"):
+        run.run_defaults()
+
+
 def test_a_run_with_an_amocrm_brings_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMOCRM_BASE_URL", "http://127.0.0.1:9999")
     assert set(run.run_defaults()) == {"PORT", "APP_URL"}
