@@ -4,6 +4,8 @@
 import os
 import sys
 
+REMEDY = "Is DATABASE_URL right, and has `manage.py migrate` been run? --traceback shows all."
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -16,10 +18,18 @@ def main() -> None:
         stop(error)
     from django.conf import settings
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError, ProgrammingError
 
     # Settings are read now: a senseless variable ends the process with its one line, whatever the command is.
     _ = settings.DEBUG
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except (OperationalError, ProgrammingError) as error:
+        if "--traceback" in sys.argv:
+            raise
+        why = " ".join(str(error).split())
+        print(f"voronka: the database did not do it: {why}. {REMEDY}", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from config.env import writing
 from config.environment import BASE_DIR, Environment
 
 SQLITE = "django.db.backends.sqlite3"
@@ -32,7 +33,8 @@ def database(environment: Environment) -> dict[str, Any]:
 
 def _sqlite(config: dict[str, Any], environment: Environment) -> dict[str, Any]:
     path = BASE_DIR / str(config["NAME"])
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with writing("DATABASE_URL", path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
     config["NAME"] = path
     # Opening a SQLite file costs most of a small request, so each thread keeps its connection.
     config["CONN_MAX_AGE"] = None

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
@@ -43,6 +44,16 @@ def stop(error: EnvError) -> NoReturn:
     """Ends the process with the error as its only line on stderr."""
     print(f"voronka: {error}", file=sys.stderr)
     raise SystemExit(EXIT_CODE)
+
+
+@contextmanager
+def writing(name: str, folder: Path) -> Iterator[None]:
+    """:raises EnvError: naming the variable that says which folder, where nothing can be written there."""
+    try:
+        yield
+    except OSError as error:
+        remedy = f"Let this process write there, or set {name} to another place"
+        refuse(name, f"nothing can be written in {folder} ({error.strerror})", remedy)
 
 
 def read_file(path: Path) -> None:

@@ -7,15 +7,24 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from config.env import writing
+
 
 def own_key(path: Path, make: Callable[[], str]) -> str:
     """The key that `path` holds; made there first when there is none.
 
     Several processes start at once, so the key is written aside and *linked* to its name: the first wins, complete,
     and the others read the winner's.
+
+    :raises EnvError: when it cannot be kept there.
     """
-    if path.is_file():
-        return path.read_text().strip()
+    if not path.is_file():
+        with writing("VAR_DIR", path.parent):
+            _make(path, make)
+    return path.read_text().strip()
+
+
+def _make(path: Path, make: Callable[[], str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
     try:
@@ -28,4 +37,3 @@ def own_key(path: Path, make: Callable[[], str]) -> str:
         pass
     finally:
         Path(aside).unlink()
-    return path.read_text().strip()

@@ -15,7 +15,7 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 
 from config import environment
-from config.env import EnvError, refuse, stop
+from config.env import EnvError, refuse, stop, writing
 from config.environment import BASE_DIR, HIGHEST_PORT, Environment
 from config.leash import LeashedManager
 
@@ -32,10 +32,11 @@ def main() -> int:
             os.environ[name] = os.environ.get(name) or value
         env = environment.read()
         check_ports(env)
+        # What a later `manage.py …` must find the same, though nothing tells it.
+        with writing("VAR_DIR", env.var_dir):
+            write_run_file(env.var_dir / "run.env", {name: os.environ[name] for name in chosen})
     except EnvError as error:
         stop(error)
-    # What a later `manage.py …` must find the same, though nothing tells it.
-    write_run_file(env.var_dir / "run.env", {name: os.environ[name] for name in chosen})
     os.environ["PYTHONUNBUFFERED"] = "1"
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
     for command in preparations(has_sandbox=sandbox_port(env) is not None):

@@ -22,17 +22,17 @@ try:
     environment.read_env_file()
     ENV = environment.read()
     sentry.start(ENV.sentry_dsn)
+    VAR_DIR = ENV.var_dir
+    SECRET_KEY = ENV.secret_key or keys.own_key(VAR_DIR / "secret_key", get_random_secret_key)
+    FIELD_ENCRYPTION_KEYS = ENV.field_encryption_keys or [
+        keys.own_key(VAR_DIR / "field_encryption_key", lambda: Fernet.generate_key().decode())
+    ]
+    DATABASES = {"default": databases.database(ENV)}
 except EnvError as error:
     stop(error)
 
-VAR_DIR = ENV.var_dir
+# --- Hosts ---
 
-# --- Keys, hosts ---
-
-SECRET_KEY = ENV.secret_key or keys.own_key(VAR_DIR / "secret_key", get_random_secret_key)
-FIELD_ENCRYPTION_KEYS = ENV.field_encryption_keys or [
-    keys.own_key(VAR_DIR / "field_encryption_key", lambda: Fernet.generate_key().decode())
-]
 DEBUG = ENV.debug
 ALLOWED_HOSTS = ENV.allowed_hosts
 APP_URL = ENV.app_url
@@ -103,7 +103,6 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # --- Data ---
 
-DATABASES = {"default": databases.database(ENV)}
 CACHES = {"default": databases.cache(ENV.cache_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # An amoCRM body has as many fields as the deal has, and an admin list as many as there are rows.

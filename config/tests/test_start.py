@@ -12,6 +12,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management.utils import get_random_secret_key
 
+from benchmarks.servers import free_port
 from config.environment import BASE_DIR
 
 PYTHON = sys.executable
@@ -59,6 +60,27 @@ def test_a_sentry_address_without_its_package_is_refused(tmp_path: Path) -> None
     assert done.returncode != 0
     assert done.stderr.startswith("voronka: SENTRY_DSN: ")
     assert "pip install sentry-sdk" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["manage.py", "check"], ["-m", "gunicorn", "config.asgi"], ["-m", "config.run"]])
+def test_a_folder_that_takes_nothing_ends_the_start_with_one_line(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "file").touch()
+    done = start([PYTHON, *command], tmp_path / "file", PORT=str(free_port()))
+    assert done.returncode != 0
+    assert [line.partition(" nothing")[0] for line in done.stderr.splitlines()] == ["voronka: VAR_DIR:"]
+
+
+@pytest.mark.parametrize(
+    ("database_url", "remedy"),
+    [("", "manage.py migrate"), ("sqlite:////proc", "DATABASE_URL"), ("postgres://127.0.0.1:1/none", "DATABASE_URL")],
+)
+def test_a_database_that_is_not_ready_is_said_in_one_line(tmp_path: Path, database_url: str, remedy: str) -> None:
+    command = [PYTHON, "manage.py", "webhook_url", "5c094651-3ce3-444d-8bce-57fb9332c009"]
+    done = start(command, tmp_path, DATABASE_URL=database_url)
+    assert (done.returncode, done.stdout) == (1, "")
+    told = [line for line in done.stderr.splitlines() if not line.startswith("timestamp=")]  # the pool's own warnings
+    assert len(told) == 1
+    assert remedy in told[0]
 
 
 def test_the_first_start_makes_its_own_keys(tmp_path: Path) -> None:
