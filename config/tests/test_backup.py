@@ -9,8 +9,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from benchmarks.scratch import scratch_database
 from config.environment import BASE_DIR
@@ -112,3 +114,18 @@ def test_a_backup_overwrites_nothing_and_is_its_owners_only(tmp_path: Path, crm:
         assert (tmp_path / "backup").stat().st_mode & 0o077 == 0
         with pytest.raises(AssertionError, match="is there already"):
             machine.manage("backup", str(tmp_path / "backup"))
+
+
+@pytest.mark.django_db
+def test_of_a_backup_that_fails_nothing_is_left(tmp_path: Path, settings: Any) -> None:
+    settings.VAR_DIR = tmp_path
+    (tmp_path / "secret_key").mkdir()  # no file to be copied
+    with pytest.raises(CommandError, match="was not written"):
+        call_command("backup", str(tmp_path / "backup"))
+    assert not (tmp_path / "backup").exists()
+
+
+def test_a_place_where_no_folder_can_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CommandError, match="cannot be made"):
+        call_command("backup", str(tmp_path / "file" / "backup"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
+from django.db import DatabaseError, connection
 
 KEYS = ("secret_key", "field_encryption_key")
 
@@ -27,13 +27,23 @@ class Command(BaseCommand):
             folder.mkdir(mode=0o700, parents=True)
         except FileExistsError:
             raise CommandError(f"{folder} is there already. A backup wants a folder of its own.") from None
-        made = [_postgresql(folder) if connection.vendor == "postgresql" else _sqlite(folder)]
-        keys = [settings.VAR_DIR / name for name in KEYS]
-        made += [Path(shutil.copy2(key, folder)) for key in keys if key.exists()]
+        except OSError as error:
+            raise CommandError(f"{folder} cannot be made: {error.strerror}.") from None
+        try:
+            made = _written(folder)
+        except (OSError, DatabaseError) as error:
+            shutil.rmtree(folder)  # half a backup would be taken for one
+            raise CommandError(f"The backup was not written: {error}.") from None
         for path in made:
             self.stdout.write(str(path))
         if len(made) <= len(KEYS):
             self.stderr.write("SECRET_KEY or FIELD_ENCRYPTION_KEYS is not under var/: keep your environment as well.")
+
+
+def _written(folder: Path) -> list[Path]:
+    made = [_postgresql(folder) if connection.vendor == "postgresql" else _sqlite(folder)]
+    keys = [settings.VAR_DIR / name for name in KEYS]
+    return made + [Path(shutil.copy2(key, folder)) for key in keys if key.exists()]
 
 
 def _sqlite(folder: Path) -> Path:
@@ -53,6 +63,6 @@ def _postgresql(folder: Path) -> Path:
     command = ["pg_dump", "--format=custom", "--no-owner", "--file", str(path)]
     try:
         subprocess.run(command, env=env, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise CommandError(f"pg_dump did not do it: {error}") from error
+    except subprocess.CalledProcessError as error:
+        raise OSError(f"pg_dump ended with {error.returncode}") from error
     return path
