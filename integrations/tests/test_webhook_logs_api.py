@@ -160,6 +160,7 @@ def test_the_command_replays_by_account_status_and_days(cast: Cast) -> None:
     assert replayed(*arguments) == 1
     assert waiting() == {wanted.pk}
     assert replayed("--from", "2026-03-10T19:00:00+00:00") == 1
+    assert replayed(*arguments[:2], "--from", "20260311", "--to", "20260311") == 1
     assert replayed("--account", str(cast.beta.pk)) == 1
     assert replayed() == 5
     assert replayed("--status", "error") == 0
@@ -169,7 +170,11 @@ def test_the_command_replays_by_account_status_and_days(cast: Cast) -> None:
     ("arguments", "told"),
     [
         (("--account", "x"), "no account"),
+        (("--account", ""), "no account"),
         (("--from", "yesterday"), "no day or time"),
+        (("--from", ""), "no day or time"),
+        (("--from", "0001-01-01T00:00:00+14:00"), "no day or time"),
+        (("--from", "2026-03-11", "--to", "2026-03-10"), "between"),
         (("--to", "2026-02-30"), "no day or time"),
         (("--to", "9999-12-31"), "no day or time"),
         (("--status", "done"), "done"),

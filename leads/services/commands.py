@@ -42,6 +42,11 @@ def account_argument(value: str) -> UserAccount:
         raise CommandError(f"“{value}” is no account's UUID.") from None
 
 
+def accounts_argument(value: str | None) -> list[UserAccount]:
+    """The account that was named, or all where none was. An empty name is a mistake, not all. Raises CommandError."""
+    return list(UserAccount.objects.all()) if value is None else [account_argument(value)]
+
+
 class CheckCommand(BaseCommand):
     """`check_… [--account]`: each difference on a line of stderr, how many as the answer, exit code 1 if any."""
 
@@ -49,7 +54,7 @@ class CheckCommand(BaseCommand):
         parser.add_argument("--account", help="UUID; left out: all accounts.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        accounts = [account_argument(options["account"])] if options["account"] else list(UserAccount.objects.all())
+        accounts = accounts_argument(options["account"])
         differences = 0
         for account in accounts:
             for difference in self.differences(account):

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--commit", action="store_true", help="Keep the rows.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        account = account_argument(options["account"]) if options["account"] else _only_account()
+        account = account_argument(options["account"]) if options["account"] is not None else _only_account()
         try:
             raw = options["file"].read_bytes()
             report = import_csv(account, kinds()[options["kind"]], raw, commit=options["commit"])

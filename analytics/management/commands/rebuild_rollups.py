@@ -8,8 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from analytics.models import RollupState
 from analytics.rollups.folding import forget, refresh
-from leads.models import UserAccount
-from leads.services.commands import account_argument, answer
+from leads.services.commands import accounts_argument, answer
 
 
 class Command(BaseCommand):
@@ -19,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--account", help="UUID; left out: all accounts.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        accounts = [account_argument(options["account"])] if options["account"] else list(UserAccount.objects.all())
+        accounts = accounts_argument(options["account"])
         for account in accounts:
             forget(RollupState.objects.filter(user_account=account))
             refresh(account)

@@ -30,7 +30,7 @@ class Command(BaseCommand):
             raise CommandError("--to needs a --from that is no later.")
         days = (first, last or date.max) if first else None
         ad_accounts = MetaAdAccount.objects.filter(is_active=True)
-        if options["account"]:
+        if options["account"] is not None:
             ad_accounts = ad_accounts.filter(user_account=account_argument(options["account"]))
         failed = [ad_account.act_id for ad_account in ad_accounts if not self._pull(ad_account, days)]
         if failed:

@@ -30,13 +30,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         deliveries = WebhookLog.objects.all()
         zone: Any = UTC
-        if options["account"]:
+        if options["account"] is not None:
             account = account_argument(options["account"])
             deliveries, zone = deliveries.filter(user_account=account), account.zone
-        if options["first"]:
-            deliveries = deliveries.filter(received_at__gte=_moment(options["first"], zone))
-        if options["last"]:
-            end = _moment(options["last"], zone, days_after=1)
+        first = _moment(options["first"], zone) if options["first"] is not None else None
+        end = _moment(options["last"], zone, days_after=1) if options["last"] is not None else None
+        if first and end and end <= first:
+            raise CommandError("Nothing lies between --from and --to.")
+        if first:
+            deliveries = deliveries.filter(received_at__gte=first)
+        if end:
             deliveries = deliveries.filter(received_at__lt=end)
         if options["status"]:
             deliveries = deliveries.filter(processing_status=options["status"])
@@ -51,12 +54,14 @@ def _wake(account_id: UUID) -> None:
 
 
 def _moment(text: str, zone: ZoneInfo, days_after: int = 0) -> datetime:
-    """A day's midnight (`days_after` days later), or the moment as given. Raises CommandError."""
+    """A day's midnight (`days_after` days later), or the moment as given; in UTC. Raises CommandError."""
     try:
-        if len(text) == len("2026-03-31"):
-            day = date.fromisoformat(text) + timedelta(days=days_after)
-            return datetime.combine(day, time.min, tzinfo=zone)
-        moment = datetime.fromisoformat(text)
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            moment = datetime.fromisoformat(text)
+        else:
+            moment = datetime.combine(day + timedelta(days=days_after), time.min)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise CommandError(f"“{text}” is no day or time. Use 2026-03-31 or 2026-03-31T10:00:00+05:00.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
