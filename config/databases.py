@@ -58,7 +58,14 @@ def _postgresql(config: dict[str, Any]) -> dict[str, Any]:
         **SILENCE,
         "options": SERVER_SILENCE,
         **config.get("OPTIONS", {}),
-        "pool": {"min_size": 1, "max_size": POOL_SIZE, "timeout": CONNECT_SECONDS},
+        # A try that took so long is given up, and who asks next begins anew. The pool's own way is to wait twice as
+        # long after each try, for five minutes: it would be away for as long again as the database was.
+        "pool": {
+            "min_size": 1,
+            "max_size": POOL_SIZE,
+            "timeout": CONNECT_SECONDS,
+            "reconnect_timeout": CONNECT_SECONDS,
+        },
     }
     return config
 
