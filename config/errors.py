@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template import loader
 from django.utils.translation import gettext as _
 from django.views import defaults
 
@@ -35,6 +39,15 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """500; 503 where the database is out of reach, locked or full, which is no mistake and goes over."""
+    if isinstance(sys.exception(), (OperationalError, InterfaceError)):
+        return _out_of_reach(request)
     if wants_page(request):
         return defaults.server_error(request)
     return JsonResponse({"detail": _("Something went wrong here. It has been logged.")}, status=500)
+
+
+def _out_of_reach(request: HttpRequest) -> HttpResponse:
+    if wants_page(request):
+        return HttpResponse(loader.get_template("503.html").render(), status=503)
+    return JsonResponse({"detail": _("The database is out of reach. Try again in a minute.")}, status=503)

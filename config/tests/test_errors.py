@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from django.db import OperationalError
 from django.test import Client, RequestFactory
 
 from config.errors import server_error
+from config.sessions import SessionStore
 
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
 pytestmark = pytest.mark.django_db
@@ -37,3 +39,19 @@ def test_a_mistake_of_ours_shows_nothing_of_itself() -> None:
     response = server_error(RequestFactory().get("/leads"))
     assert response.status_code == 500
     assert b"Traceback" not in response.content
+
+
+@pytest.mark.parametrize("path", ["/amocrm/status", "/app"])
+def test_a_database_that_is_out_of_reach_is_503_for_programs_and_people(
+    client: Client, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def unreachable(*args: object) -> None:
+        raise OperationalError("couldn't get a connection after 5.00 sec")
+
+    monkeypatch.setattr(SessionStore, "load", unreachable)
+    client.raise_request_exception = False
+    client.cookies["sessionid"] = "0123456789"
+    response = client.get(path)
+    assert response.status_code == 503
+    assert "database is out of reach" in response.content.decode()
+    assert "5.00" not in response.content.decode()
