@@ -5,12 +5,13 @@ Each number is bounded: the cost does not grow with what lies in the past.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Max, Min, QuerySet, Sum
+from django.db.models import Count, Max, Min, Model, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -39,6 +40,7 @@ from leads.access import open_to_all
 from leads.api.plain import for_reading
 from leads.models import Membership, PushState, Role, User
 
+M = TypeVar("M", bound=Model)
 DAY = timedelta(days=1)
 # amoCRM's: three months unused.
 REFRESH_TOKEN_LIVES = 90 * DAY
@@ -47,17 +49,19 @@ REFRESH_TOKEN_LIVES = 90 * DAY
 @for_reading
 @open_to_all
 def metrics(request: HttpRequest, others: Iterable[Collector] = ()) -> HttpResponse:
-    """Prometheus' text format; for `Bearer METRICS_TOKEN`, and people who are staff or owner of some account.
+    """Prometheus' text format; for `Bearer METRICS_TOKEN` and superusers of all accounts, for staff of their own.
 
     :param others: what is measured elsewhere and shown here as well.
     """
+    accounts = None
     if not _has_token(request):
         if not isinstance(request.user, User):
             return JsonResponse({"detail": _("Sign in, or send the header “Authorization: Bearer …”.")}, status=401)
-        if not _is_staff(request.user):
+        accounts = _accounts_of(request.user)
+        if accounts == []:
             return JsonResponse({"detail": _("Metrics are for staff.")}, status=403)
     registry = CollectorRegistry()
-    for collector in (DatabaseCollector(), *others):
+    for collector in (DatabaseCollector(accounts), *others):
         registry.register(collector)
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
@@ -69,17 +73,26 @@ def _has_token(request: HttpRequest) -> bool:
     return bool(wanted) and kind.lower() == "bearer" and constant_time_compare(token.strip(), wanted)
 
 
-def _is_staff(user: User) -> bool:
+def _accounts_of(user: User) -> list[UUID] | None:
+    """The accounts in which a person is staff or owner; None: all."""
     if not user.is_active:
-        return False
-    return user.is_superuser or Membership.objects.filter(user=user, role__in=[Role.STAFF, Role.OWNER]).exists()
+        return []
+    if user.is_superuser:
+        return None
+    rows = Membership.objects.filter(user=user, role__in=[Role.STAFF, Role.OWNER])
+    return list(rows.values_list("user_account", flat=True))
 
 
 class DatabaseCollector(Collector):
-    """One answer of `/metrics`."""
+    """One answer of `/metrics`. Of these accounts; None: of all."""
 
-    def __init__(self) -> None:
+    def __init__(self, accounts: Sequence[UUID] | None = None) -> None:
         self._now = timezone.now()
+        self._accounts = accounts
+
+    def _rows(self, model: type[M]) -> QuerySet[M]:
+        rows: QuerySet[M] = model._default_manager.order_by()
+        return rows if self._accounts is None else rows.filter(user_account__in=self._accounts)
 
     def describe(self) -> Iterable[Metric]:
         return []  # names are known without asking the database
@@ -90,20 +103,20 @@ class DatabaseCollector(Collector):
         yield _by_state(
             "voronka_notifications",
             "Telegram messages: waiting ones all, ended ones of the last 24 hours.",
-            _recent(SaleNotification.objects.all(), ("pending", "sending"), self._now),
+            _recent(self._rows(SaleNotification), ("pending", "sending"), self._now),
             NotificationState.values,
         )
         yield _by_state(
             "voronka_lead_pushes",
             "Leads sent to amoCRM: waiting and failed ones all, sent ones of the last 24 hours.",
-            _recent(LeadPush.objects.all(), ("pending", "failed"), self._now),
+            _recent(self._rows(LeadPush), ("pending", "failed"), self._now),
             [state for state in PushState.values if state != PushState.NONE],
         )
 
         yield from self._meta()
 
     def _meta(self) -> Iterable[Metric]:
-        accounts = MetaAdAccount.objects.filter(is_active=True).order_by()
+        accounts = self._rows(MetaAdAccount).filter(is_active=True)
         problems = dict(accounts.exclude(problem_code="").values_list("problem_code").annotate(n=Count("id")))
         yield _by_state(
             "voronka_meta_problems",
@@ -114,13 +127,13 @@ class DatabaseCollector(Collector):
         )
 
     def _deliveries(self) -> Iterable[Metric]:
-        waiting = WebhookLog.objects.filter(processing_status=ProcessingStatus.RECEIVED)
+        waiting = self._rows(WebhookLog).filter(processing_status=ProcessingStatus.RECEIVED)
         yield _gauge("voronka_backlog_deliveries", "Deliveries that wait to be applied.", waiting.count())
         oldest = waiting.order_by("id").values_list("received_at", flat=True).first()
         yield _gauge(
             "voronka_backlog_oldest_seconds", "Age of the oldest waiting delivery; 0: none waits.", self._age(oldest)
         )
-        recent = received_between(WebhookLog.objects.order_by(), self._now - DAY, None)
+        recent = received_between(self._rows(WebhookLog), self._now - DAY, None)
         counts = recent.values_list("processing_status").annotate(n=Count("id"))
         yield _by_state(
             "voronka_deliveries_24h",
@@ -131,7 +144,7 @@ class DatabaseCollector(Collector):
         )
 
     def _connections(self) -> Iterable[Metric]:
-        rows = AmoCRMConnection.objects.order_by()
+        rows = self._rows(AmoCRMConnection)
         connected = rows.filter(state=ConnectionState.CONNECTED)
         states = dict(rows.values_list("state").annotate(n=Count("id")))
         yield _by_state("voronka_connections", "Connections to amoCRM.", states, ConnectionState.values)
@@ -160,7 +173,7 @@ class DatabaseCollector(Collector):
         return -self._age(min(ends)) if ends else None
 
     def _syncs(self, connected: QuerySet[AmoCRMConnection]) -> Iterable[Metric]:
-        done = SyncRun.objects.filter(kind=SyncRun.Kind.LEADS, state=SyncRun.State.DONE)
+        done = self._rows(SyncRun).filter(kind=SyncRun.Kind.LEADS, state=SyncRun.State.DONE)
         # A sync of long ago is as bad as none: only the last month is looked at.
         newest = done.filter(
             user_account__in=connected.values("user_account"), finished_at__gte=self._now - 30 * DAY
@@ -176,9 +189,11 @@ class DatabaseCollector(Collector):
 
     def _hook_days(self, connected: QuerySet[AmoCRMConnection]) -> Iterable[Metric]:
         """From the gap ledger. Its days begin in each account's zone, so two of them cover every account's last one."""
-        days = HookDay.objects.filter(
-            user_account__in=connected.values("user_account"), day__gte=self._now.date() - DAY
-        ).order_by()
+        days = (
+            self._rows(HookDay)
+            .filter(user_account__in=connected.values("user_account"), day__gte=self._now.date() - DAY)
+            .order_by()
+        )
         sums = days.aggregate(told=Sum("told"), untold=Sum("untold"), late=Sum("late"), delay=Max("delay_p95"))
         delay = sums.pop("delay")
         yield _by_state(

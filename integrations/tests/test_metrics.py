@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from analytics.models import Sale
 from integrations.models import AmoCRMConnection, HookDay, LeadPush, SaleNotification, SyncRun, WebhookLog
-from leads.models import Lead
+from leads.models import Lead, User
 from leads.tests.cast import Cast, client, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +27,12 @@ def cast(settings: Settings) -> Cast:
 
 def scrape(authorization: str = f"Bearer {TOKEN}", path: str = "/metrics") -> Any:
     return client().get(path, HTTP_AUTHORIZATION=authorization)
+
+
+def signed_in(person: User) -> Any:
+    browser = client()
+    browser.force_login(person, "django.contrib.auth.backends.ModelBackend")
+    return browser
 
 
 def values() -> dict[str, float]:
@@ -62,12 +68,20 @@ def test_without_a_token_set_no_token_opens_it(cast: Cast, settings: Settings) -
 
 def test_staff_owners_and_superusers_read_it_and_viewers_do_not(cast: Cast) -> None:
     people = (cast.alice, cast.sam, cast.root, cast.vera)
-    statuses = []
-    for person in people:
-        browser = client()
-        browser.force_login(person, "django.contrib.auth.backends.ModelBackend")
-        statuses.append(browser.get("/metrics").status_code)
+    statuses = [signed_in(person).get("/metrics").status_code for person in people]
     assert statuses == [200, 200, 200, 403]
+
+
+def test_staff_read_the_figures_of_their_own_accounts(cast: Cast) -> None:
+    for account in (cast.alpha, cast.beta, cast.beta):
+        WebhookLog.objects.create(user_account=account, source="amocrm", raw_body=b"", received_at=timezone.now())
+
+    def backlog(answer: Any) -> float:
+        families = text_string_to_metric_families(answer.content.decode())
+        return next(family.samples[0].value for family in families if family.name == "voronka_backlog_deliveries")
+
+    assert [backlog(signed_in(person).get("/metrics")) for person in (cast.sam, cast.root)] == [1, 3]
+    assert backlog(scrape()) == 3
 
 
 def test_it_counts_deliveries_and_what_waits(cast: Cast) -> None:
