@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -20,8 +21,9 @@ from integrations.amocrm.errors import AmoCRMError, ConditionError, ReconnectNee
 from integrations.amocrm.hosts import ForeignHost, account_host
 from integrations.amocrm.oauth import TokenRefused, consent_url
 from integrations.connecting import connect, hooks, pipelines, states, status
+from integrations.intake.signature import without_signature
 from integrations.models import AmoCRMConnection, ConnectionState
-from leads.access import Access, SessionOnly, account_of
+from leads.access import Access, SessionOnly, account_of, role_of
 from leads.api.errors import Conflict
 from leads.models import Role, User
 from leads.told import retold
@@ -230,7 +232,11 @@ class WebhookStatusView(APIView):
         operation_id="amocrm_webhook_status", parameters=[_ACCOUNT], responses={200: HookSerializer, **_LIVE_ERRORS}
     )
     def get(self, request: Request) -> Response:
-        return Response(HookSerializer(_live(hooks.hook_status, request)).data)
+        found = _live(hooks.hook_status, request)
+        if not role_of(request).covers(Role.STAFF):
+            # Who may only read must not be able to send: the signed address is a secret.
+            found = replace(found, destination=without_signature(found.destination))
+        return Response(HookSerializer(found).data)
 
 
 class RegisterWebhookView(APIView):

@@ -71,3 +71,8 @@ def hook_url(account: UserAccount, hook: Hook) -> str:
     """The full address to be registered at amoCRM."""
     query = urlencode({"user_id": str(account.pk), "sig": sign(account.pk, hook, account.hook_key_version)})
     return f"{settings.APP_URL.rstrip('/')}{PATHS[hook]}?{query}"
+
+
+def without_signature(url: str) -> str:
+    """The address as those may see it who may not deliver."""
+    return f"{url.partition('&sig=')[0]}&sig=…"

@@ -185,7 +185,7 @@ def test_a_set_up_that_meets_an_outage_is_taken_up_again(alpha: UserAccount, amo
 def test_the_hook_is_read_live(alpha: UserAccount, cast: Cast, amocrm: Server) -> None:
     vera, sam = client(cast.vera), client(cast.sam)
     destination = hook_url(alpha, Hook.AMOCRM)
-    assert vera.get("/amocrm/webhook-status").json() == {
+    assert sam.get("/amocrm/webhook-status").json() == {
         "registered": False,
         "disabled": False,
         "destination": destination,
@@ -205,6 +205,14 @@ def test_the_hook_is_read_live(alpha: UserAccount, cast: Cast, amocrm: Server) -
     assert (status["registered"], status["disabled"]) == (True, True)
     assert vera.get("/amocrm/status").json()["webhook_active"] is False
     assert sam.post("/amocrm/register-webhook").json()["disabled"] is False
+
+
+def test_a_viewer_does_not_see_the_signature_of_the_hook(alpha: UserAccount, cast: Cast, amocrm: Server) -> None:
+    hook_register(connection_of(alpha))
+    seen = client(cast.vera).get("/amocrm/webhook-status").json()["destination"]
+    assert seen == hook_url(alpha, Hook.AMOCRM).partition("sig=")[0] + "sig=…"
+    for user in (cast.sam, cast.alice):
+        assert client(user).get("/amocrm/webhook-status").json()["destination"] == hook_url(alpha, Hook.AMOCRM)
 
 
 def test_a_hook_with_too_few_events_says_which_are_missing(alpha: UserAccount, cast: Cast, amocrm: Server) -> None:
