@@ -56,3 +56,4 @@ def test_keys_and_local_settings_never_get_into_the_image() -> None:
 def test_the_unit_runs_a_line_of_the_procfile_again_whenever_it_ends() -> None:
     assert "ExecStart=/opt/voronka/.venv/bin/honcho start --no-prefix %i\n" in UNIT
     assert "Restart=always\n" in UNIT
+    assert "Environment=PORT=8000\n" in UNIT  # honcho's own default is 5000
