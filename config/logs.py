@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from django_structlog.middlewares import RequestMiddleware
 from structlog.typing import Processor
 
+from config.guard import client_address
+
 HIDDEN = "[hidden]"
 
 # Secrets that are not known beforehand, by where they stand: a hook's signature, an OAuth code, a bearer's token, and
@@ -25,6 +27,8 @@ _PHONE = re.compile(
     r"(?:(?<![\w.+-])|(?<=%2B)|(?<=%20))\+?\d(?:(?:[\s()\u2011-]|%2[0-9A-Fa-f]){0,3}\d){9,14}(?![\w]|[.-]\d)"
 )
 PHONE = "[phone]"
+# Control characters and line separators, but for the newline, which the renderer writes as \n.
+_UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class PathOnlyRequestMiddleware(RequestMiddleware):
@@ -33,6 +37,11 @@ class PathOnlyRequestMiddleware(RequestMiddleware):
     @staticmethod
     def format_request(request: HttpRequest) -> str:
         return f"{request.method} {request.path}"
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        """The address that sign-ins are counted by; the library's own would be whatever a visitor's headers say."""
+        structlog.contextvars.bind_contextvars(ip=client_address(request))
 
 
 class Scrubber:
@@ -119,6 +128,11 @@ def logging_config(secrets: Iterable[str]) -> dict[str, Any]:
 def _plain_values(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Every value as text, so that the scrubber sees it; keys without the spaces that a line cannot hold."""
     return {
-        key.replace(" ", "_"): value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
+        key.replace(" ", "_"): value if isinstance(value, (int, float)) or value is None else _visible(str(value))
         for key, value in event.items()
     }
+
+
+def _visible(text: str) -> str:
+    """What moves a cursor or ends a line for some reader is shown instead: anybody may put it into a path."""
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -7,6 +7,7 @@ import sys
 import pytest
 from django.conf import settings
 from django.test import Client
+from pytest_django import Settings
 
 from config.logs import HIDDEN, PHONE, Scrubber, logging_config
 
@@ -78,6 +79,30 @@ def test_a_request_is_logged_without_its_query(client: Client, caplog: pytest.Lo
     text = " ".join(str(record.msg) for record in caplog.records)
     assert "/no-such-page" in text
     assert "deadbeef" not in text
+
+
+def test_what_a_visitor_writes_ends_no_line_and_moves_no_cursor() -> None:
+    formatter_settings = logging_config([])["formatters"]["line"]
+    formatter = formatter_settings.pop("()")(**formatter_settings)
+    path = "/x\n\r\x1b[31m\x00\x85\u2028here"
+    line = formatter.format(logging.LogRecord("elsewhere", logging.WARNING, "", 1, path, (), None))
+    assert r"/x\n\r\x1b[31m\x00\x85\u2028here" in line
+    assert line.isprintable()
+
+
+@pytest.mark.django_db
+def test_a_visitor_does_not_choose_the_address_that_is_logged(
+    client: Client, caplog: pytest.LogCaptureFixture, settings: Settings
+) -> None:
+    def logged() -> str:
+        caplog.clear()
+        with caplog.at_level(logging.DEBUG, logger="django_structlog"):
+            client.get("/no-such-page", headers={"x-forwarded-for": "9.9.9.9, 8.8.8.8", "x-real-ip": "7.7.7.7"})
+        return " ".join(str(record.msg) for record in caplog.records)
+
+    assert "'ip': '127.0.0.1'" in logged()
+    settings.TRUSTED_PROXIES = 1
+    assert "'ip': '8.8.8.8'" in logged()
 
 
 def test_known_secrets_are_given_to_the_scrubber() -> None:
