@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -25,7 +25,7 @@ from rest_framework.test import APIClient
 from integrations.amocrm.client import AmoCRMClient
 from integrations.connecting.set_up import set_up
 from integrations.intake.signature import sign
-from integrations.models import AmoCRMConnection, Hook, MetaAdAccount, SaleNotification
+from integrations.models import AmoCRMConnection, ConnectionState, Hook, MetaAdAccount, SaleNotification
 from integrations.tests.meta_world import ACT, ad_account_of, pull
 from integrations.tests.test_notify import queue, send, sold
 from leads.models import Membership, User, UserAccount
@@ -168,6 +168,23 @@ def test_a_session_ends_with_signing_out_and_what_the_database_keeps_of_it_opens
     assert not Session.objects.filter(expire_date__gt=now(), session_data__gt="").exists()
     thief.cookies["sessionid"] = session
     assert "/login/" in thief.get("/app/")["Location"]
+
+
+def test_where_the_key_is_lost_what_it_kept_can_be_forgotten_and_the_account_opens(
+    settings: Settings, alfa: UserAccount
+) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    AmoCRMConnection.objects.create(
+        user_account=alfa, state=ConnectionState.CONNECTED, access_token="secret", webhook_destination="https://x.kz/"
+    )
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    MetaAdAccount.objects.create(user_account=alfa, act_id=ACT, access_token="at meta")
+    with pytest.raises(CommandError, match="--forget"):
+        made_by("encrypt_anew")
+    assert made_by("encrypt_anew", "--forget") == {"encrypted": 2}
+    kept = AmoCRMConnection.objects.get()
+    assert (kept.state, kept.access_token, kept.webhook_destination) == (ConnectionState.RECONNECT_NEEDED, "", "")
+    assert MetaAdAccount.objects.get().access_token == "at meta"
 
 
 def test_after_encrypting_anew_the_old_key_is_needed_no_more(settings: Settings, alfa: UserAccount) -> None:
