@@ -39,6 +39,7 @@ def test_a_key_that_is_value_and_parent_loses_nothing() -> None:
 def test_empty_brackets_append_after_the_highest_index() -> None:
     decoded = decode_form(b"a[]=x&a[]=y&a[7]=z&a[]=w&b[][id]=1&b[][id]=2")
     assert decoded == {"a": {"0": "x", "1": "y", "7": "z", "8": "w"}, "b": {"0": {"id": "1"}, "1": {"id": "2"}}}
+    assert decode_form(b"a[5]=x&a[]=y&a[b]=z&a[3]=u&a[]=w") == {"a": {"5": "x", "6": "y", "b": "z", "3": "u", "7": "w"}}
 
 
 def test_of_a_key_given_twice_the_last_value_counts() -> None:
