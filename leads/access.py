@@ -150,13 +150,17 @@ def enter(request: AnyRequest, account_id: uuid.UUID | None, needed: Role) -> Us
     """
     account = _pick(request, account_id)
     role = _role_in(request, account)
+    _check(role, needed)
+    _remember(request, account, role)
+    return account
+
+
+def _check(role: Role, needed: Role) -> None:
     if not role.covers(needed):
         raise exceptions.PermissionDenied(
             _("Your role in this account is “%(role)s”; this needs “%(needed)s”.")
             % {"role": role.label, "needed": needed.label}
         )
-    _remember(request, account, role)
-    return account
 
 
 def _query(request: AnyRequest) -> list[object]:
@@ -243,6 +247,14 @@ def _enter_page(request: HttpRequest, role: Role) -> None:
         raise Http404(_("There is no such account.")) from error
     if named:
         request.session[SESSION_KEY] = str(named)
+
+
+def demand(request: HttpRequest, needed: Role) -> None:
+    """For a page that more people may read than send: Django's PermissionDenied for a role that is too low."""
+    try:
+        _check(role_of(request), needed)
+    except exceptions.PermissionDenied as error:
+        raise PermissionDenied(str(error.detail)) from error
 
 
 def _remembered(request: HttpRequest) -> uuid.UUID | None:

@@ -20,7 +20,7 @@ from analytics.pages.uploading import Upload, told_of
 from analytics.spend.exchange import NEEDED, RateRow, check_rates, store_rates
 from analytics.spend.reading import RawRow
 from analytics.spend.uploads import BadRow, Checked
-from leads.access import account_of, account_rows, page, role_of
+from leads.access import account_of, account_rows, demand, page
 from leads.models import Role, UserAccount
 from leads.pages.rendering import render_page
 
@@ -48,9 +48,9 @@ class RateForm(forms.Form):
 def rates_page(request: HttpRequest) -> HttpResponse:
     """`?day&currency` fill in the form: a figure that lacks a rate leads here."""
     account = account_of(request)
-    may_enter = role_of(request).covers(Role.STAFF)
     form = RateForm(initial={name: request.GET.get(name, "")[:10] for name in ("day", "currency")})
-    if request.method == "POST" and may_enter:
+    if request.method == "POST":
+        demand(request, Role.STAFF)
         form = RateForm(request.POST)
         if form.is_valid() and (done := form.stored_in(account)):
             messages.success(request, done)

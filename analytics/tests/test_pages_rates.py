@@ -99,7 +99,8 @@ def test_one_rate_is_entered_by_hand(cast: Cast) -> None:
 
 def test_a_viewer_enters_nothing(cast: Cast) -> None:
     vera = client(cast.vera)
-    vera.post(reverse("page-rates"), {"day": "2026-03-30", "currency": "USD", "rate": "501"})
+    sent = vera.post(reverse("page-rates"), {"day": "2026-03-30", "currency": "USD", "rate": "501"})
+    assert sent.status_code == 403
     assert vera.get(reverse("page-rates-upload")).status_code == 403
     assert "page-rates-upload" not in vera.get(reverse("page-rates")).content.decode()
     assert rates() == []
