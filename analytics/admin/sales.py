@@ -41,6 +41,9 @@ class PurchaseForm(AccountForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        for column in UTM_COLUMNS:
+            if column in self.fields:
+                self.fields[column].label = column  # as in addresses, in any language
         if "currency" in self.fields:
             self.fields["currency"].required = False
             self.fields["currency"].help_text = _("Empty: the account's.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -160,6 +161,12 @@ def test_a_purchase_is_entered_and_changed_by_hand(alfa: UserAccount, kenesary: 
     assert answer.status_code == 302
     lines: Any = ReferralEarning.objects.order_by("id").values_list("kind", "amount")
     assert list(lines) == [("accrual", 50), ("adjustment", 20)]
+
+
+def test_a_purchases_utm_are_called_as_in_addresses(alfa: UserAccount, sam: Client) -> None:
+    page = body(sam, "/admin/analytics/sale/add/")
+    assert "Utm source" not in page
+    assert re.search(r"<label[^>]*>\s*utm_source\s*<", page)
 
 
 def test_a_purchases_time_is_the_accounts(alfa: UserAccount, sam: Client) -> None:
