@@ -19,6 +19,7 @@ from analytics.earning.patterns import PreviewStale, pattern_change, sales_assig
 from analytics.models import Sale, Targetologist
 from leads.admin import tenancy
 from leads.models import Role, UserAccount
+from leads.templatetags.voronka import number
 
 MAX_SELECTED = 500
 SHOWN_SALES = 100
@@ -53,9 +54,9 @@ def assign_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
     form.fields["targetologist"].queryset = _people(account)  # type: ignore[attr-defined]
     if request.method == "POST" and form.is_valid():
         person = form.cleaned_data["targetologist"]
-        number = sales_assign(account, [sale.pk for sale in sales], person)
-        text = ngettext("%(n)d sale is now %(whose)s.", "%(n)d sales are now %(whose)s.", number)
-        messages.success(request, text % {"n": number, "whose": person or _("as the patterns say")})
+        assigned = sales_assign(account, [sale.pk for sale in sales], person)
+        text = ngettext("%(n)d sale is now %(whose)s.", "%(n)d sales are now %(whose)s.", assigned)
+        messages.success(request, text % {"n": assigned, "whose": person or _("as the patterns say")})
         return HttpResponseRedirect(reverse(_QUEUE))
     context = {"form": form, "sales": sales[:SHOWN_SALES], "count": len(sales), "title": _("Assign sales")}
     return _page(model_admin, request, "admin/analytics/assign.html", context)
@@ -84,16 +85,16 @@ def pattern_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
 def _applied(request: HttpRequest, person: Targetologist, pattern: str) -> bool:
     shown = [int(part) for part in request.POST.get("moved", "").split(",") if part.isascii() and part.isdecimal()]
     try:
-        number = pattern_change(person, pattern, shown)
+        moved = pattern_change(person, pattern, shown)
     except PreviewStale:
         messages.warning(request, _("Sales have changed since you looked. This is what it would move now."))
         return False
     text = ngettext(
-        "“%(pattern)s” is now a pattern of %(person)s; %(n)d sale was moved.",
-        "“%(pattern)s” is now a pattern of %(person)s; %(n)d sales were moved.",
-        number,
+        "“%(pattern)s” is now a pattern of %(person)s; %(n)s sale was moved.",
+        "“%(pattern)s” is now a pattern of %(person)s; %(n)s sales were moved.",
+        moved,
     )
-    messages.success(request, text % {"pattern": pattern, "person": person, "n": number})
+    messages.success(request, text % {"pattern": pattern, "person": person, "n": number(moved)})
     return True
 
 

@@ -21,6 +21,7 @@ from analytics.spend.uploads import Checked, Stored
 from leads.access import account_of
 from leads.models import UserAccount
 from leads.pages.rendering import render_page
+from leads.templatetags.voronka import number
 
 MAX_BYTES = 5 * 1024 * 1024
 KEPT_SECONDS = 24 * 3600
@@ -129,8 +130,8 @@ class Upload(Generic[T]):
 
 def told_of(stored: Stored) -> str:
     rows = stored.created + stored.updated
-    text = ngettext("%(n)s row stored", "%(n)s rows stored", rows) % {"n": rows}
+    text = ngettext("%(n)s row stored", "%(n)s rows stored", rows) % {"n": number(rows)}
     if stored.updated:
-        values = {"stored": text, "updated": stored.updated}
+        values = {"stored": text, "updated": number(stored.updated)}
         text = _("%(stored)s, %(updated)s of them instead of earlier ones") % values
     return f"{text}."

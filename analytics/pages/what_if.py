@@ -23,6 +23,7 @@ from leads.access import account_of, account_rows, page
 from leads.models import PipelineStage, Role, UserAccount
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
 from leads.pages.rendering import render_page
+from leads.templatetags.voronka import number
 
 SHOWN_SALES = 50
 MAX_PATTERN_LENGTH = 200
@@ -129,11 +130,11 @@ def apply_pattern(request: HttpRequest) -> HttpResponse:
     given = form.cleaned_data
     shown = [int(part) for part in request.POST.get("moved", "").split(",") if re.fullmatch("[0-9]{1,19}", part)]
     try:
-        number = pattern_change(given["targetologist"], given["pattern"], shown, instead_of=given["instead_of"])
+        moved = pattern_change(given["targetologist"], given["pattern"], shown, instead_of=given["instead_of"])
     except PreviewStale:
         messages.error(request, _("Things have changed since you looked. Nothing was changed."))
     else:
-        text = ngettext("%(n)d sale moved.", "%(n)d sales moved.", number) % {"n": number}
+        text = ngettext("%(n)s sale moved.", "%(n)s sales moved.", moved) % {"n": number(moved)}
         messages.success(request, f"{_('The patterns were changed.')} {text}")
     return redirect("page-what-if")
 

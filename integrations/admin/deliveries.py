@@ -30,6 +30,7 @@ from leads.admin.leads import phones_meant
 from leads.admin.looks import EMPTY, badge, cut, duration, lines, moment, numbered, pairs
 from leads.admin.stage_names import StageNames
 from leads.models import DealPhone, Role
+from leads.templatetags.voronka import number
 from leads.told import retold
 
 MOST_DEALS = 200
@@ -243,10 +244,10 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
     def _replay(self, request: HttpRequest, deliveries: QuerySet[WebhookLog]) -> None:
         from integrations.replay import replay
 
-        number = replay(self.writable(request, deliveries).order_by())
-        text = ngettext("%(n)d delivery is queued again.", "%(n)d deliveries are queued again.", number)
-        level = messages.SUCCESS if number else messages.WARNING
-        self.message_user(request, text % {"n": number}, level)
+        queued = replay(self.writable(request, deliveries).order_by())
+        text = ngettext("%(n)s delivery is queued again.", "%(n)s deliveries are queued again.", queued)
+        level = messages.SUCCESS if queued else messages.WARNING
+        self.message_user(request, text % {"n": number(queued)}, level)
 
 
 def _deals_of_phone(request: HttpRequest, term: str) -> Q:

@@ -128,9 +128,9 @@ def delivery_replay(request: HttpRequest, pk: int) -> HttpResponse:
     """Put the delivery back into the queue. Doing so twice changes nothing twice."""
     delivery = _delivery(request, pk)
     if request.method == "POST":
-        number = replay(account_rows(WebhookLog, request).filter(pk=delivery.pk))
-        text = ngettext("%(n)d delivery is queued again.", "%(n)d deliveries are queued again.", number)
-        messages.success(request, text % {"n": number})
+        queued = replay(account_rows(WebhookLog, request).filter(pk=delivery.pk))
+        text = ngettext("%(n)s delivery is queued again.", "%(n)s deliveries are queued again.", queued)
+        messages.success(request, text % {"n": queued})
     return redirect("page-delivery", pk)
 
 

@@ -19,6 +19,7 @@ from leads.admin.looks import badge, swatch
 from leads.models import Lead, PipelineStage
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
 from leads.services.stages import stage_mark_qualified
+from leads.templatetags.voronka import number
 
 StageKey = tuple[Any, int, int]
 
@@ -72,8 +73,8 @@ class PipelineStageAdmin(AccountScopedAdmin[PipelineStage]):
 
     def save_row(self, request: HttpRequest, obj: PipelineStage, form: Any, change: bool) -> None:
         changed = stage_mark_qualified(obj, form.cleaned_data["is_qualified_stage"])
-        text = ngettext("%(stage)s: %(n)d lead changed.", "%(stage)s: %(n)d leads changed.", changed)
-        self.message_user(request, text % {"stage": obj, "n": changed}, messages.SUCCESS)
+        text = ngettext("%(stage)s: %(n)s lead changed.", "%(stage)s: %(n)s leads changed.", changed)
+        self.message_user(request, text % {"stage": obj, "n": number(changed)}, messages.SUCCESS)
 
 
 def _key(stage: PipelineStage) -> StageKey:

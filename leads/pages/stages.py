@@ -19,6 +19,7 @@ from leads.news import LOST_STATUS_ID, WON_STATUS_ID
 from leads.pages.rendering import render_page, render_part
 from leads.pages.stage_names import colour_of, pipelines_of
 from leads.services.stages import stage_mark_qualified
+from leads.templatetags.voronka import number
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def _told(name: str, is_qualified: bool, changed: int) -> str:
         said = _("“%(stage)s” now makes a lead qualified.") % {"stage": name}
     else:
         said = _("“%(stage)s” no longer makes a lead qualified.") % {"stage": name}
-    counted = ngettext("%(count)d lead changed.", "%(count)d leads changed.", changed) % {"count": changed}
+    counted = ngettext("%(count)s lead changed.", "%(count)s leads changed.", changed) % {"count": number(changed)}
     return f"{said} {counted}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,6 +59,19 @@ def test_marking_a_stage_changes_its_leads_and_says_how_many(cast: Cast, talks: 
     assert 'aria-checked="false"' in row
     assert "“Talks” no longer makes a lead qualified. 1 lead changed." in row
     assert not Lead.objects.get().is_qualified
+
+
+def test_thousands_of_leads_are_counted_as_the_language_groups_them(cast: Cast, talks: PipelineStage) -> None:
+    lead = Lead.objects.get()
+    made = Lead.objects.bulk_create(Lead(user_account=cast.alpha, name=str(number)) for number in range(1_233))
+    told = lead.status_history.values("user_account_id", "to_pipeline_id", "to_status_id", "changed_at").get()
+    stood = (LeadStatusHistory(lead=one, amocrm_lead_id=1_000 + one.pk, **told) for one in made)
+    LeadStatusHistory.objects.bulk_create(stood)
+    client = signed_in(cast.sam)
+    assert "1,234 leads changed." in mark(client, talks, hx_request="true").content.decode()
+    client.cookies["django_language"] = "ru"
+    row = mark(client, talks, "false", hx_request="true").content.decode()
+    assert re.search(r"Изменено 1\s234 лида|Изменены 1\s234 лида", row), row
 
 
 def test_without_a_script_the_page_comes_back_with_the_message(cast: Cast, talks: PipelineStage) -> None:
