@@ -9,6 +9,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from leads.deals.apply import lock_account
 from leads.models import ApiToken, Membership, Role, User, UserAccount
 
 
@@ -46,7 +47,8 @@ def account_create(
 
 @transaction.atomic
 def member_add(*, account: UserAccount, email: str, password: str, role: Role) -> Admission:
-    """Let a person into the account with this role; a member's role is changed. Raises ValidationError.
+    """Let a person into the account with this role; a member's role is changed. Raises ValidationError, also where the
+    account would be left without an owner.
 
     A person who is already known keeps their password: whoever adds them to one account must not get into the others.
     """
@@ -62,6 +64,10 @@ def member_add(*, account: UserAccount, email: str, password: str, role: Role) -
             raise ValidationError({"password": _("A new person needs a password.")})
         # is_staff opens the Django admin; what they see there is theirs by membership.
         user = User.objects.create_user(email, password, is_staff=True)
+    lock_account(account)
+    owners = list(Membership.objects.filter(user_account=account, role=Role.OWNER).values_list("user_id", flat=True))
+    if role != Role.OWNER and owners == [user.pk]:
+        raise ValidationError({"role": _("An account needs at least one owner.")})
     Membership.objects.update_or_create(user=user, user_account=account, defaults={"role": role})
     return Admission(account, user, password_kept=known and not user.check_password(password))
 

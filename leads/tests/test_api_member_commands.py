@@ -39,6 +39,15 @@ def test_a_members_role_is_changed(cast: Cast) -> None:
     assert Membership.objects.get(user=cast.vera, user_account=cast.alpha).role == Role.STAFF
 
 
+def test_the_only_owner_stays_one(cast: Cast) -> None:
+    with pytest.raises(CommandError, match="at least one owner"):
+        add(cast, "alice@example.com", "viewer")
+    assert Membership.objects.get(user=cast.alice).role == Role.OWNER
+    add(cast, "sam@example.com", "owner")
+    add(cast, "alice@example.com", "viewer")
+    assert Membership.objects.get(user=cast.alice).role == Role.VIEWER
+
+
 def test_who_adds_a_person_does_not_get_their_password(cast: Cast) -> None:
     add(cast, "charlie@example.com", "viewer")
     cast.charlie.refresh_from_db()
