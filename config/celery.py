@@ -30,6 +30,11 @@ app.autodiscover_tasks(task_packages)
 app.steps["worker"].add(DjangoStructLogInitStep)
 
 
+@app.task(name="config.heartbeat", ignore_result=True)
+def heartbeat() -> None:
+    """Does nothing. Beat's sign of life is a row of the schedule, which somebody may switch on."""
+
+
 @setup_logging.connect
 def _keep_our_logging(**kwargs: Any) -> None:
     """With a receiver here, Celery leaves logging as Django has set it up."""

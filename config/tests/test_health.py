@@ -83,6 +83,13 @@ def test_a_heartbeat_is_one_statement_and_leaves_the_schedule_alone(
     assert PeriodicTask.objects.get(name=beat.HEARTBEAT).enabled is False
 
 
+@pytest.mark.django_db
+def test_a_heartbeat_that_somebody_switches_on_is_known_to_workers() -> None:
+    beat.beat()
+    task = PeriodicTask.objects.get(name=beat.HEARTBEAT).task
+    assert app.tasks[task].apply().successful()
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 def test_what_is_for_reading_says_so_as_json(path: str) -> None:
     response = Client(enforce_csrf_checks=True).post(path)
