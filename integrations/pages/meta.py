@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Max, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -18,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from integrations.meta.ad_accounts import act_id_typed, read_now, token_typed
 from integrations.models import MetaAdAccount, MetaAdDay, MetaPull
-from leads.access import account_of, account_rows, page, role_of
+from leads.access import account_of, account_rows, demand, page
 from leads.models import Creative, Role, UserAccount
 from leads.pages.rendering import render_page
 
@@ -55,9 +56,9 @@ class AdAccountForm(forms.ModelForm[MetaAdAccount]):
 @page()
 def meta_page(request: HttpRequest) -> HttpResponse:
     account = account_of(request)
-    is_owner = role_of(request).covers(Role.OWNER)
     form = AdAccountForm(instance=MetaAdAccount(user_account=account))
-    if request.method == "POST" and is_owner:
+    if request.method == "POST":
+        demand(request, Role.OWNER)
         form = AdAccountForm(request.POST, instance=MetaAdAccount(user_account=account))
         if form.is_valid():
             read_now(form.save())
@@ -67,7 +68,7 @@ def meta_page(request: HttpRequest) -> HttpResponse:
         "form": form,
         "ad_accounts": account_rows(MetaAdAccount, request).defer("access_token"),
         "pulls": account_rows(MetaPull, request).select_related("ad_account").order_by("-pk")[:SHOWN_PULLS],
-        "ads": _ads_without_creative(account)[:SHOWN_ADS],
+        "ads": _ads_without_creative(account),
     }
     return render_page(request, "pages/meta.html", context, status=400 if form.errors else 200)
 
@@ -86,7 +87,7 @@ def meta_read(request: HttpRequest) -> HttpResponse:
 def meta_creatives(request: HttpRequest) -> HttpResponse:
     """A creative of each chosen ad. Their spend moves to them with the reading that is begun here."""
     account = account_of(request)
-    chosen = _ads_without_creative(account).filter(ad_id__in=request.POST.getlist("ad"))
+    chosen = _ads_without_creative(account, request.POST.getlist("ad")[:SHOWN_ADS])
     made = Creative.objects.bulk_create(
         [
             Creative(user_account=account, external_ad_id=ad["ad_id"], name=(ad["name"] or ad["ad_id"])[:300])
@@ -101,11 +102,15 @@ def meta_creatives(request: HttpRequest) -> HttpResponse:
     return redirect("page-meta")
 
 
-def _ads_without_creative(account: UserAccount) -> QuerySet[MetaAdDay, Any]:
-    """Of the last days, the dearest first."""
+def _ads_without_creative(account: UserAccount, ad_ids: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """Of the last days, the dearest first; as many as are shown, or only those of `ad_ids`."""
     since = timezone.localdate(timezone=account.zone) - RECENT
-    rows = MetaAdDay.objects.filter(user_account=account, creative=None, day__gte=since).order_by()
-    ads = rows.values("ad_id", "campaign", "ad_account__currency").annotate(
-        name=Max("ad_name"), amount=Sum("amount"), last=Max("day")
-    )
-    return ads.order_by("-amount", "ad_id")
+    rows = MetaAdDay.objects.filter(user_account=account, creative=None, day__gte=since)
+    if ad_ids is not None:
+        rows = rows.filter(ad_id__in=ad_ids)
+    sums = rows.order_by().values("ad_id", "ad_account__currency").annotate(amount=Sum("amount"), last=Max("day"))
+    ads = list(sums.order_by("-amount", "ad_id")[:SHOWN_ADS])
+    # Meta tells of each day under the names of then: the latest are those that people know.
+    told = rows.filter(ad_id__in=[ad["ad_id"] for ad in ads]).order_by("day")
+    names = {ad_id: names for ad_id, *names in told.values_list("ad_id", "ad_name", "campaign")}
+    return [{**ad, "name": names[ad["ad_id"]][0], "campaign": names[ad["ad_id"]][1]} for ad in ads]

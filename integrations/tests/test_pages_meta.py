@@ -10,7 +10,7 @@ from pytest_django import Settings
 from analytics.models import AdSpend
 from integrations.meta.ad_accounts import act_id_typed
 from integrations.models import MetaAdAccount
-from integrations.tests.meta_world import ACT, ad_account_of, pull, today
+from integrations.tests.meta_world import ACT, ad_account_of, ago, pull, today
 from leads.models import Creative, User
 from leads.tests.cast import Cast, make_cast
 from sandbox import Server
@@ -90,7 +90,7 @@ def test_an_ad_account_of_another_account_is_refused(cast: Cast, meta: Server) -
 
 def test_staff_and_viewers_add_none(cast: Cast, meta: Server) -> None:
     for person in (cast.sam, cast.vera):
-        client(person).post(PAGE, {"act_id": ACT, "access_token": TOKEN})
+        assert client(person).post(PAGE, {"act_id": ACT, "access_token": TOKEN}).status_code == 403
     assert not MetaAdAccount.objects.exists()
 
 
@@ -115,6 +115,24 @@ def test_an_ad_becomes_a_creative_and_takes_its_money_along(cast: Cast, meta: Se
         "campaign:spring",
         f"creative:{creative.pk}",
     ]
+
+
+def test_an_ad_whose_campaign_was_renamed_is_one_ad_with_its_latest_names(
+    cast: Cast, meta: Server, settings: Settings
+) -> None:
+    settings.META_ADS_TOKEN = TOKEN
+    meta.crm.meta.spend(ACT, ago(3), "7", "12.30", campaign="Winter", ad_name="Video")
+    meta.crm.meta.spend(ACT, ago(1), "7", "10", campaign="Spring", ad_name="Reels")
+    pull(ad_account_of(cast.alpha))
+    sam = client(cast.sam)
+    page = sam.get(PAGE).content.decode()
+    assert page.count('name="ad" value="7"') == 1
+    assert "Spring" in page
+    assert "Winter" not in page
+    assert "22.30" in page
+    answer = sam.post(reverse("page-meta-creatives"), {"ad": ["7"]}, follow=True).content.decode()
+    assert "1 creative is made." in answer
+    assert Creative.objects.get().name == "Reels"
 
 
 def test_who_works_there_asks_meta_now(cast: Cast, meta: Server) -> None:
