@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from analytics.models import (
     AdSpend,
@@ -26,12 +28,15 @@ GENERATED: tuple[type[models.Model], ...] = (
     *(AdSpend, ExchangeRate, SyncGap, HookDay, SyncRun, WebhookLog),
     *(Referrer, Creative, Direction),
 )
-# What the rows of others have come to use by now, and so stays.
+_ENTERED = Q(updated_at__gt=F("created_at") + timedelta(seconds=1))
+# What the rows of others have come to use by now, or somebody has entered anew, and so stays.
 USED: dict[type[models.Model], Q] = {
-    Lead: Q(amocrm_lead_id__lt=FIRST_DEAL_ID),
+    Lead: Q(amocrm_lead_id__lt=FIRST_DEAL_ID) | Q(sales__isnull=False),
+    AdSpend: _ENTERED,
+    ExchangeRate: _ENTERED,
     Referrer: Q(conversions__isnull=False),
-    Creative: Q(leads__isnull=False),
-    Direction: Q(leads__isnull=False) | Q(creatives__isnull=False),
+    Creative: Q(leads__isnull=False) | Q(ad_spend__isnull=False),
+    Direction: Q(leads__isnull=False) | Q(creatives__isnull=False) | Q(ad_spend__isnull=False),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,8 +15,9 @@ from django.test import Client
 from django.utils import timezone
 
 from analytics.earning.checking import check_ledger
+from analytics.earning.purchases import purchase_save
 from analytics.management.commands.create_account import add_starting_targetologists
-from analytics.models import EarningKind, ReferralEarning, Referrer, Routing, Sale
+from analytics.models import AdSpend, EarningKind, ExchangeRate, ReferralEarning, Referrer, Routing, Sale
 from analytics.reports.roi import Row, roi
 from analytics.reports.spans import Basis, GroupBy, Span
 from integrations.demo.account import RESPONSES
@@ -209,6 +210,28 @@ def test_taking_it_away_leaves_what_came_since(year: UserAccount) -> None:
     year.refresh_from_db()
     assert year.demo_rows == {}
     assert year_remove(year) == 0
+
+
+def test_what_was_entered_on_its_ads_leads_and_days_stays(year: UserAccount) -> None:
+    first, second = Creative.objects.filter(user_account=year, direction__isnull=False).order_by("pk")[:2]
+    assert second.direction is not None
+    spent = {"user_account": year, "day": date(2026, 3, 1), "amount": Decimal(10), "currency": "KZT"}
+    AdSpend.objects.create(creative=first, **spent)
+    AdSpend.objects.create(direction=second.direction, **spent)
+    lead = Lead.objects.filter(user_account=year, sales=None).first()
+    assert lead is not None
+    bought = {"client_name": "Dana", "amount": Decimal(5), "currency": "KZT", "sold_at": timezone.now()}
+    purchase = purchase_save(Sale(user_account=year, lead=lead, **bought))
+    rate = ExchangeRate.objects.filter(user_account=year).first()
+    assert rate is not None
+    ExchangeRate.objects.filter(pk=rate.pk).update(updated_at=rate.created_at + timedelta(days=1))
+    year_remove(year)
+    assert [row.creative for row in AdSpend.objects.filter(creative__isnull=False)] == [first]
+    assert [row.direction for row in AdSpend.objects.filter(direction__isnull=False)] == [second.direction]
+    assert Sale.objects.get().pk == purchase.pk
+    assert Sale.objects.get().lead == lead
+    assert Lead.objects.get(user_account=year) == lead
+    assert ExchangeRate.objects.get(user_account=year).pk == rate.pk
 
 
 def test_its_pages_say_that_it_is_a_demo(year: UserAccount, client: Client) -> None:
