@@ -21,6 +21,8 @@ class ReportSnapshot(models.Model):
     )
     day = models.DateField(_("day"))
     taken_at = models.DateTimeField(_("taken"))
+    # Of all its money. Empty: of before it was written down, so the account's.
+    currency = models.CharField(_("currency"), max_length=3, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "report_snapshots"
@@ -36,8 +38,8 @@ class ReportSnapshot(models.Model):
 
 
 class SnapshotLine(models.Model):
-    """By how much the sums of one creative's day differ from what the snapshots before had. Money in the account's
-    currency. Cohort: by the day of the lead, where the others are by the day of the sale.
+    """By how much the sums of one creative's day differ from what the snapshots before had. Money in the
+    snapshot's currency. Cohort: by the day of the lead, where the others are by the day of the sale.
     """
 
     user_account = models.ForeignKey(UserAccount, models.CASCADE, db_index=False, related_name="+")

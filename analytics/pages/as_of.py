@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,6 +25,7 @@ from analytics.reports.definitions import (
     OF_NONE,
     ROI_FIGURES,
     Definition,
+    Kind,
     Text,
 )
 from analytics.reports.figures import Figures, total
@@ -88,6 +90,7 @@ def as_of_page(request: HttpRequest) -> HttpResponse:
         "oldest": snapshots.last(),
         "basis_meaning": BASIS_MEANINGS[basis],
         "currency": account.currency,
+        "then_currency": snapshot.currency if snapshot and not _is_alike(snapshot.currency, account) else "",
         "definitions": COUNTED,
         "columns": AS_OF_FIGURES,
     }
@@ -124,8 +127,14 @@ def _within(day: date | None, account: UserAccount) -> date | None:
     return begin_of(day, account).date() if day else None
 
 
+def _is_alike(currency: str, account: UserAccount) -> bool:
+    """Whether money of then can be compared with that of now."""
+    return currency in ("", account.currency)
+
+
 def _compared(snapshot: ReportSnapshot, span: Span, basis: Basis) -> dict[str, Any]:
     report = roi(span, GroupBy.CREATIVE, basis)
+    is_alike = _is_alike(snapshot.currency, span.account)
     now: dict[Any, Figures] = {row.key: row.figures for row in report.rows}
     names: dict[Any, Text] = {row.key: row.name for row in report.rows}
     names[None] = OF_NONE[GroupBy.CREATIVE]
@@ -133,24 +142,30 @@ def _compared(snapshot: ReportSnapshot, span: Span, basis: Basis) -> dict[str, A
     others = [key for key in then if key is not None and key not in now]
     names |= dict(Creative.objects.filter(user_account=span.account, pk__in=others).values_list("pk", "name"))
     lines = [
-        Line(names.get(key) or _("Creative %(id)s") % {"id": key}, _figures(then.get(key), now.get(key), COUNTED))
+        Line(
+            names.get(key) or _("Creative %(id)s") % {"id": key},
+            _figures(then.get(key), now.get(key), COUNTED, is_alike),
+        )
         for key in sorted({*then, *now}, key=lambda key: (key is None, str(names.get(key, "")).casefold()))
     ]
     return {
-        "totals": _figures(total(then.values()), report.totals, ROI_FIGURES),
+        "totals": _figures(total(then.values()), report.totals, ROI_FIGURES, is_alike),
         "lines": [line for line in lines if any(figure.has_changed for figure in line.figures)],
     }
 
 
-def _figures(then: Figures | None, now: Figures | None, definitions: tuple[Definition, ...]) -> list[Compared]:
+def _figures(
+    then: Figures | None, now: Figures | None, definitions: tuple[Definition, ...], is_alike: bool
+) -> list[Compared]:
     then, now = then or Figures(), now or Figures()
-    return [_compare(definition, then, now) for definition in definitions]
+    return [_compare(definition, then, now, is_alike) for definition in definitions]
 
 
-def _compare(definition: Definition, then: Figures, now: Figures) -> Compared:
+def _compare(definition: Definition, then: Figures, now: Figures, is_alike: bool) -> Compared:
     before, after = getattr(then, definition.name), getattr(now, definition.name)
     decimals = decimals_of(definition, [then, now])
-    change = after - before if before is not None and after is not None else None
+    can_tell = is_alike or definition.kind not in (Kind.MONEY, Kind.COST)
+    change = after - before if before is not None and after is not None and can_tell else None
     return Compared(*(Cell(definition, value, decimals) for value in (before, after, change)))
 
 
@@ -158,8 +173,18 @@ def _moves(snapshot: ReportSnapshot, span: Span, basis: Basis) -> list[tuple[dat
     """On which days the figures moved since, and by how much: what the later snapshots wrote down."""
     lines = lines_of(span).filter(snapshot__day__gt=snapshot.day)
     by_day = sorted(sums_of_lines(lines, "snapshot__day").items(), reverse=True)
-    found = [(day, _figures(None, sums.figures(basis), COUNTED)) for (day,), sums in by_day]
+    alike = _days_alike(snapshot, span.account)
+    found = [(day, _figures(None, sums.figures(basis), COUNTED, day in alike)) for (day,), sums in by_day]
     return [(day, figures) for day, figures in found if any(figure.has_changed for figure in figures)][:SHOWN_DAYS]
+
+
+def _days_alike(snapshot: ReportSnapshot, account: UserAccount) -> frozenset[date]:
+    """Later snapshots that are in the account's present currency, as the ones before them are."""
+    taken = ReportSnapshot.objects.filter(user_account=account, day__gte=snapshot.day).order_by("day")
+    pairs = pairwise(taken.values_list("day", "currency"))
+    return frozenset(
+        day for (_day, before), (day, own) in pairs if _is_alike(before, account) and _is_alike(own, account)
+    )
 
 
 def _roi_url(span: Span, basis: Basis) -> str:

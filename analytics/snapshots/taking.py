@@ -50,7 +50,9 @@ def take_snapshot(account: UserAccount, day: date) -> ReportSnapshot | None:
     lock_account(account)
     if ReportSnapshot.objects.filter(user_account=account, day__gte=day).exists():
         return None
-    snapshot = ReportSnapshot.objects.create(user_account=account, day=day, taken_at=timezone.now())
+    snapshot = ReportSnapshot.objects.create(
+        user_account=account, day=day, taken_at=timezone.now(), currency=account.currency
+    )
     whole = Span(account)
     found = differences(sums_now(whole), sums_of_lines(lines_of(whole), "day", "creative_id"))
     SnapshotLine.objects.bulk_create(

@@ -250,6 +250,37 @@ def test_the_page_shows_then_now_and_what_moved(db: None) -> None:
     assert march.account.name in text
 
 
+def test_money_of_another_currency_is_named_and_not_compared(db: None) -> None:
+    cast = make_cast()
+    make_march(cast.alpha)
+    take_snapshot(cast.alpha, date(2026, 4, 1))
+    shown = {"on": "2026-04-01", "since": "2026-03-01", "until": "2026-03-31"}
+    before = {figure.now.definition.name: figure.then.value for figure in page(cast.vera, **shown).context["totals"]}
+    cast.alpha.currency = "USD"
+    cast.alpha.save()
+    take_snapshot(cast.alpha, date(2026, 4, 2))
+    Sale.objects.filter(amocrm_deal_id=1).update(status=SaleStatus.CANCELLED)
+    take_snapshot(cast.alpha, date(2026, 4, 3))
+    answer = page(cast.vera, **shown)
+    totals = {figure.now.definition.name: figure for figure in answer.context["totals"]}
+    assert "money is in KZT" in answer.content.decode()
+    assert totals["revenue"].then.value == before["revenue"]
+    assert (totals["revenue"].change.value, totals["cac"].change.value, totals["sales"].change.value) == (
+        None,
+        None,
+        -1,
+    )
+    moves = {day: {figure.now.definition.name: figure.change.value for figure in row} for day, row in moves_of(answer)}
+    assert moves[date(2026, 4, 2)]["revenue"] is None
+    assert moves[date(2026, 4, 3)]["sales"] == -1
+    assert "money is in" not in page(cast.vera, **shown | {"on": "2026-04-02"}).content.decode()
+
+
+def moves_of(answer: Any) -> list[tuple[date, Any]]:
+    moves: list[tuple[date, Any]] = answer.context["moves"]
+    return moves
+
+
 def test_a_day_without_a_snapshot_is_said_and_the_first_offered(db: None) -> None:
     cast = make_cast()
     assert "Nothing was written down by then" in page(cast.vera).content.decode()
