@@ -37,7 +37,7 @@ def demo_make() -> str:
             account = account_create(name=NAME, email=EMAIL, password=password).account
             add_starting_targetologists(account)
             year_fill(account, timezone.now())
-            _responses_make(account)
+            responses_make(account)
     return password
 
 
@@ -55,9 +55,9 @@ def _password() -> str:
     return str(json.loads(path.read_text())["password"])
 
 
-def _responses_make(account: UserAccount) -> None:
+def responses_make(account: UserAccount) -> None:
     creatives = {creative.external_ad_id: creative for creative in Creative.objects.filter(user_account=account)}
-    Lead.objects.bulk_create(
+    made = Lead.objects.bulk_create(
         Lead(
             user_account=account,
             name=name,
@@ -69,3 +69,5 @@ def _responses_make(account: UserAccount) -> None:
         )
         for name, phone, ad in RESPONSES
     )
+    account.demo_rows[Lead._meta.db_table] = max(lead.pk for lead in made)
+    account.save(update_fields=["demo_rows"])

@@ -14,6 +14,7 @@ from analytics.models import (
     ReferralConversion,
     ReferralEarning,
     Referrer,
+    ReportSnapshot,
     Sale,
 )
 from integrations.demo.stories import FIRST_DEAL_ID
@@ -48,6 +49,8 @@ def year_remove(account: UserAccount) -> int:
     """
     lock_account(account)
     account.refresh_from_db(fields=["demo_rows"])
+    if not account.demo_rows:
+        return 0
     before = Lead.objects.filter(user_account=account).count()
     for model in GENERATED:
         # A plain QuerySet: the ledger's own deletes nothing, but nobody ever earned these lines.
@@ -56,6 +59,8 @@ def year_remove(account: UserAccount) -> int:
         rows.filter(pk__lte=account.demo_rows.get(model._meta.db_table, 0)).exclude(pk__in=used).delete()
     if not AmoCRMConnection.objects.filter(user_account=account).exists():
         PipelineStage.objects.filter(user_account=account).delete()
+    # What the reports showed was generated too; the next night writes down anew what is left.
+    ReportSnapshot.objects.filter(user_account=account).delete()
     account.demo_rows = {}
     account.save(update_fields=["demo_rows"])
     return before - Lead.objects.filter(user_account=account).count()

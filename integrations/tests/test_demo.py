@@ -17,10 +17,20 @@ from django.utils import timezone
 from analytics.earning.checking import check_ledger
 from analytics.earning.purchases import purchase_save
 from analytics.management.commands.create_account import add_starting_targetologists
-from analytics.models import AdSpend, EarningKind, ExchangeRate, ReferralEarning, Referrer, Routing, Sale
+from analytics.models import (
+    AdSpend,
+    EarningKind,
+    ExchangeRate,
+    ReferralEarning,
+    Referrer,
+    ReportSnapshot,
+    Routing,
+    Sale,
+)
 from analytics.reports.roi import Row, roi
 from analytics.reports.spans import Basis, GroupBy, Span
-from integrations.demo.account import RESPONSES
+from analytics.snapshots.taking import take_snapshot
+from integrations.demo.account import RESPONSES, responses_make
 from integrations.demo.ads import ads_of
 from integrations.demo.clinic import CLOSED, PIPELINES
 from integrations.demo.news import contact_of, snapshots_of
@@ -210,6 +220,21 @@ def test_taking_it_away_leaves_what_came_since(year: UserAccount) -> None:
     year.refresh_from_db()
     assert year.demo_rows == {}
     assert year_remove(year) == 0
+
+
+def test_its_responses_and_what_its_reports_showed_go_too(year: UserAccount) -> None:
+    responses_make(year)
+    matched = Lead.objects.get(user_account=year, phone_e164=normalise_phone(RESPONSES[0][1], "KZ"))
+    Lead.objects.filter(pk=matched.pk).update(amocrm_lead_id=7)
+    take_snapshot(year, date(2026, 11, 20))
+    assert year_remove(year) == 12_000 + len(RESPONSES) - 1
+    assert Lead.objects.get(user_account=year) == matched
+    assert not ReportSnapshot.objects.filter(user_account=year).exists()
+    snapshot = take_snapshot(year, date(2026, 11, 20))
+    assert snapshot is not None
+    assert sum(snapshot.lines.values_list("leads", flat=True)) == 1
+    year_remove(year)
+    assert ReportSnapshot.objects.filter(user_account=year).count() == 1
 
 
 def test_what_was_entered_on_its_ads_leads_and_days_stays(year: UserAccount) -> None:
