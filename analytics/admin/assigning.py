@@ -18,6 +18,7 @@ from analytics.admin.cells import ids_asked
 from analytics.earning.patterns import PreviewStale, pattern_change, sales_assign, sales_moved_by
 from analytics.models import Sale, Targetologist
 from leads.admin import tenancy
+from leads.ids import id_in
 from leads.models import Role, UserAccount
 from leads.templatetags.voronka import number
 
@@ -83,7 +84,7 @@ def pattern_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
 
 
 def _applied(request: HttpRequest, person: Targetologist, pattern: str) -> bool:
-    shown = [int(part) for part in request.POST.get("moved", "").split(",") if part.isascii() and part.isdecimal()]
+    shown = [pk for part in request.POST.get("moved", "").split(",") if (pk := id_in(part)) is not None]
     try:
         moved = pattern_change(person, pattern, shown)
     except PreviewStale:

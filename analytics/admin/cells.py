@@ -15,6 +15,7 @@ from analytics.earning.credit import credited_conversion
 from analytics.earning.ledger import earned
 from analytics.models import ConversionStatus, Routing, Sale, SaleStatus
 from leads.admin.looks import EMPTY, badge, link, pairs
+from leads.ids import id_in
 from leads.templatetags.voronka import money
 from leads.told import retold
 
@@ -92,5 +93,4 @@ def deliveries_link(deal_id: int, text: Any) -> SafeString:
 def ids_asked(request: HttpRequest, limit: int) -> list[int]:
     """The ids in `?ids=1,2,3`, at most so many; what is no id is left out."""
     raw = request.GET.get("ids", "") or request.POST.get("ids", "")
-    parts = [part for part in raw.split(",") if part.isascii() and part.isdecimal() and len(part) < 19]
-    return [int(part) for part in parts[:limit]]
+    return [pk for part in raw.split(",") if (pk := id_in(part)) is not None][:limit]

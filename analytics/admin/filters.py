@@ -15,6 +15,7 @@ from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
 
 from analytics.models import Targetologist
 from leads.admin import tenancy
+from leads.ids import id_in
 
 
 class TargetologistFilter(DropdownFilter):
@@ -29,7 +30,8 @@ class TargetologistFilter(DropdownFilter):
         value = self.value() or ""
         if value == "none":
             return queryset.filter(targetologist=None)
-        return queryset.filter(targetologist=int(value)) if value.isascii() and value.isdecimal() else queryset
+        pk = id_in(value)
+        return queryset if pk is None else queryset.filter(targetologist=pk)
 
 
 class DeskFilter(DropdownFilter):

@@ -25,6 +25,7 @@ from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, lines, link, minute, pairs
 from leads.api.days import validate_moment
+from leads.ids import id_in
 from leads.models import Role, UserAccount
 from leads.phones import normalise_phone
 from leads.told import retold
@@ -155,8 +156,9 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
         if not term:
             return queryset, False
         found = Q(client_name__startswith=term) | Q(client_name__startswith=term[:1].upper() + term[1:])
-        if term.isascii() and term.isdecimal() and len(term) < 19:
-            found |= Q(amocrm_deal_id=int(term))
+        deal_id = id_in(term)
+        if deal_id is not None:
+            found |= Q(amocrm_deal_id=deal_id)
         regions = set(tenancy.accounts_of(request).order_by().values_list("phone_region", flat=True).distinct()[:20])
         phones = {normalise_phone(term, region) for region in regions} - {None}
         return queryset.filter(found | Q(client_phone__in=phones) if phones else found), False

@@ -22,16 +22,11 @@ from analytics.models import (
 )
 from analytics.models.referrals import code_key
 from leads.access import account_of, account_rows
-from leads.api.filters import MAX_ID, an_id, any_case, flag, one_of
+from leads.api.filters import an_id, any_case, flag, one_of
+from leads.ids import id_in
 from leads.phones import normalise_phone
 
 NOBODY = ("none", "null", "unknown")
-
-
-def id_in(value: str) -> int | None:
-    """The text as an id, if it can be one."""
-    number = int(value) if value.isascii() and value.isdecimal() and len(value) < 20 else None
-    return number if number is not None and number <= MAX_ID else None
 
 
 def by_referrer(path: str, **only: Any) -> Any:

@@ -32,7 +32,7 @@ from analytics.reports.roi import Roi, roi
 from analytics.reports.spans import Basis, GroupBy, Span
 from leads.access import account_of, account_row
 from leads.api.days import DAYS, days_asked
-from leads.api.filters import MAX_ID
+from leads.ids import id_in
 from leads.models import Direction
 
 Choice = TypeVar("Choice", bound=TextChoices)
@@ -203,9 +203,10 @@ def _id(request: Request, name: str) -> int | None:
     raw = request.query_params.get(name)
     if not raw:
         return None
-    if not (raw.isascii() and raw.isdecimal() and len(raw) < 20 and int(raw) <= MAX_ID):
+    number = id_in(raw)
+    if number is None:
         raise exceptions.ValidationError({name: [_("Use a whole number.")]})
-    return int(raw)
+    return number
 
 
 def _file(name: str, header: Sequence[str], rows: Iterable[Sequence[object]], request: Request) -> HttpResponse:

@@ -14,8 +14,8 @@ from analytics.api.referrals import ReferrerSerializer
 from analytics.api.sale_serializers import PurchaseSerializer
 from analytics.models import Sale, Targetologist
 from leads.api.days import MomentField
-from leads.api.filters import MAX_ID
 from leads.api.lead_serializers import LeadEntrySerializer
+from leads.ids import MAX_ID
 from leads.models import Lead, UserAccount
 from leads.people import names_of
 

@@ -17,12 +17,12 @@ from analytics.reports.definitions import FUNNEL_FIGURES
 from analytics.reports.figures import percent
 from analytics.reports.funnel import Funnel, StageFigures, first_pipeline, funnel
 from leads.access import account_of, account_rows, page
+from leads.ids import id_in
 from leads.models import PipelineStage
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
 from leads.pages.rendering import render_page
 from leads.pages.stage_names import colour_of, pipelines_of
 
-MAX_ID = 2**63 - 1
 # Any moment would do: how long a span is in words is counted from a day on.
 BEGINNING = datetime(2001, 1, 1)  # noqa: DTZ001 - no moment of anybody's
 
@@ -63,7 +63,7 @@ def funnel_page(request: HttpRequest) -> HttpResponse:
         pipeline_id: rows[0].pipeline_name or str(pipeline_id)
         for pipeline_id, rows in pipelines_of(account_rows(PipelineStage, request)).items()
     }
-    asked = _asked(request.GET.get("pipeline"))
+    asked = id_in(request.GET.get("pipeline", ""))
     report = funnel(period.span(account), asked if asked in pipelines else first_pipeline(account))
     assert report is not None  # a pipeline that the account has, or none
     context = {
@@ -80,10 +80,6 @@ def funnel_page(request: HttpRequest) -> HttpResponse:
         "definitions": {figure.name: figure for figure in FUNNEL_FIGURES},
     }
     return render_page(request, "pages/funnel.html", context)
-
-
-def _asked(raw: str | None) -> int | None:
-    return int(raw) if raw and raw.isascii() and raw.isdecimal() and len(raw) < 20 and int(raw) <= MAX_ID else None
 
 
 def _entered(report: Funnel) -> int:

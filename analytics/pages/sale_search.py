@@ -15,7 +15,8 @@ from analytics.models import Referrer, Routing, Sale, SaleStatus, Targetologist
 from analytics.pages.narrowers import SALE_NARROWERS
 from analytics.pages.periods import DaysForm
 from analytics.reports.spans import Basis, GroupBy
-from leads.api.filters import MAX_ID, any_case
+from leads.api.filters import any_case
+from leads.ids import id_in
 from leads.models import UserAccount
 from leads.pages.days import begin_of, end_of
 from leads.pages.narrowing import NONE, Narrowing, Text
@@ -121,7 +122,7 @@ class SaleSearch(DaysForm):
             return Q()
         found = any_case("client_name", text) | Q(client_phone__icontains=text)
         found |= Q(client_phone__in=[phone.e164 for phone in phones_in(text, self.account.phone_region)])
-        number = _number(text.removeprefix("#"))
+        number = id_in(text.removeprefix("#"))
         return found if number is None else found | Q(amocrm_deal_id=number)
 
 
@@ -129,9 +130,3 @@ def paid_of(sales: QuerySet[Sale]) -> list[Paid]:
     """The sums of the paid ones, by currency."""
     rows = sales.filter(status=SaleStatus.PAID).order_by().values("currency")
     return [Paid(**row) for row in rows.annotate(sales=Count("pk"), amount=Sum("amount")).order_by("currency")]
-
-
-def _number(text: str) -> int | None:
-    """The text as an id, if it can be one."""
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
-    return number if number is not None and number <= MAX_ID else None

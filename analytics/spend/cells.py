@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from leads.api.filters import MAX_ID
+from leads.ids import MAX_ID
 
 FIRST_DAY = date(2000, 1, 1)
 # Later days are typing errors; a little ahead is somebody's plan, or their clock.

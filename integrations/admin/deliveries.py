@@ -29,6 +29,7 @@ from leads.admin.filters import AccountFilter
 from leads.admin.leads import phones_meant
 from leads.admin.looks import EMPTY, badge, cut, duration, lines, moment, numbered, pairs
 from leads.admin.stage_names import StageNames
+from leads.ids import id_in
 from leads.models import DealPhone, Role
 from leads.templatetags.voronka import number
 from leads.told import retold
@@ -105,10 +106,9 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
         term = search_term.strip()
         if not term:
             return queryset, False
-        digits = term.removeprefix("#")
         found = _deals_of_phone(request, term)
-        if _is_id(digits):
-            number = int(digits)
+        number = id_in(term.removeprefix("#"))
+        if number is not None:
             found |= Q(pk=number) if term.startswith("#") else Q(lead_id=number) | Q(pk=number)
         return queryset.filter(found), False
 
@@ -167,7 +167,8 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
         """History refers to deliveries for ever, and they are not kept for ever."""
-        text = removal_text(tenancy.account_ids(request), int(object_id)) if _is_id(object_id) else ""
+        pk = id_in(object_id)
+        text = "" if pk is None else removal_text(tenancy.account_ids(request), pk)
         if not text:
             return super()._get_obj_does_not_exist_redirect(request, opts, object_id)  # type: ignore[no-any-return]
         self.message_user(request, text, messages.WARNING)
@@ -263,7 +264,3 @@ def _deals_of_phone(request: HttpRequest, term: str) -> Q:
     for account_id, deal_ids in deals.items():
         found |= Q(user_account=account_id, lead_id__in=deal_ids)
     return found
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 19

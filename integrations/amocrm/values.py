@@ -10,7 +10,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
-MAX_ID = 2**63 - 1
+from leads.ids import MAX_ID
+
 MAX_TEXT = 1_000
 """Characters kept of a name or a UTM value; no person reads on, and no index takes more."""
 

@@ -20,6 +20,7 @@ from integrations.amocrm.tokens import FixedToken
 from integrations.connecting.tasks import set_up_connection
 from integrations.connecting.waking import wake
 from integrations.models import AmoCRMConnection, ConnectionState
+from leads.ids import id_in
 from leads.models import UserAccount
 from leads.told import told
 
@@ -156,15 +157,12 @@ def is_genuine_notice(client_id: str, amocrm_account_id: str, signature: str) ->
     """Whether amoCRM signed the notice that our integration was switched off in an account."""
     secret = settings.AMOCRM_CLIENT_SECRET
     # With an empty key anybody could sign.
-    if not secret or client_id != settings.AMOCRM_CLIENT_ID or not _is_number(amocrm_account_id):
+    account_id = id_in(amocrm_account_id)
+    if not secret or client_id != settings.AMOCRM_CLIENT_ID or account_id is None:
         return False
-    message = f"{client_id}|{int(amocrm_account_id)}"
+    message = f"{client_id}|{account_id}"
     expected = hmac.new(secret.encode(), message.encode(), hashlib.sha256).hexdigest()
     return constant_time_compare(signature.lower(), expected)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def disabled_at_amocrm(amocrm_account_id: int) -> None:

@@ -18,7 +18,7 @@ from integrations.delivery import deals_in, mend_hint, removal_text
 from integrations.models import Hook, ProcessingStatus, RoutingDecision, WebhookLog
 from integrations.replay import replay
 from leads.access import account_of, account_rows, page
-from leads.api.filters import MAX_ID
+from leads.ids import MAX_ID
 from leads.models import Lead, LeadStatusHistory, Role, UserAccount
 from leads.pages.rendering import render_page
 from leads.pages.stage_names import StageBook, StageName

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from integrations.models import SyncGap, SyncRun
 from leads.access import account_of, account_rows, page
-from leads.api.filters import MAX_ID
+from leads.ids import MAX_ID, id_in
 from leads.models import Lead
 from leads.pages.rendering import render_page
 
@@ -22,8 +22,7 @@ def sync_run(request: HttpRequest, pk: int) -> HttpResponse:
     run = account_rows(SyncRun, request).filter(pk=pk).first() if pk <= MAX_ID else None
     if run is None:
         raise Http404
-    deal = request.GET.get("deal", "")
-    deal_id = int(deal) if deal.isascii() and deal.isdecimal() and len(deal) < 19 else None
+    deal_id = id_in(request.GET.get("deal", ""))
     rows = SyncGap.objects.filter(run=run).order_by("id")
     gaps = list(rows.filter(amocrm_lead_id=deal_id) if deal_id else rows[:SHOWN_GAPS])
     deals = {gap.amocrm_lead_id for gap in gaps}

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
 from leads.admin import tenancy
+from leads.ids import id_in
 from leads.models import Creative, Direction, PipelineStage
 
 
@@ -40,8 +41,8 @@ class _OwnRowFilter(DropdownFilter):
         return [(str(pk), name) for pk, name in rows.values_list("pk", "name")[:500]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value() or ""
-        return queryset.filter(**{self.column: int(value)}) if value.isascii() and value.isdecimal() else queryset
+        pk = id_in(self.value() or "")
+        return queryset if pk is None else queryset.filter(**{self.column: pk})
 
 
 class DirectionFilter(_OwnRowFilter):

@@ -15,6 +15,7 @@ from leads.admin.evidence import told_by
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import link, second
 from leads.admin.stage_names import StageNames
+from leads.ids import id_in
 from leads.models import LeadStatusHistory
 
 
@@ -44,8 +45,8 @@ class LeadStatusHistoryAdmin(ReadOnlyAdmin[LeadStatusHistory]):
         term = search_term.strip()
         if not term:
             return queryset, False
-        is_id = term.isascii() and term.isdecimal() and len(term) < 19
-        return (queryset.filter(amocrm_lead_id=int(term)) if is_id else queryset.none()), False
+        deal_id = id_in(term)
+        return (queryset.none() if deal_id is None else queryset.filter(amocrm_lead_id=deal_id)), False
 
     @display(description=_("lead"))
     def lead_link(self, change: LeadStatusHistory) -> SafeString:

@@ -24,6 +24,7 @@ from leads.admin.stage_names import StageNames
 from leads.admin.timeline import timeline
 from leads.deals.apply import lock_account
 from leads.deals.facts import utm_place
+from leads.ids import id_in
 from leads.models import Lead, MatchMethod
 from leads.phones import display_phone, normalise_phone
 from leads.templatetags import voronka
@@ -186,8 +187,9 @@ def _names(lead: Lead) -> StageNames:
 def search_condition(request: HttpRequest, term: str) -> Q:
     """A phone in the spelling of any of the visitor's accounts' regions, a deal's id, the beginning of a name."""
     found = Q(name__startswith=term) | Q(name__startswith=term[:1].upper() + term[1:])
-    if term.isascii() and term.isdecimal() and len(term) < 19:
-        found |= Q(amocrm_lead_id=int(term))
+    deal_id = id_in(term)
+    if deal_id is not None:
+        found |= Q(amocrm_lead_id=deal_id)
     phones = phones_meant(request, term)
     return found | Q(phone_e164__in=phones) if phones else found
 

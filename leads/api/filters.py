@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-MAX_ID = 2**63 - 1
+from leads.ids import MAX_ID
 
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 

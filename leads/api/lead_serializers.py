@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from leads.access import account_of
-from leads.api.filters import MAX_ID
 from leads.api.rows import AccountRowId
+from leads.ids import MAX_ID
 from leads.models import Creative, Direction, Lead, LeadSource, LeadStatusHistory
 from leads.news import Utm
 from leads.services.leads import lead_enter

@@ -13,6 +13,7 @@ from rest_framework import generics, serializers
 
 from leads.access import account_of, account_row, account_rows
 from leads.api.errors import Conflict
+from leads.ids import MAX_ID
 
 M = TypeVar("M", bound=models.Model)
 
@@ -42,7 +43,7 @@ class AccountRowId(serializers.IntegerField):
     """The id of a row of the caller's account, in a body. Another account's is refused like one that never was."""
 
     def __init__(self, model: type[models.Model], **extra: Any) -> None:
-        super().__init__(min_value=1, max_value=2**63 - 1, **extra)
+        super().__init__(min_value=1, max_value=MAX_ID, **extra)
         self.model = model
 
     def to_internal_value(self, data: Any) -> int:

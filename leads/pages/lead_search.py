@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from leads.ids import id_in
 from leads.models import Lead, LeadSource, MatchMethod, UserAccount
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
 from leads.pages.days import begin_of, end_of
@@ -19,7 +20,6 @@ ANY = ("", _("any"))
 NOT_MATCHED = "none"
 # In whatever pipeline.
 ENDS = {"won": WON_STATUS_ID, "lost": LOST_STATUS_ID}
-MAX_BIGINT = 2**63 - 1
 # So many digits of a phone name few enough people to be worth a look.
 MIN_PHONE_PART = 4
 
@@ -100,9 +100,9 @@ def text_condition(text: str, account: UserAccount) -> Q:
     if not text:
         return Q()
     condition = Q(phone_e164__in=[phone.e164 for phone in phones_in(text, account.phone_region)])
-    number = text.removeprefix("#")
-    if number.isascii() and number.isdecimal() and int(number) <= MAX_BIGINT:
-        condition |= Q(amocrm_lead_id=int(number)) | Q(pk=int(number))
+    number = id_in(text.removeprefix("#"))
+    if number is not None:
+        condition |= Q(amocrm_lead_id=number) | Q(pk=number)
     digits = "".join(filter(str.isdecimal, text))
     if len(digits) >= MIN_PHONE_PART and not any(map(str.isalpha, text)):
         return condition | Q(phone_e164__contains=digits)
