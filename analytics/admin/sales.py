@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -24,10 +24,9 @@ from leads.admin import tenancy
 from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, lines, link, minute, pairs
+from leads.admin.searching import people_and_deals
 from leads.api.days import validate_moment
-from leads.ids import id_in
 from leads.models import Role, UserAccount
-from leads.phones import normalise_phone
 from leads.told import retold
 
 MAX_SELECTED = 500
@@ -155,13 +154,8 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
         term = search_term.strip()
         if not term:
             return queryset, False
-        found = Q(client_name__startswith=term) | Q(client_name__startswith=term[:1].upper() + term[1:])
-        deal_id = id_in(term)
-        if deal_id is not None:
-            found |= Q(amocrm_deal_id=deal_id)
-        regions = set(tenancy.accounts_of(request).order_by().values_list("phone_region", flat=True).distinct()[:20])
-        phones = {normalise_phone(term, region) for region in regions} - {None}
-        return queryset.filter(found | Q(client_phone__in=phones) if phones else found), False
+        found = people_and_deals(request, term, name="client_name", phone="client_phone", deal="amocrm_deal_id")
+        return queryset.filter(found), False
 
     @display(description=_("client"))
     def client(self, sale: Sale) -> SafeString:

@@ -26,8 +26,8 @@ from integrations.models import ProcessingStatus, RoutingDecision, WebhookLog
 from leads.admin import tenancy
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
-from leads.admin.leads import phones_meant
 from leads.admin.looks import EMPTY, badge, cut, duration, lines, moment, numbered, pairs
+from leads.admin.searching import phones_meant
 from leads.admin.stage_names import StageNames
 from leads.ids import id_in
 from leads.models import DealPhone, Role

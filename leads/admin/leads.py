@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import flatten
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -16,17 +16,16 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 
-from leads.admin import tenancy
 from leads.admin.base import AccountScopedAdmin
 from leads.admin.filters import AccountFilter, CreativeFilter, DirectionFilter, StageFilter
 from leads.admin.looks import EMPTY, badge, lines, link, pairs
+from leads.admin.searching import people_and_deals
 from leads.admin.stage_names import StageNames
 from leads.admin.timeline import timeline
 from leads.deals.apply import lock_account
 from leads.deals.facts import utm_place
-from leads.ids import id_in
 from leads.models import Lead, MatchMethod
-from leads.phones import display_phone, normalise_phone
+from leads.phones import display_phone
 from leads.templatetags import voronka
 from leads.told import retold
 
@@ -89,11 +88,11 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Lead], search_term: str
     ) -> tuple[QuerySet[Lead], bool]:
-        """Each thing by its own index: a deal's id, a phone after normalising, the beginning of a name."""
         term = search_term.strip()
         if not term:
             return queryset, False
-        return queryset.filter(search_condition(request, term)), False
+        found = people_and_deals(request, term, name="name", phone="phone_e164", deal="amocrm_lead_id")
+        return queryset.filter(found), False
 
     def save_row(self, request: HttpRequest, obj: Lead, form: Any, change: bool) -> None:
         lock_account(obj.user_account)  # a drain may be writing this very row
@@ -182,19 +181,3 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
 def _names(lead: Lead) -> StageNames:
     names: StageNames | None = getattr(lead, "stage_names", None)
     return names or StageNames([lead.user_account_id])
-
-
-def search_condition(request: HttpRequest, term: str) -> Q:
-    """A phone in the spelling of any of the visitor's accounts' regions, a deal's id, the beginning of a name."""
-    found = Q(name__startswith=term) | Q(name__startswith=term[:1].upper() + term[1:])
-    deal_id = id_in(term)
-    if deal_id is not None:
-        found |= Q(amocrm_lead_id=deal_id)
-    phones = phones_meant(request, term)
-    return found | Q(phone_e164__in=phones) if phones else found
-
-
-def phones_meant(request: HttpRequest, term: str) -> set[str]:
-    """The numbers that this is in the regions of the visitor's accounts."""
-    regions = set(tenancy.accounts_of(request).order_by().values_list("phone_region", flat=True).distinct()[:20])
-    return {phone for region in regions if (phone := normalise_phone(term, region))}
