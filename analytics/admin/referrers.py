@@ -79,8 +79,8 @@ class ReferrerAdmin(AccountScopedAdmin[Referrer]):
         js = ("voronka/copy.js",)
         css = {"all": ("voronka/money.css",)}
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        fieldsets = super().get_fieldsets(request, obj)
+    def fieldsets_for(self, request: HttpRequest, obj: Any) -> Any:
+        fieldsets = super().fieldsets_for(request, obj)
         return fieldsets if obj is not None else fieldsets[:1]
 
     def save_row(self, request: HttpRequest, obj: Referrer, form: Any, change: bool) -> None:

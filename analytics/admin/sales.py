@@ -20,7 +20,6 @@ from analytics.admin.assigning import assign_view, pattern_view
 from analytics.admin.filters import DaysFilter, DeskFilter, TargetologistFilter
 from analytics.earning.purchases import purchase_save
 from analytics.models import UTM_COLUMNS, Sale, UnknownSale
-from leads.admin import tenancy
 from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, lines, link, minute, pairs
@@ -126,15 +125,10 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
 
     # --- Forms ---
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def fieldsets_for(self, request: HttpRequest, obj: Any) -> Any:
         if obj is None or self.has_change_permission(request, obj):
-            self_fieldsets = self.purchase_fieldsets
-            return (
-                self_fieldsets
-                if obj is None or tenancy.has_several_accounts(request)
-                else _without_account(self_fieldsets)
-            )
-        return super().get_fieldsets(request, obj)
+            return self.purchase_fieldsets
+        return super().fieldsets_for(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [*super().get_readonly_fields(request, obj), "client"]
@@ -239,13 +233,6 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
 
     def _pattern_view(self, request: HttpRequest) -> Any:
         return pattern_view(self, request)
-
-
-def _without_account(fieldsets: Any) -> Any:
-    return [
-        (title, {**options, "fields": [field for field in options["fields"] if field != "user_account"]})
-        for title, options in fieldsets
-    ]
 
 
 def sale_link(sale: Sale) -> SafeString:

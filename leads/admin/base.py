@@ -145,10 +145,14 @@ class AccountScopedAdmin(ModelAdmin, Generic[Row]):
         return [*fields, ACCOUNT] if obj is not None and self.account_path == ACCOUNT else fields
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        fieldsets = super().get_fieldsets(request, obj)
+        fieldsets = self.fieldsets_for(request, obj)
         if obj is None or tenancy.has_several_accounts(request):
             return fieldsets
         return [(title, {**options, "fields": _without_account(options["fields"])}) for title, options in fieldsets]
+
+    def fieldsets_for(self, request: HttpRequest, obj: Any) -> Any:
+        """What the form of this row has; None: of a new one. The account goes by itself where it need not be said."""
+        return super().get_fieldsets(request, obj)
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         columns = list(super().get_list_display(request))
