@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from analytics.admin.cells import ids_asked
+from analytics.admin.selecting import ids_asked
 from analytics.earning.patterns import PreviewStale, pattern_change, sales_assign, sales_moved_by
 from analytics.models import Sale, Targetologist
 from leads.admin import tenancy
@@ -22,7 +22,6 @@ from leads.ids import id_in
 from leads.models import Role, UserAccount
 from leads.templatetags.voronka import number
 
-MAX_SELECTED = 500
 SHOWN_SALES = 100
 _QUEUE = "admin:analytics_unknownsale_changelist"
 
@@ -101,7 +100,7 @@ def _applied(request: HttpRequest, person: Targetologist, pattern: str) -> bool:
 
 def _chosen(model_admin: Any, request: HttpRequest) -> tuple[list[Sale], UserAccount]:
     """The sales of `?ids=`, all of one account in which the visitor is staff."""
-    rows = model_admin.get_queryset(request).filter(pk__in=ids_asked(request, MAX_SELECTED))
+    rows = model_admin.get_queryset(request).filter(pk__in=ids_asked(request))
     sales: list[Sale] = list(rows.select_related("user_account", "targetologist"))
     if not sales:
         raise Http404

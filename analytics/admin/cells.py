@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -15,7 +14,6 @@ from analytics.earning.credit import credited_conversion
 from analytics.earning.ledger import earned
 from analytics.models import ConversionStatus, Routing, Sale, SaleStatus
 from leads.admin.looks import EMPTY, badge, link, pairs
-from leads.ids import id_in
 from leads.templatetags.voronka import money
 from leads.told import retold
 
@@ -88,9 +86,3 @@ def deliveries_link(deal_id: int, text: Any) -> SafeString:
     except NoReverseMatch:
         return format_html("{}", text)
     return link(f"{address}?q={deal_id}", text)
-
-
-def ids_asked(request: HttpRequest, limit: int) -> list[int]:
-    """The ids in `?ids=1,2,3`, at most so many; what is no id is left out."""
-    raw = request.GET.get("ids", "") or request.POST.get("ids", "")
-    return [pk for part in raw.split(",") if (pk := id_in(part)) is not None][:limit]

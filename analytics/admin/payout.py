@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from analytics.admin.cells import ids_asked
+from analytics.admin.selecting import ids_asked
 from analytics.csv_cells import csv_response
 from analytics.earning.payout import balances, pay_out
 from analytics.models import Referrer
@@ -25,8 +25,6 @@ from leads.admin import tenancy
 from leads.deals.apply import lock_account
 from leads.models import Role, UserAccount
 from leads.templatetags.voronka import money
-
-MAX_SELECTED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def payout_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
 
 
 def _chosen(model_admin: Any, request: HttpRequest) -> list[Referrer]:
-    rows = model_admin.get_queryset(request).filter(pk__in=ids_asked(request, MAX_SELECTED))
+    rows = model_admin.get_queryset(request).filter(pk__in=ids_asked(request))
     referrers: list[Referrer] = list(rows.select_related("user_account").order_by("user_account", "code_key"))
     if not referrers:
         raise Http404

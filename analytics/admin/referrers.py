@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 
 from analytics.admin.payout import payout_view
+from analytics.admin.selecting import to_page
 from analytics.api.referrals import private_page
 from analytics.earning.payout import Balance, balances
 from analytics.earning.referrers import CodeTaken, referrer_save, rotate_link
@@ -27,7 +28,7 @@ from leads.admin.looks import EMPTY, lines
 from leads.models import Role
 from leads.templatetags.voronka import money
 
-MAX_SELECTED = 500
+_PAYOUT = "admin:analytics_referrer_payout"
 _ROTATE: Any = {
     "title": gettext_lazy("Replace the private link?"),
     "description": gettext_lazy("The old link stops working at once. Send the referrer the new one."),
@@ -138,12 +139,11 @@ class ReferrerAdmin(AccountScopedAdmin[Referrer]):
 
     @admin.action(description=gettext_lazy("Pay out…"), permissions=["staff"])
     def pay_out(self, request: HttpRequest, queryset: QuerySet[Referrer]) -> HttpResponseRedirect:
-        ids = self.writable(request, queryset).values_list("pk", flat=True)[:MAX_SELECTED]
-        return _to_payout(",".join(map(str, ids)))
+        return to_page(_PAYOUT, self.writable(request, queryset).values_list("pk", flat=True))
 
     @action(description=gettext_lazy("Pay out…"), icon="payments", permissions=["staff"], url_path="pay-out-one")
     def pay_out_one(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
-        return _to_payout(object_id)
+        return to_page(_PAYOUT, [object_id])
 
     @action(
         description=gettext_lazy("Replace the link"),
@@ -166,10 +166,6 @@ class ReferrerAdmin(AccountScopedAdmin[Referrer]):
 
     def _payout_view(self, request: HttpRequest) -> HttpResponse:
         return payout_view(self, request)
-
-
-def _to_payout(ids: str) -> HttpResponseRedirect:
-    return HttpResponseRedirect(f"{reverse('admin:analytics_referrer_payout')}?ids={ids}")
 
 
 def _sums(referrer: Referrer, name: str) -> SafeString:

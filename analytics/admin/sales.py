@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,17 +18,17 @@ from unfold.decorators import action, display
 from analytics.admin import cells
 from analytics.admin.assigning import assign_view, pattern_view
 from analytics.admin.filters import DaysFilter, DeskFilter, TargetologistFilter
+from analytics.admin.selecting import to_page
 from analytics.earning.purchases import purchase_save
 from analytics.models import UTM_COLUMNS, Sale, UnknownSale
 from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.filters import AccountFilter
-from leads.admin.looks import EMPTY, lines, link, minute, pairs
+from leads.admin.looks import EMPTY, lines, minute, pairs
 from leads.admin.searching import people_and_deals
 from leads.api.days import validate_moment
 from leads.models import Role, UserAccount
 from leads.told import retold
 
-MAX_SELECTED = 500
 _PURCHASE = (
     *("user_account", "lead", ("client_name", "client_phone"), ("amount", "currency")),
     *("status", "sold_at", "product", "targetologist", "external_id"),
@@ -213,11 +213,10 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
 
     @action(description=_("Assign"), icon="person_add", permissions=["assign"], url_path="assign-one")
     def assign_one(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
-        return HttpResponseRedirect(f"{reverse('admin:analytics_sale_assign')}?ids={object_id}")
+        return to_page("admin:analytics_sale_assign", [object_id])
 
     def _go(self, request: HttpRequest, rows: QuerySet[Sale], view: str) -> HttpResponseRedirect:
-        ids = self.writable(request, rows).values_list("pk", flat=True)[:MAX_SELECTED]
-        return HttpResponseRedirect(f"{reverse(f'admin:analytics_sale_{view}')}?ids={','.join(map(str, ids))}")
+        return to_page(f"admin:analytics_sale_{view}", self.writable(request, rows).values_list("pk", flat=True))
 
     def get_urls(self) -> list[URLPattern]:
         if self.model is UnknownSale:
@@ -233,7 +232,3 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
 
     def _pattern_view(self, request: HttpRequest) -> Any:
         return pattern_view(self, request)
-
-
-def sale_link(sale: Sale) -> SafeString:
-    return link(reverse("admin:analytics_sale_change", args=[sale.pk]), sale.client_name or f"#{sale.pk}")
