@@ -53,8 +53,6 @@ class Access(Enum):
 
     ACCOUNT = "account"
     """Signed in, and a member of the account that the request is about. What every view is unless it says otherwise."""
-    PERSONAL = "personal"
-    """Signed in; the view is about the person, or finds the account by itself and then calls `enter`."""
     OPEN = "open"
     """Anybody."""
 
@@ -63,15 +61,13 @@ class AccountPermission(BasePermission):
     """Lets a request through only with an account of the caller's, and a role there that covers the method."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        access = getattr(view, "access", Access.ACCOUNT)
-        if access is Access.OPEN:
+        if getattr(view, "access", Access.ACCOUNT) is Access.OPEN:
             return True
         if not request.user.is_authenticated:
             if SessionOnly in view.authentication_classes:
                 raise exceptions.NotAuthenticated(_("Sign in in a browser: no token opens this."))
             raise exceptions.NotAuthenticated(_("Sign in, or send the header “Authorization: Token …”."))
-        if access is Access.ACCOUNT:
-            enter(request, named_account(request), needed_role(view, request.method))
+        enter(request, named_account(request), needed_role(view, request.method))
         return True
 
 

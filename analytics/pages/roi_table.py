@@ -50,10 +50,6 @@ class Cell:
         return self.definition.name in ("profit", "roi") and self.value is not None and self.value < 0
 
     @property
-    def is_amount(self) -> bool:
-        return self.definition.kind in (Kind.MONEY, Kind.COST)
-
-    @property
     def plain(self) -> str:
         """For programs, whatever the language: the exact value."""
         return "" if self.value is None else str(self.value)

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from decimal import Decimal
 from urllib.parse import urlencode
 
-from integrations.demo.people import Person
 from integrations.demo.stories import Step, Story
-from leads.news import LOST_STATUS_ID, WON_STATUS_ID, ContactSnapshot, DealSnapshot, Evidence
+from leads.news import LOST_STATUS_ID, WON_STATUS_ID, DealSnapshot, Evidence
 
 # The sandbox's demo account: a delivery that is replayed there is of no stranger.
 CRM_ACCOUNT_ID, SUBDOMAIN = 31000001, "demo"
 CONTENT_TYPE = "application/x-www-form-urlencoded"
-
-
-def snapshots_of(story: Story, evidence: Callable[[Story, Step], Evidence]) -> Iterator[DealSnapshot]:
-    """One per step; the CRM's own word is the last."""
-    for step in story.steps:
-        yield snapshot_of(story, step, evidence(story, step), is_read=step is story.steps[-1])
 
 
 def snapshot_of(story: Story, step: Step, evidence: Evidence, *, is_read: bool = True) -> DealSnapshot:
@@ -37,10 +29,6 @@ def snapshot_of(story: Story, step: Step, evidence: Evidence, *, is_read: bool =
         read_at=step.at if is_read else None,
         evidence=evidence,
     )
-
-
-def contact_of(client: Person) -> ContactSnapshot:
-    return ContactSnapshot(client.contact_id, client.name, (client.typed,))
 
 
 def deal_name(story: Story) -> str:

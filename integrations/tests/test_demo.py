@@ -33,7 +33,7 @@ from analytics.snapshots.taking import take_snapshot
 from integrations.demo.account import RESPONSES, responses_make
 from integrations.demo.ads import ads_of
 from integrations.demo.clinic import CLOSED, PIPELINES
-from integrations.demo.news import contact_of, snapshots_of
+from integrations.demo.news import snapshot_of
 from integrations.demo.remove import GENERATED, year_remove
 from integrations.demo.seasons import year_of
 from integrations.demo.stories import Story, stories_of
@@ -42,7 +42,7 @@ from integrations.models import NotificationState, SaleNotification, SyncGap, Sy
 from leads.deals.apply import apply_news
 from leads.deals.record import steps_told
 from leads.models import Creative, Lead, LeadStatusHistory, MatchMethod, User, UserAccount
-from leads.news import Evidence
+from leads.news import ContactSnapshot, Evidence
 from leads.phones import normalise_phone
 from leads.qualification import recompute_qualified
 from leads.services.accounts import account_create
@@ -130,8 +130,15 @@ def test_hearing_its_news_again_changes_nothing(year: UserAccount, deals: list[S
     sample = random.Random(1).sample(untouched, 250) + [story for story in untouched if story.origin][:50]
     changes = apply_news(
         year,
-        deals=[told for story in sample for told in snapshots_of(story, lambda *_: Evidence())],
-        contacts=[contact_of(story.client) for story in sample],
+        deals=[
+            snapshot_of(story, step, Evidence(), is_read=step is story.steps[-1])
+            for story in sample
+            for step in story.steps
+        ],
+        contacts=[
+            ContactSnapshot(client.contact_id, client.name, (client.typed,))
+            for client in (story.client for story in sample)
+        ],
         now=timezone.now(),
     )
     assert [change for change in changes if change.is_news] == []

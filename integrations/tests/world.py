@@ -87,7 +87,3 @@ def bodies(server: Server) -> list[str]:
 def form(**entries: Any) -> str:
     """A short body by hand: form(**{"leads[add][0][id]": 5})."""
     return "&".join(f"{key}={value}" for key, value in entries.items())
-
-
-def in_flight(account: UserAccount) -> Iterable[WebhookLog]:
-    return WebhookLog.objects.filter(user_account=account, processing_status=ProcessingStatus.RECEIVED)
