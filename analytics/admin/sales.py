@@ -25,7 +25,7 @@ from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, lines, minute, pairs
 from leads.admin.searching import people_and_deals
-from leads.api.days import validate_moment
+from leads.days import validate_moment
 from leads.models import Role, UserAccount
 from leads.told import retold
 

@@ -19,9 +19,10 @@ from analytics.earning.referrers import CodeTaken, link_token, referrer_save
 from analytics.models import ReferralConversion, ReferralEarning, Referrer
 from analytics.models.referrals import default_rate, validate_code
 from leads.access import account_of
-from leads.api.days import DAYS, days_asked, within_days
+from leads.api.days import DAYS, days_asked
 from leads.api.errors import Conflict
 from leads.api.rows import AccountRows, AccountRowSerializer, RowInPart
+from leads.days import within_days
 
 
 def private_page(referrer: Referrer) -> str:

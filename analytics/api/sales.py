@@ -18,8 +18,9 @@ from analytics.earning.figures import periods
 from analytics.earning.patterns import sales_assign
 from analytics.models import Sale, Targetologist
 from leads.access import account_of, account_row, account_rows
-from leads.api.days import DAYS, days_asked, within_days
+from leads.api.days import DAYS, days_asked
 from leads.api.rows import AccountRowId, AccountRows
+from leads.days import within_days
 from leads.people import names_of
 
 LAST_SALES = 20

@@ -12,7 +12,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from analytics.models import Sale, SaleStatus
-from leads.api.days import midnight
+from leads.days import midnight
 from leads.models import UserAccount
 
 CENT = Decimal("0.01")

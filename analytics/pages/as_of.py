@@ -34,8 +34,8 @@ from analytics.reports.spans import Basis, GroupBy, Span
 from analytics.snapshots.moved import moved_since
 from analytics.snapshots.sums import lines_of, sums_as_of, sums_of_lines
 from leads.access import account_of, account_rows, page
+from leads.days import within_bounds
 from leads.models import Creative, UserAccount
-from leads.pages.days import begin_of
 from leads.pages.rendering import render_page
 
 DAYS_BEFORE = 29
@@ -95,7 +95,7 @@ def as_of_page(request: HttpRequest) -> HttpResponse:
         "columns": AS_OF_FIGURES,
     }
     if snapshot:
-        span = Span(account, _within(chosen.get("since"), account), _within(chosen.get("until"), account))
+        span = Span(account, _within(chosen.get("since")), _within(chosen.get("until")))
         context |= _compared(snapshot, span, basis)
         context["moved"] = moved_since(snapshot.taken_at, span, basis)
         context["moves"] = _moves(snapshot, span, basis)
@@ -123,8 +123,8 @@ def _defaults(account: UserAccount) -> dict[str, Any]:
     return {"on": on, "since": on - timedelta(days=DAYS_BEFORE), "until": on}
 
 
-def _within(day: date | None, account: UserAccount) -> date | None:
-    return begin_of(day, account).date() if day else None
+def _within(day: date | None) -> date | None:
+    return within_bounds(day) if day else None
 
 
 def _is_alike(currency: str, account: UserAccount) -> bool:

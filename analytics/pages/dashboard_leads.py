@@ -9,8 +9,8 @@ from decimal import Decimal
 from analytics.reports.figures import percent
 from analytics.reports.spans import Span
 from analytics.reports.trend import Day, leads_by_day, won_now
+from leads.days import last_days
 from leads.models import UserAccount
-from leads.pages.days import last_days
 
 
 @dataclass(frozen=True, slots=True)

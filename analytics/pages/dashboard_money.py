@@ -8,8 +8,8 @@ from datetime import date
 from analytics.reports.figures import Figures, MissingRates, missing_rates
 from analytics.reports.roi import Row, roi
 from analytics.reports.spans import Basis, GroupBy, Span
+from leads.days import last_days
 from leads.models import UserAccount
-from leads.pages.days import last_days
 
 SHOWN = 3
 

@@ -11,8 +11,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from analytics.reports.spans import Span
+from leads.days import last_days, within_bounds
 from leads.models import UserAccount
-from leads.pages.days import begin_of, last_days
 
 LAST_DAYS = (7, 30, 90)
 DEFAULT_DAYS = 30
@@ -46,8 +46,8 @@ class Period:
 
     def span(self, account: UserAccount) -> Span:
         # Within what the database can compare: a year 1 typed by mistake is as good as “always”.
-        first = begin_of(self.first, account).date() if self.first else None
-        last = begin_of(self.last, account).date() if self.last else None
+        first = within_bounds(self.first) if self.first else None
+        last = within_bounds(self.last) if self.last else None
         return Span(account, first, last)
 
     def asked(self) -> dict[str, str]:

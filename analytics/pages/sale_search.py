@@ -16,9 +16,9 @@ from analytics.pages.narrowers import SALE_NARROWERS
 from analytics.pages.periods import DaysForm
 from analytics.reports.spans import Basis, GroupBy
 from leads.api.filters import any_case
+from leads.days import begin_of, end_of
 from leads.ids import id_in
 from leads.models import UserAccount
-from leads.pages.days import begin_of, end_of
 from leads.pages.narrowing import NONE, Narrowing, Text
 from leads.pages.sorting import Sorting
 from leads.phones import phones_in

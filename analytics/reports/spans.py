@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from analytics.models import AdSpend, Sale, SaleStatus
 from analytics.rollups.folding import is_folded
 from analytics.rollups.ledgers import LEADS, PATHS, SALES, STAYS, Ledger
-from leads.api.days import within_days
+from leads.days import within_days
 from leads.models import Lead, UserAccount
 
 

@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 
 from analytics.models.rollups import RollupState
 from analytics.rollups.ledgers import LEDGERS, Counting, Ledger, Lines, table_of
-from leads.api.days import FIRST_DAY, midnight
+from leads.days import FIRST_DAY, midnight
 from leads.models import Lead, UserAccount
 
 LEASE = timedelta(minutes=1)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.models import Sale, SaleStatus
 from analytics.reports.spans import Basis, Span
-from leads.api.days import within_days
+from leads.days import within_days
 from leads.models import Lead, LeadStatusHistory, PipelineStage
 from leads.news import WON_STATUS_ID
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from analytics.models import Sale, SaleStatus
 from integrations.models import NotificationSettings, SaleNotification
 from integrations.notify.outbox import enqueue_summary
+from leads.days import within_days
 
 
 def queue_summaries(now: datetime) -> int:
@@ -24,11 +25,8 @@ def queue_summaries(now: datetime) -> int:
         # between its hour and midnight.
         if not is_time and not summed_up.filter(day=day - timedelta(days=1)).exists():
             continue
-        begins = datetime.combine(day, time.min, account.zone)
-        ends = datetime.combine(day + timedelta(days=1), time.min, account.zone)
-        sold = Sale.objects.filter(
-            user_account=account, status=SaleStatus.PAID, sold_at__gte=begins, sold_at__lt=ends
-        ).select_related("targetologist")
+        paid = Sale.objects.filter(user_account=account, status=SaleStatus.PAID).select_related("targetologist")
+        sold = within_days(paid, "sold_at", account, day, day)
         enqueue_summary(account, day, list(sold), settings.summary_chat_id.strip(), now)
         queued += 1
     return queued

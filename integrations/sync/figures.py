@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Q, Sum
@@ -13,6 +13,7 @@ from django.utils import timezone
 from integrations.amocrm.brackets import items_of
 from integrations.amocrm.values import id_of, time_of
 from integrations.models import HookDay, SyncGap, SyncRun, WebhookLog
+from leads.days import begin_of, end_of
 from leads.models import UserAccount
 
 _LONGEST_LOOK_BACK = 60
@@ -56,8 +57,7 @@ def refresh_figures(account: UserAccount, run: SyncRun) -> None:
 
 
 def _count(account: UserAccount, day: date) -> HookDay:
-    begin = datetime.combine(day, time.min, account.zone)
-    end = datetime.combine(day + timedelta(days=1), time.min, account.zone)
+    begin, end = begin_of(day, account), end_of(day, account)
     delays = _delays(account, begin, end)
     late = Count("pk", filter=Q(told_at__isnull=False))
     gaps = SyncGap.objects.filter(user_account=account, changed_at__gte=begin, changed_at__lt=end)

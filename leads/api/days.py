@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
-from typing import TypeVar
+from datetime import date, datetime
 
-from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 
-from leads.models import UserAccount
-
-M = TypeVar("M", bound=Model)
-
-# Beyond these, a midnight in some zone is no moment that Python or the database can hold.
-FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
+from leads.days import validate_moment, within_bounds
 
 
 def days_asked(request: Request) -> tuple[date | None, date | None]:
@@ -27,28 +19,6 @@ def days_asked(request: Request) -> tuple[date | None, date | None]:
     if first and last and first > last:
         raise exceptions.ValidationError({"from": [_("The first day is after the last.")]})
     return first, last
-
-
-def within_days(
-    rows: QuerySet[M], column: str, account: UserAccount, first: date | None, last: date | None
-) -> QuerySet[M]:
-    """The rows whose moment in `column` falls on one of the account's days from `first` to `last`."""
-    if first:
-        rows = rows.filter(**{f"{column}__gte": midnight(first, account)})
-    if last:
-        rows = rows.filter(**{f"{column}__lt": midnight(last + timedelta(days=1), account)})
-    return rows
-
-
-def midnight(day: date, account: UserAccount) -> datetime:
-    """The moment at which the day begins for the account."""
-    return datetime.combine(day, time.min, tzinfo=account.zone)
-
-
-def validate_moment(moment: datetime) -> None:
-    """For moments that people enter: each has a day in every zone."""
-    if not FIRST_DAY <= moment.date() <= LAST_DAY:
-        raise ValidationError(_("Use a time from %(first)s to %(last)s.") % {"first": FIRST_DAY, "last": LAST_DAY})
 
 
 class MomentField(serializers.DateTimeField):
@@ -67,7 +37,7 @@ def _day(request: Request, name: str) -> date | None:
         day = None
     if day is None:
         raise exceptions.ValidationError({name: [_("Use a day such as 2026-03-31.")]})
-    return min(max(day, FIRST_DAY), LAST_DAY)
+    return within_bounds(day)
 
 
 DAYS = [

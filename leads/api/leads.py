@@ -12,10 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from leads.access import account_of
-from leads.api.days import DAYS, days_asked, within_days
+from leads.api.days import DAYS, days_asked
 from leads.api.lead_filters import LeadFilters
 from leads.api.lead_serializers import LeadDetailSerializer, LeadEntrySerializer, LeadSerializer
 from leads.api.rows import AccountRows
+from leads.days import within_days
 from leads.models import Lead
 
 

@@ -7,10 +7,10 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from leads.days import begin_of, end_of
 from leads.ids import id_in
 from leads.models import Lead, LeadSource, MatchMethod, UserAccount
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
-from leads.pages.days import begin_of, end_of
 from leads.pages.narrowing import LEAD_NARROWERS, Narrowing
 from leads.pages.sorting import Sorting
 from leads.pages.stage_names import StageBook
