@@ -21,7 +21,6 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from integrations.admin.days import received_between
 from integrations.models import (
     AmoCRMConnection,
     ConnectionState,
@@ -36,6 +35,7 @@ from integrations.models import (
     SyncRun,
     WebhookLog,
 )
+from integrations.received import received_between
 from leads.access import open_to_all
 from leads.api.plain import for_reading
 from leads.models import Membership, PushState, Role, User

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.forms import DateField
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import DropdownFilter
 
 from analytics.models import Targetologist
 from leads.admin import tenancy
@@ -60,30 +56,3 @@ class PaidFilter(DropdownFilter):
         known = {"no": True, "yes": False}
         value = self.value() or ""
         return queryset.filter(paid_at__isnull=known[value]) if value in known else queryset
-
-
-class DaysFilter(RangeDateFilter):
-    """From one day to another, inclusive, in the zone of the visitor's only account; UTC for who has several."""
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        zones = set(tenancy.accounts_of(request).order_by().values_list("timezone", flat=True).distinct()[:2])
-        zone = ZoneInfo(zones.pop()) if len(zones) == 1 else ZoneInfo("UTC")
-        first, last = self._day("from"), self._day("to")
-        if first:
-            queryset = queryset.filter(**{f"{self.parameter_name}__gte": _midnight(first, zone)})
-        if last and last < date.max:
-            queryset = queryset.filter(**{f"{self.parameter_name}__lt": _midnight(last + timedelta(days=1), zone)})
-        return queryset
-
-    def _day(self, end: str) -> date | None:
-        value = self.used_parameters.get(f"{self.parameter_name}_{end}")
-        text = value[0] if isinstance(value, list) and value else value
-        try:
-            day: date | None = DateField(required=False).clean(text)
-        except ValidationError:
-            return None
-        return day
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=zone)

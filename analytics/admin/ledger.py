@@ -16,12 +16,13 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from analytics.admin import cells
-from analytics.admin.filters import DaysFilter, PaidFilter
+from analytics.admin.filters import PaidFilter
 from analytics.csv_cells import csv_response
 from analytics.earning.ledger import earned
 from analytics.earning.payout import pay_lines
 from analytics.models import ConversionStatus, EarningKind, ReferralConversion, ReferralEarning
 from leads.admin.base import ReadOnlyAdmin
+from leads.admin.days import DaysFilter
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, lines, minute
 from leads.models import Role, UserAccount

@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from analytics.admin.filters import DaysFilter
 from analytics.admin.sales import SaleAdmin
 from analytics.earning.queue import unknown
 from analytics.models import Sale, UnknownSale
+from leads.admin.days import DaysFilter
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import cut, lines
 

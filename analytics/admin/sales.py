@@ -17,11 +17,12 @@ from unfold.decorators import action, display
 
 from analytics.admin import cells
 from analytics.admin.assigning import assign_view, pattern_view
-from analytics.admin.filters import DaysFilter, DeskFilter, TargetologistFilter
+from analytics.admin.filters import DeskFilter, TargetologistFilter
 from analytics.admin.selecting import to_page
 from analytics.earning.purchases import purchase_save
 from analytics.models import UTM_COLUMNS, Sale, UnknownSale
 from leads.admin.base import AccountForm, AccountScopedAdmin
+from leads.admin.days import DaysFilter
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, lines, minute, pairs
 from leads.admin.searching import people_and_deals

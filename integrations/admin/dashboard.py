@@ -22,7 +22,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from integrations.admin.connections import STATE_BADGES as CONNECTION_BADGES
-from integrations.admin.days import day_start
 from integrations.admin.deliveries import STATUS_BADGES
 from integrations.admin.syncs import STATE_BADGES as SYNC_BADGES
 from integrations.models import (
@@ -40,6 +39,7 @@ from integrations.models import (
 from leads.admin import tenancy
 from leads.admin.looks import badge, duration, percent
 from leads.admin.paging import CappedCount
+from leads.days import midnight
 from leads.models import UserAccount
 from leads.told import retold
 
@@ -146,7 +146,7 @@ def _count_today(cards: dict[uuid.UUID, Card], accounts: list[UserAccount], now:
 
 
 def _midnight(account: UserAccount, now: datetime) -> datetime:
-    return day_start(timezone.localtime(now, account.zone).date(), account.zone)
+    return midnight(timezone.localdate(now, account.zone), account)
 
 
 def _told(accounts: list[UserAccount], now: datetime) -> Iterable[Tile]:

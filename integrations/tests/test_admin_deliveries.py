@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.admin.days import id_at
 from integrations.models import WebhookLog
+from integrations.received import id_at
 from integrations.tests import admin_world
 from integrations.tests.admin_world import DEAL, World, address
 from leads.models import DealPhone, Lead
