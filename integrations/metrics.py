@@ -84,13 +84,17 @@ def _accounts_of(user: User) -> list[UUID] | None:
 
 
 class DatabaseCollector(Collector):
-    """One answer of `/metrics`. Of these accounts; None: of all."""
+    """One answer of `/metrics`.
+
+    :param accounts: whose rows are counted; None: everybody's.
+    """
 
     def __init__(self, accounts: Sequence[UUID] | None = None) -> None:
         self._now = timezone.now()
         self._accounts = accounts
 
     def _rows(self, model: type[M]) -> QuerySet[M]:
+        """In no order: sums and counts need none."""
         rows: QuerySet[M] = model._default_manager.order_by()
         return rows if self._accounts is None else rows.filter(user_account__in=self._accounts)
 
@@ -112,7 +116,6 @@ class DatabaseCollector(Collector):
             _recent(self._rows(LeadPush), ("pending", "failed"), self._now),
             [state for state in PushState.values if state != PushState.NONE],
         )
-
         yield from self._meta()
 
     def _meta(self) -> Iterable[Metric]:
@@ -175,9 +178,7 @@ class DatabaseCollector(Collector):
     def _syncs(self, connected: QuerySet[AmoCRMConnection]) -> Iterable[Metric]:
         done = self._rows(SyncRun).filter(kind=SyncRun.Kind.LEADS, state=SyncRun.State.DONE)
         # A sync of long ago is as bad as none: only the last month is looked at.
-        newest = done.filter(
-            user_account__in=connected.values("user_account"), finished_at__gte=self._now - 30 * DAY
-        ).order_by()
+        newest = done.filter(user_account__in=connected.values("user_account"), finished_at__gte=self._now - 30 * DAY)
         last = newest.values("user_account").annotate(at=Max("finished_at")).values_list("at", flat=True)
         moments = [at for at in last if at is not None]
         missing = connected.count() - len(moments)
@@ -189,10 +190,8 @@ class DatabaseCollector(Collector):
 
     def _hook_days(self, connected: QuerySet[AmoCRMConnection]) -> Iterable[Metric]:
         """From the gap ledger. Its days begin in each account's zone, so two of them cover every account's last one."""
-        days = (
-            self._rows(HookDay)
-            .filter(user_account__in=connected.values("user_account"), day__gte=self._now.date() - DAY)
-            .order_by()
+        days = self._rows(HookDay).filter(
+            user_account__in=connected.values("user_account"), day__gte=self._now.date() - DAY
         )
         sums = days.aggregate(told=Sum("told"), untold=Sum("untold"), late=Sum("late"), delay=Max("delay_p95"))
         delay = sums.pop("delay")
@@ -214,7 +213,7 @@ class DatabaseCollector(Collector):
 
 
 def _recent(rows: QuerySet[Any], kept: tuple[str, ...], now: datetime) -> dict[str, int]:
-    counts = dict(rows.order_by().filter(created_at__gte=now - DAY).values_list("state").annotate(n=Count("id")))
+    counts = dict(rows.filter(created_at__gte=now - DAY).values_list("state").annotate(n=Count("id")))
     for state in kept:
         counts[state] = rows.filter(state=state).count()
     return counts
