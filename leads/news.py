@@ -15,6 +15,12 @@ WON_STATUS_ID = 142
 LOST_STATUS_ID = 143
 
 
+UTM_KEYS = ("source", "medium", "campaign", "content", "term")
+"""The values of a `Utm`."""
+UTM_COLUMNS = tuple(f"utm_{key}" for key in UTM_KEYS)
+"""The columns that keep them."""
+
+
 class DealAction(StrEnum):
     """What a delivery said had happened to the deal. `MENTIONED`: only named, so that it has to be read."""
 

@@ -20,7 +20,7 @@ from analytics.admin.assigning import assign_view, pattern_view
 from analytics.admin.filters import DeskFilter, TargetologistFilter
 from analytics.admin.selecting import to_page
 from analytics.earning.purchases import purchase_save
-from analytics.models import UTM_COLUMNS, Sale, UnknownSale
+from analytics.models import Sale, UnknownSale
 from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.days import DaysFilter
 from leads.admin.filters import AccountFilter
@@ -28,6 +28,7 @@ from leads.admin.looks import EMPTY, lines, minute, pairs
 from leads.admin.searching import people_and_deals
 from leads.days import validate_moment
 from leads.models import Role, UserAccount
+from leads.news import UTM_COLUMNS
 from leads.told import retold
 
 _PURCHASE = (

@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy as _
 from django_filters.rest_framework.filterset import FilterSet
 
 from analytics.models import (
-    UTM_COLUMNS,
     ConversionStatus,
     EarningKind,
     ReferralConversion,
@@ -24,6 +23,7 @@ from analytics.models.referrals import code_key
 from leads.access import account_of, account_rows
 from leads.api.filters import an_id, any_case, flag, one_of
 from leads.ids import id_in
+from leads.news import UTM_COLUMNS
 from leads.phones import normalise_phone
 
 NOBODY = ("none", "null", "unknown")

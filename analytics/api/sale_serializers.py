@@ -12,12 +12,13 @@ from rest_framework import serializers
 from analytics.earning.credit import credited_conversion
 from analytics.earning.ledger import earned
 from analytics.earning.purchases import purchase_save
-from analytics.models import UTM_COLUMNS, Sale, SaleStatus, Targetologist
+from analytics.models import Sale, SaleStatus, Targetologist
 from leads.access import account_of
 from leads.api.days import MomentField
 from leads.api.rows import AccountRowId, conflict
 from leads.models import Lead
 from leads.models.accounts import validate_currency
+from leads.news import UTM_COLUMNS
 
 
 class SaleSerializer(serializers.ModelSerializer[Sale]):

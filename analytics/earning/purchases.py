@@ -8,11 +8,12 @@ from django.db import transaction
 
 from analytics.earning.credit import credit
 from analytics.earning.referrals import settle_referrals
-from analytics.models import UTM_COLUMNS, Sale
+from analytics.models import Sale
 from analytics.routing import buyers_of
 from leads.deals.apply import lock_account
 from leads.deals.facts import utm_place
 from leads.models import Lead
+from leads.news import UTM_COLUMNS
 from leads.people import is_pseudonym, phones_of, remember_again
 from leads.phones import phones_in
 from leads.services.rows import take_others

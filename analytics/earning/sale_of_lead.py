@@ -7,10 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from analytics.earning.tellings import Kinds
-from analytics.models import UTM_COLUMNS, Sale, SaleStatus
+from analytics.models import Sale, SaleStatus
 from leads.deals.facts import utm_place
 from leads.models import Lead
-from leads.news import WON_STATUS_ID
+from leads.news import UTM_COLUMNS, WON_STATUS_ID
 from leads.people import phones_of
 
 

@@ -20,13 +20,12 @@ from analytics.models.rollups import (
     StayContribution,
     StayRollup,
 )
-from analytics.models.sales import UTM_COLUMNS, DealTelling, Routing, Sale, SaleStatus, UnknownSale
+from analytics.models.sales import DealTelling, Routing, Sale, SaleStatus, UnknownSale
 from analytics.models.snapshots import ReportSnapshot, SnapshotLine
 from analytics.models.spend import AdSpend, ExchangeRate
 from analytics.models.targetologists import Targetologist
 
 __all__ = [
-    "UTM_COLUMNS",
     "AdSpend",
     "ConversionStatus",
     "DealTelling",

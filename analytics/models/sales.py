@@ -11,8 +11,6 @@ from analytics.models.targetologists import Targetologist
 from leads.models import Lead, UserAccount
 from leads.news import Utm
 
-UTM_COLUMNS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
-
 
 class SaleStatus(models.TextChoices):
     """`pending` is for purchases entered by hand: a deal is won or it is not."""

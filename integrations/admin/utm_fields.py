@@ -20,8 +20,8 @@ from integrations.amocrm.entities import FieldFacts
 from integrations.amocrm.errors import AmoCRMError
 from integrations.amocrm.utm import utm_key_of
 from integrations.models import AmoCRMConnection, ConnectionState
-from leads.admin.accounts import UTM_KEYS
 from leads.models import UserAccount
+from leads.news import UTM_COLUMNS
 from leads.told import retold
 
 TEMPLATE = "admin/integrations/utm_fields.html"
@@ -44,7 +44,7 @@ class UtmFieldsForm(forms.Form):
         self.reported = fields
         for field in fields:
             self.fields[f"field-{field.field_id}"] = forms.ChoiceField(
-                choices=[("", gettext_lazy("— no UTM —")), *((key, key) for key in UTM_KEYS)],
+                choices=[("", gettext_lazy("— no UTM —")), *((key, key) for key in UTM_COLUMNS)],
                 label=field.name,
                 required=False,
                 initial=mapped_to(field, mapping),

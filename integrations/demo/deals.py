@@ -20,9 +20,8 @@ from integrations.demo.hooks import Hooks
 from integrations.demo.news import deal_name, price_at
 from integrations.demo.stories import Story
 from leads.deals.changes import DealState, LeadChange
-from leads.deals.facts import UTM_KEYS
 from leads.models import Creative, DealPhone, Lead, LeadSource, LeadStatusHistory, MatchMethod, StageNews, UserAccount
-from leads.news import LOST_STATUS_ID, WON_STATUS_ID, Utm
+from leads.news import LOST_STATUS_ID, UTM_KEYS, WON_STATUS_ID, Utm
 from leads.told import told
 
 EXTERNAL_ID = "demo-"

@@ -11,10 +11,9 @@ from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import RequestError
 from integrations.amocrm.payloads import DealNews
 from integrations.drain.deliveries import Delivery
-from leads.deals.facts import UTM_KEYS
 from leads.deals.stored import deals_with_phone, leads_by_contact, leads_by_deal
 from leads.models import Lead, UserAccount
-from leads.news import WON_STATUS_ID, ContactSnapshot, DealAction, DealSnapshot
+from leads.news import UTM_KEYS, WON_STATUS_ID, ContactSnapshot, DealAction, DealSnapshot
 from leads.phones import normalise_phone
 
 _NO_UTM = ("",) * len(UTM_KEYS)

@@ -25,8 +25,8 @@ from integrations.models import AmoCRMConnection, ConnectionState, LeadPush
 from integrations.people.erasing import ERASED
 from integrations.push.claims import Claim, ClaimLost, is_anyone_at_work, soonest
 from integrations.push.results import leave_as_it_is, mark_failed, mark_pushed, read_back
-from leads.deals.facts import UTM_KEYS
 from leads.models import Lead
+from leads.news import UTM_KEYS
 from leads.people import is_erased
 from leads.told import told
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 from integrations.amocrm.entities import StageEvent
 from integrations.models import SyncGap, SyncRun
 from integrations.sync.hearsay import Hearing, Hearsay
-from leads.deals.facts import UTM_KEYS, phones_typed
+from leads.deals.facts import phones_typed
 from leads.models import Lead, StageNews
-from leads.news import ContactSnapshot, DealAction, DealSnapshot
+from leads.news import UTM_KEYS, ContactSnapshot, DealAction, DealSnapshot
 from leads.people import erased_among
 
 What = SyncGap.What

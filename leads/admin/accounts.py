@@ -15,8 +15,7 @@ from leads.admin import tenancy
 from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.members import MemberInline
 from leads.models import UserAccount
-
-UTM_KEYS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
+from leads.news import UTM_COLUMNS
 
 
 class ReadableJSON(json.JSONEncoder):
@@ -38,9 +37,9 @@ class UserAccountForm(AccountForm):
         if not isinstance(mapping, dict):
             raise ValidationError(_('Write an object such as {"Источник": "utm_source"}.'))
         for field, key in mapping.items():
-            if key not in UTM_KEYS:
+            if key not in UTM_COLUMNS:
                 text = _("“%(field)s” is mapped to “%(key)s”. Allowed: %(allowed)s.")
-                raise ValidationError(text, params={"field": field, "key": key, "allowed": ", ".join(UTM_KEYS)})
+                raise ValidationError(text, params={"field": field, "key": key, "allowed": ", ".join(UTM_COLUMNS)})
         return mapping
 
 

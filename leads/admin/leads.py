@@ -25,6 +25,7 @@ from leads.admin.timeline import timeline
 from leads.deals.apply import lock_account
 from leads.deals.facts import utm_place
 from leads.models import Lead, MatchMethod
+from leads.news import UTM_COLUMNS
 from leads.phones import display_phone
 from leads.templatetags import voronka
 from leads.told import retold
@@ -36,7 +37,6 @@ MATCH_BADGES = {
     MatchMethod.CREATED: "warning",
     MatchMethod.MANUAL: "info",
 }
-UTM_KEYS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 _RESPONSE = (
     *(("phone", "phone_e164"), ("source", "chat_id"), ("external_id", "push_state")),
     *("shown_own_utm", "created_at"),
@@ -163,7 +163,7 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
 
     @display(description="UTM")
     def utm(self, lead: Lead) -> SafeString:
-        return pairs([(key, getattr(lead, key)) for key in UTM_KEYS], retold(utm_place(lead)))
+        return pairs([(key, getattr(lead, key)) for key in UTM_COLUMNS], retold(utm_place(lead)))
 
     @display(description=_("UTM of the response"))
     def shown_own_utm(self, lead: Lead) -> SafeString:

@@ -10,8 +10,8 @@ from django_filters.rest_framework.filterset import FilterSet
 from leads.access import account_of
 from leads.api import filters
 from leads.api.filters import an_id, any_case, flag, one_of
-from leads.api.lead_serializers import UTM_COLUMNS
 from leads.models import DealPhone, Lead, LeadSource, MatchMethod, PushState
+from leads.news import UTM_COLUMNS
 from leads.phones import normalise_phone
 
 EXACT = ("external_id", "chat_id", *UTM_COLUMNS)

@@ -12,10 +12,8 @@ from leads.access import account_of
 from leads.api.rows import AccountRowId
 from leads.ids import MAX_ID
 from leads.models import Creative, Direction, Lead, LeadSource, LeadStatusHistory
-from leads.news import Utm
+from leads.news import UTM_COLUMNS, Utm
 from leads.services.leads import lead_enter
-
-UTM_COLUMNS = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 
 # A lead of this source is made by the drain for a deal that no response was found for; nobody enters one.
 ENTERED_SOURCES = [choice for choice in LeadSource.choices if choice[0] != LeadSource.AMOCRM]
@@ -57,8 +55,8 @@ class LeadDetailSerializer(LeadSerializer):
     status_history = StatusHistorySerializer(many=True, read_only=True)
 
     class Meta(LeadSerializer.Meta):
-        fields = (*LeadSerializer.Meta.fields, "status_history")  # type: ignore[assignment]
-        read_only_fields = fields  # type: ignore[assignment]
+        fields = (*LeadSerializer.Meta.fields, "status_history")
+        read_only_fields = fields
 
 
 def _text(longest: int) -> Any:

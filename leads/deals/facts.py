@@ -8,12 +8,10 @@ from datetime import datetime
 from django.utils import timezone
 
 from leads.models import Lead, LeadSource, UserAccount
-from leads.news import ContactSnapshot, DealSnapshot, Utm
+from leads.news import UTM_KEYS, ContactSnapshot, DealSnapshot, Utm
 from leads.people import is_erased, pseudonym
 from leads.phones import phones_in
 from leads.told import told
-
-UTM_KEYS = ("source", "medium", "campaign", "content", "term")
 
 
 def lay_deal(lead: Lead, snapshots: Sequence[DealSnapshot]) -> None:

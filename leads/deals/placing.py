@@ -14,10 +14,11 @@ from typing import Any
 from django.db.models import Q
 
 from leads.deals.changes import DealState
-from leads.deals.facts import UTM_KEYS, settle
+from leads.deals.facts import settle
 from leads.deals.matching import DealToMatch, Match, Response, match_deals
 from leads.deals.stored import leads_by_deal, leads_by_phone
 from leads.models import Creative, DealPhone, Lead, LeadSource, MatchMethod, UserAccount
+from leads.news import UTM_KEYS
 from leads.phones import display_phone
 from leads.told import told
 

@@ -7,9 +7,8 @@ from dataclasses import asdict
 from django.db import IntegrityError, transaction
 
 from leads.deals.apply import lock_account
-from leads.deals.facts import UTM_KEYS
 from leads.models import Creative, Lead, LeadSource, UserAccount
-from leads.news import Utm
+from leads.news import UTM_KEYS, Utm
 from leads.people import remember_again
 from leads.phones import normalise_phone
 
