@@ -136,11 +136,7 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
         return [*super().get_readonly_fields(request, obj), "client"]
 
     def save_row(self, request: HttpRequest, obj: Sale, form: Any, change: bool) -> None:
-        changed = [*form.changed_data]
-        if "targetologist" in changed:
-            obj.is_assigned = obj.targetologist_id is not None
-            changed.append("is_assigned")
-        purchase_save(obj, changed)
+        purchase_save(obj, form.changed_data)
 
     # --- The list ---
 

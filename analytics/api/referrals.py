@@ -68,7 +68,7 @@ class ReferrerSerializer(AccountRowSerializer[Referrer]):
     def update(self, instance: Referrer, validated_data: dict[str, Any]) -> Referrer:
         for name, value in validated_data.items():
             setattr(instance, name, value)
-        return self._save(instance, list(validated_data))
+        return self._save(instance, validated_data)
 
     def _save(self, referrer: Referrer, changed: Collection[str] = ()) -> Referrer:
         try:

@@ -91,16 +91,12 @@ class PurchaseSerializer(serializers.Serializer[Sale]):
         return self.update(sale, validated_data)
 
     def update(self, instance: Sale, validated_data: dict[str, Any]) -> Sale:
-        changed = [*validated_data]
-        if "targetologist_id" in validated_data:
-            instance.is_assigned = validated_data["targetologist_id"] is not None
-            changed.append("is_assigned")
         for name, value in validated_data.items():
             is_text = isinstance(self.fields[name], serializers.CharField) and name != "external_id"
             setattr(instance, name, (value or "") if is_text else value)
         instance.external_id = instance.external_id or None
         with conflict(_("Another sale has this external_id already.")):
-            return purchase_save(instance, changed)
+            return purchase_save(instance, validated_data)
 
     def to_representation(self, instance: Sale) -> dict[str, Any]:
         return dict(SaleSerializer(instance, context=self.context).data)

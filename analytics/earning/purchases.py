@@ -25,14 +25,16 @@ _ROUTED_BY = ("utm_source", "utm_campaign", "takes_traffic", "takes_referral", "
 def purchase_save(sale: Sale, changed: Collection[str] = ()) -> Sale:
     """Save a purchase as it was entered or changed, with the credit and the commission that follow.
 
-    What a new purchase leaves open of its client and UTM is taken from its lead. With `is_assigned` the targetologist
-    stays as given; otherwise the routing finds one. A new sale may be a deal's when it is brought from another
+    What a new purchase leaves open of its client and UTM is taken from its lead. Who names a targetologist assigns the
+    purchase to them; otherwise the routing finds one. A new sale may be a deal's when it is brought from another
     system. Raises ValueError for one that there is already: it follows its deal.
 
-    :param changed: fields of a known purchase that are to be saved.
+    :param changed: fields that were entered. Of a known purchase the others stay as they are stored.
     """
     if not sale.is_manual and sale.pk:
         raise ValueError("A deal's sale follows its deal.")
+    if not {"targetologist", "targetologist_id"}.isdisjoint(changed):
+        sale.is_assigned, changed = sale.targetologist_id is not None, {*changed, "is_assigned"}
     account = sale.user_account
     lock_account(account)
     before = Sale.objects.get(pk=sale.pk) if sale.pk else None

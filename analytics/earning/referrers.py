@@ -34,7 +34,7 @@ def referrer_save(referrer: Referrer, changed: Collection[str] = ()) -> Referrer
     Sales that they are credited with stay theirs when the code changes. With another phone, those that turn out to be
     their own purchases are taken back, and the other way round. Raises CodeTaken.
 
-    :param changed: fields of a known referrer that are to be saved.
+    :param changed: fields that were entered. Of a known referrer the others stay as they are stored.
     """
     lock_account(referrer.user_account)
     if referrer.pk:
