@@ -17,6 +17,7 @@ from analytics.earning.settle import settle_deals
 from analytics.models import Sale
 from analytics.routing import Buyer, Route, buyers_of, route
 from integrations.drain.deliveries import Delivery
+from integrations.drain.lacking import contacts_told
 from integrations.drain.lagging import deals_behind
 from integrations.drain.lease import Lease
 from integrations.drain.reading import Readings
@@ -57,17 +58,16 @@ def apply_batch(
             changes = apply_and_settle(
                 account,
                 deals=[*_told(applicable, readings, now), *_read(applicable, readings)],
-                contacts=[*_told_contacts(applicable), *readings.contacts.values()],
+                contacts=[*contacts_told(applicable), *readings.contacts.values()],
                 told_by=_hooks_of(applicable),
                 is_sync=False,
                 now=now,
             )
             note_late(account, applicable)
         _note_gone(account, applicable, readings, now)
-        if _has_stage_left(applicable, readings):
-            hasten(account, now)  # amoCRM's events know when the deal stood there
-        if readings.is_cut:
-            hasten(account, now)  # a sync reads all contacts that have changed in few requests
+        # amoCRM's events know when a deal stood in a stage; and a sync reads many changed contacts in few requests.
+        if _has_stage_left(applicable, readings) or readings.is_cut:
+            hasten(account, now)
         _note_behind(account, applicable, readings, now)
         _note_refused(applicable, readings)
         if not is_part:
@@ -163,10 +163,6 @@ def _read(deliveries: Sequence[Delivery], readings: Readings) -> list[DealSnapsh
         for deal in readings.deals.values()
         if deal.deal_id in sake
     ]
-
-
-def _told_contacts(deliveries: Sequence[Delivery]) -> list[ContactSnapshot]:
-    return [news.snapshot for delivery in deliveries for news in delivery.parsed.contacts if news.action != "delete"]
 
 
 def _note_gone(account: UserAccount, deliveries: Sequence[Delivery], readings: Readings, now: datetime) -> None:
