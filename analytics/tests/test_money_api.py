@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -15,11 +14,10 @@ from analytics.earning.purchases import purchase_save
 from analytics.earning.referrers import link_token, referrer_of_token, rotate_link
 from analytics.models import ReferralEarning, Sale
 from analytics.tests.world import CODE, buyer, by_code, lost, referrer, sale_of, settle, won
-from leads.deals.apply import lock_account
-from leads.models import Lead, UserAccount
+from leads.models import Lead
 from leads.news import Utm
 from leads.tests.cast import Cast, client, make_cast
-from leads.tests.world import at, contact, response
+from leads.tests.world import at, contact, others_first, response
 
 pytestmark = pytest.mark.django_db
 
@@ -156,17 +154,6 @@ def test_two_who_change_a_purchase_at_once_both_do(sold: Cast, monkeypatch: pyte
     others_first(monkeypatch, purchases, lambda: caller.patch(f"/sales/{made['id']}", {"amount": "700"}))
     changed = caller.patch(f"/sales/{made['id']}", {"client_name": "Aida"}).json()
     assert (changed["client_name"], changed["amount"], changed["commission"]) == ("Aida", "700.00", "70.00")
-
-
-def others_first(monkeypatch: pytest.MonkeyPatch, module: Any, act: Callable[[], object]) -> None:
-    """Somebody acts after the row was read and before its account is locked."""
-
-    def lock(account: UserAccount) -> None:
-        monkeypatch.undo()
-        act()
-        lock_account(account)
-
-    monkeypatch.setattr(module, "lock_account", lock)
 
 
 def test_the_same_external_id_again_is_the_same_purchase(sold: Cast) -> None:

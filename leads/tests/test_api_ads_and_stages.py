@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from leads.deals.apply import lock_account
 from leads.models import Creative, Direction, Lead, LeadStatusHistory, PipelineStage, UserAccount
 from leads.services import ads
 from leads.tests.cast import Cast, client, make_cast
+from leads.tests.world import others_first
 
 pytestmark = pytest.mark.django_db
 
@@ -78,13 +78,11 @@ def test_leads_follow_a_creative_that_two_people_move_at_once(cast: Cast, monkey
     creative = Creative.objects.create(user_account=cast.alpha, name="Video", direction=first)
     lead = Lead.objects.create(user_account=cast.alpha, creative=creative, direction=first)
 
-    def lock(account: UserAccount) -> None:
-        monkeypatch.undo()
-        client(cast.sam).patch(f"/creatives/{creative.pk}", {"direction_id": second.pk})
-        lock_account(account)
+    def move(direction: Direction) -> None:
+        client(cast.sam).patch(f"/creatives/{creative.pk}", {"direction_id": direction.pk})
 
-    monkeypatch.setattr(ads, "lock_account", lock)
-    client(cast.sam).patch(f"/creatives/{creative.pk}", {"direction_id": third.pk})
+    others_first(monkeypatch, ads, lambda: move(second))
+    move(third)
     lead.refresh_from_db()
     creative.refresh_from_db()
     assert lead.direction == creative.direction != first

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import ModuleType
 from typing import Any
 
+import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from leads.deals.apply import apply_news
+from leads.deals.apply import apply_news, lock_account
 from leads.deals.changes import LeadChange
 from leads.models import Lead, LeadSource, LeadStatusHistory, UserAccount
 from leads.news import ContactSnapshot, DealSnapshot
@@ -85,3 +88,14 @@ def whole_state(owner: UserAccount) -> tuple[list[dict[str, Any]], list[tuple[An
             "amocrm_lead_id", "changed_at", "from_pipeline_id", "from_status_id", "to_pipeline_id", "to_status_id"
         )
     )
+
+
+def others_first(monkeypatch: pytest.MonkeyPatch, module: ModuleType, act: Callable[[], object]) -> None:
+    """Somebody acts after `module` has read a row and before it locks the account."""
+
+    def lock(account: UserAccount) -> None:
+        monkeypatch.undo()
+        act()
+        lock_account(account)
+
+    monkeypatch.setattr(module, "lock_account", lock)
