@@ -51,8 +51,7 @@ class CrmAccount:
         self.lock = lock
         self.switches = switches
         self._listener = listener
-        self.is_silent = is_silent
-        """Asked once a change, which may tell of several records and in several ways."""
+        self._is_silent = is_silent
         self.users: dict[int, User] = {}
         self.user_id = self.add_user("Администратор", f"admin@{profile.subdomain}.kz").id
         self.pipelines = Pipelines(ids)
@@ -79,6 +78,11 @@ class CrmAccount:
         user = User(self.ids.take("user"), name, email)
         self.users[user.id] = user
         return user
+
+    def silences(self, silent: bool) -> bool:
+        """Whether nobody is told of a change: who makes it wishes so, or a fault does. To be asked once a change, which
+        may tell of several records and in several ways."""
+        return silent or self._is_silent()
 
     def tell(self, entity: str, action: str, record: Deal | Contact, **old: int) -> None:
         """Let the hooks know. Called with the lock held, so what is told is how things stood."""

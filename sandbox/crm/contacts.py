@@ -54,7 +54,7 @@ class Contacts(Shelf[Contact]):
             self.put(contact)
             note = [{"note": {"id": account.ids.take("note")}}]
             account.history.add(f"{self.kind}_added", self.kind, contact.id, by=user, at=when, after=note)
-            if not (silent or account.is_silent()):
+            if not account.silences(silent):
                 account.tell(self.kind, "add", contact)
             return contact
 
@@ -89,7 +89,7 @@ class Contacts(Shelf[Contact]):
                 else:
                     contact.values[field_id] = field_values
             self.touch(contact, account.clock.now() if at is None else at)
-            if not (silent or account.is_silent()):
+            if not account.silences(silent):
                 account.tell(self.kind, "update", contact, **old)
             return contact
 
@@ -120,7 +120,7 @@ class Contacts(Shelf[Contact]):
                 deal = account.deals.by_id[deal_id]
                 deal.contact_ids = [id_ for id_ in deal.contact_ids if id_ != contact_id]
             account.history.add(f"{self.kind}_deleted", self.kind, contact.id, by=account.user_id)
-            if not (silent or account.is_silent()):
+            if not account.silences(silent):
                 account.tell(self.kind, "delete", contact)
             return contact
 
@@ -135,6 +135,6 @@ class Contacts(Shelf[Contact]):
             contact.deal_ids = []
             self.index(contact)
             account.history.add(f"{self.kind}_restored", self.kind, contact.id, by=account.user_id)
-            if not (silent or account.is_silent()):
+            if not account.silences(silent):
                 account.tell(self.kind, "restore", contact)
             return contact

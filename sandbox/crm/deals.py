@@ -64,7 +64,7 @@ class Deals(Shelf[Deal]):
         """
         account = self._account
         with account.lock:
-            silent = silent or account.is_silent()
+            silent = account.silences(silent)
             linked = list(contact_ids)
             if phone is not None or contact_name:
                 contact = account.contacts.create(contact_name or name, phone=phone, at=created_at, silent=silent)
@@ -114,7 +114,7 @@ class Deals(Shelf[Deal]):
             if "status_id" in changes or "pipeline_id" in changes:
                 self._move(deal, changes, when, user)
             self._edit(deal, changes, when, user)
-            silent = silent or account.is_silent()
+            silent = account.silences(silent)
             deal.updated_by = user
             self.touch(deal, when)
             if not silent:
@@ -179,7 +179,7 @@ class Deals(Shelf[Deal]):
             survivor.price = survivor.price or merged.price
             self.touch(survivor, account.clock.now())
             account.history.add("entity_merged", "lead", survivor.id, by=account.user_id)
-            silent = silent or account.is_silent()
+            silent = account.silences(silent)
             if not silent:
                 account.tell("lead", "update", survivor)
                 if account.switches.merge_sends_delete:
@@ -281,7 +281,7 @@ class Deals(Shelf[Deal]):
             if not deleted:
                 self.index(deal)
             account.history.add("lead_deleted" if deleted else "lead_restored", "lead", deal.id, by=account.user_id)
-            silent = silent or account.is_silent()
+            silent = account.silences(silent)
             if not silent:
                 account.tell("lead", "delete" if deleted else "restore", deal)
             return deal

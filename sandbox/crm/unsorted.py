@@ -34,7 +34,7 @@ class Unsorted:
             deal = account.deals.create(
                 name, pipeline_id=pipeline_id, status_id=stage_id, phone=phone, utm=utm, silent=True
             )
-            if not (silent or account.is_silent()):
+            if not account.silences(silent):
                 account.tell("unsorted", "add", deal)
             return deal
 
@@ -44,7 +44,7 @@ class Unsorted:
         with account.lock:
             deal = self._waiting(deal_id)
             stage_id = status_id or account.pipelines.first_stage(deal.pipeline_id).id
-            silent = silent or account.is_silent()
+            silent = account.silences(silent)
             if not silent:
                 account.tell("unsorted", "delete", deal, accepted=1)
             return account.deals.move(deal_id, stage_id, deal.pipeline_id, silent=silent)
@@ -54,7 +54,7 @@ class Unsorted:
         account = self._account
         with account.lock:
             deal = self._waiting(deal_id)
-            if not (silent or account.is_silent()):
+            if not account.silences(silent):
                 account.tell("unsorted", "delete", deal, accepted=0)
             return account.deals.delete(deal_id, silent=True)
 
