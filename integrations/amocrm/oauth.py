@@ -25,13 +25,12 @@ from leads.told import told
 PATH = "/oauth2/access_token"
 _JSON = {"Accept": "application/json", "Content-Type": "application/json"}
 _PAUSE_SECONDS = 1.5
+# The title of its answer where it is our client id or secret that it refuses.
+_WRONG_CLIENT = ("Некорректный клиент", "Invalid client")
 
 # They log whole token requests and answers, for whoever turns debugging on.
 for _name in ("requests_oauthlib", "oauthlib"):
     logging.getLogger(_name).setLevel(logging.INFO)
-
-
-_WRONG_CLIENT = ("Некорректный клиент", "Invalid client")
 
 
 @dataclass(frozen=True, slots=True)
