@@ -20,7 +20,7 @@ def report(product: Product, chaos: Chaos, life: Life, account_id: str) -> int:
     """Print all of it. The exit code: 0 when nothing differs."""
     findings = [*Verdict(account_id, life).findings(), _deaths(product), *_own_checks(product)]
     print(_troubles(chaos))
-    print(f"\n{_findings(findings)}\n\n{_surroundings(product, life)}")
+    print(f"\n{_findings(findings)}\n\n{_surroundings(life)}")
     for finding in findings:
         for difference in finding.differences[:SHOWN]:
             print(f"DIFFERENCE  {finding.what}: {difference}")
@@ -59,7 +59,7 @@ def _findings(findings: list[Finding]) -> Table:
     return table
 
 
-def _surroundings(product: Product, life: Life) -> str:
+def _surroundings(life: Life) -> str:
     attempts = [attempt for delivery in life.crm.courier.deliveries for attempt in delivery.attempts]
     refused = sum(attempt.status != 200 for attempt in attempts)
     return (

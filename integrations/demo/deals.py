@@ -46,7 +46,7 @@ def deals_make(account: UserAccount, stories: Sequence[Story], creatives: Mappin
     )
     insert_rows(StageNews, [row for story in deals for row in _news(account, story, hooks)])
     insert_rows(LeadStatusHistory, [row for story in deals for row in _history(account, story, hooks, ids)])
-    _settle(account, deals, hooks, ids)
+    _settle(account, deals, hooks)
 
 
 def _lead_ids(account: UserAccount) -> dict[int, int]:
@@ -190,7 +190,7 @@ def _history(account: UserAccount, story: Story, hooks: Hooks, ids: Mapping[int,
         before = step.status_id
 
 
-def _settle(account: UserAccount, deals: Sequence[Story], hooks: Hooks, ids: Mapping[int, int]) -> None:
+def _settle(account: UserAccount, deals: Sequence[Story], hooks: Hooks) -> None:
     won = [story.deal_id for story in deals if story.is_won]
     leads = Lead.objects.filter(user_account=account, amocrm_lead_id__in=won)
     changes = [LeadChange(lead.amocrm_lead_id or 0, lead.pk, None, DealState.of(lead)) for lead in leads]
