@@ -66,6 +66,14 @@ class LeadSearch(forms.Form):
     def order_name(self) -> str:
         return SORTING.known(str(self.cleaned_data.get("order") or ""))
 
+    @property
+    def hidden(self) -> list[tuple[str, str]]:
+        """What the form passes on."""
+        own = [("order", self.order_name)] if self.cleaned_data.get("order") else []
+        if self.shows_deleted:
+            own.append(("deleted", "1"))
+        return [*self.narrowing.given.items(), *own]
+
     def leads(self) -> QuerySet[Lead]:
         """The account's leads that are asked for, in the order asked for."""
         leads = Lead.objects.filter(user_account=self.account, is_deleted=self.shows_deleted)
