@@ -47,25 +47,29 @@ def main() -> int:
 
 
 def run_defaults() -> dict[str, str]:
-    """The variables that a run chooses when nobody has: its address, and the sandbox's."""
+    """The variables that a run chooses when nobody has: its address, and the sandbox's.
+
+    :raises EnvError: where the environment makes no sense, or leaves the sandbox no port.
+    """
     port = environment.read().port
-    if not os.environ.get("AMOCRM_BASE_URL") and port + SANDBOX_PORT_OFFSET > HIGHEST_PORT:
+    own = {"PORT": str(port), "APP_URL": f"http://localhost:{port}"}
+    if os.environ.get("AMOCRM_BASE_URL"):
+        return own
+    if port + SANDBOX_PORT_OFFSET > HIGHEST_PORT:
         problem = f"and the sandbox needs the port that is {SANDBOX_PORT_OFFSET} higher"
         refuse("PORT", problem, f"Choose one up to {HIGHEST_PORT - SANDBOX_PORT_OFFSET}", value=str(port))
-    defaults = {"PORT": str(port), "APP_URL": f"http://localhost:{port}"}
-    if not os.environ.get("AMOCRM_BASE_URL"):
-        sandbox = f"http://127.0.0.1:{port + SANDBOX_PORT_OFFSET}"
-        defaults |= {
-            "AMOCRM_BASE_URL": sandbox,
-            "AMOCRM_AUTH_URL": f"{sandbox}/oauth",
-            "AMOCRM_CLIENT_ID": "sandbox-client",
-            "AMOCRM_CLIENT_SECRET": "sandbox-secret",
-            "TELEGRAM_API_URL": f"{sandbox}/telegram",
-            "TELEGRAM_BOT_TOKEN": "sandbox-bot",
-            "TELEGRAM_CHAT_ID": "1",
-            "META_API_URL": f"{sandbox}/meta/v24.0",
-        }
-    return defaults
+    sandbox = f"http://127.0.0.1:{port + SANDBOX_PORT_OFFSET}"
+    return {
+        **own,
+        "AMOCRM_BASE_URL": sandbox,
+        "AMOCRM_AUTH_URL": f"{sandbox}/oauth",
+        "AMOCRM_CLIENT_ID": "sandbox-client",
+        "AMOCRM_CLIENT_SECRET": "sandbox-secret",
+        "TELEGRAM_API_URL": f"{sandbox}/telegram",
+        "TELEGRAM_BOT_TOKEN": "sandbox-bot",
+        "TELEGRAM_CHAT_ID": "1",
+        "META_API_URL": f"{sandbox}/meta/v24.0",
+    }
 
 
 def check_ports(env: Environment) -> None:
