@@ -33,8 +33,7 @@ class Command(BaseCommand):
         if options["account"] is not None:
             account = account_argument(options["account"])
             deliveries, zone = deliveries.filter(user_account=account), account.zone
-        first = _moment(options["first"], zone) if options["first"] is not None else None
-        end = _moment(options["last"], zone, days_after=1) if options["last"] is not None else None
+        first, end = _moment(options["first"], zone), _moment(options["last"], zone, days_after=1)
         if first and end and end <= first:
             raise CommandError("Nothing lies between --from and --to.")
         if first:
@@ -53,15 +52,23 @@ def _wake(account_id: UUID) -> None:
         drain_account.apply_async(args=(str(account_id),), retry=False)
 
 
-def _moment(text: str, zone: ZoneInfo, days_after: int = 0) -> datetime:
-    """A day's midnight (`days_after` days later), or the moment as given; in UTC. Raises CommandError."""
+def _moment(text: str | None, zone: ZoneInfo, days_after: int = 0) -> datetime | None:
+    """A day's midnight (`days_after` days later), or the moment as given; in UTC. None where none was given.
+
+    :raises CommandError: it is neither.
+    """
+    if text is None:
+        return None
     try:
-        try:
-            day = date.fromisoformat(text)
-        except ValueError:
-            moment = datetime.fromisoformat(text)
-        else:
-            moment = datetime.combine(day + timedelta(days=days_after), time.min)
+        moment = _read(text, days_after)
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise CommandError(f"“{text}” is no day or time. Use 2026-03-31 or 2026-03-31T10:00:00+05:00.") from None
+
+
+def _read(text: str, days_after: int) -> datetime:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return datetime.fromisoformat(text)
+    return datetime.combine(day + timedelta(days=days_after), time.min)
