@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -15,11 +14,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from analytics.csv_cells import csv_response
 from analytics.models import ExchangeRate
-from analytics.pages.spend_preview import SHOWN_BAD, SHOWN_ROWS
-from analytics.pages.uploading import Upload, told_of
+from analytics.pages.uploading import SHOWN_ROWS, Preview, Upload, told_of
 from analytics.spend.exchange import NEEDED, RateRow, check_rates, store_rates
 from analytics.spend.reading import RawRow
-from analytics.spend.uploads import BadRow, Checked
+from analytics.spend.uploads import Checked
 from leads.access import account_of, account_rows, demand, page
 from leads.models import Role, UserAccount
 from leads.pages.rendering import render_page
@@ -74,36 +72,14 @@ def rates_template(request: HttpRequest) -> HttpResponse:
     return csv_response("exchange-rates", NEEDED, [])
 
 
-@dataclass(frozen=True, slots=True)
-class RatesPreview:
-    """As Preview of spend: `replaced` of the good rows are stored already, `token` confirms exactly these."""
-
-    count: int
-    replaced: int
-    rows: list[RateRow]
-    bad: list[BadRow]
-    bad_count: int
-    token: str
-
-    @property
-    def is_cut(self) -> bool:
-        return self.count > len(self.rows)
-
-
-def _preview_of(account: UserAccount, checked: Checked[RateRow], token: str) -> RatesPreview:
+def _preview_of(account: UserAccount, checked: Checked[RateRow], token: str) -> Preview:
     known = ExchangeRate.objects.filter(user_account=account, base_currency=account.currency)
     days = [row.day for row in checked.rows]
     stored: set[Any] = set()
     if days:
         stored = set(known.filter(day__range=(min(days), max(days))).values_list("day", "currency"))
-    return RatesPreview(
-        count=len(checked.rows),
-        replaced=sum((row.day, row.currency) in stored for row in checked.rows),
-        rows=checked.rows[:SHOWN_ROWS],
-        bad=checked.bad[:SHOWN_BAD],
-        bad_count=len(checked.bad),
-        token=token,
-    )
+    replaced = sum((row.day, row.currency) in stored for row in checked.rows)
+    return Preview(checked=checked, token=token, replaced=replaced, rows=checked.rows[:SHOWN_ROWS])
 
 
 UPLOAD = Upload(

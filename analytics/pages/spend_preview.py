@@ -10,13 +10,11 @@ from decimal import Decimal
 
 from analytics.models import AdSpend, Targetologist
 from analytics.pages.spend import KINDS, SpendSum
+from analytics.pages.uploading import SHOWN_ROWS, Preview
 from analytics.reports.definitions import Text
 from analytics.spend.checking import SpendRow
-from analytics.spend.uploads import BadRow, Checked
+from analytics.spend.uploads import Checked
 from leads.models import Creative, Direction, UserAccount
-
-SHOWN_ROWS = 20
-SHOWN_BAD = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,38 +24,23 @@ class ShownRow:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """`replaced`: of the good rows those that are stored already. `token`: what confirms exactly these rows, empty when
-    one is bad and so none can be stored."""
-
-    count: int
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendPreview(Preview):
     first: date | None
     last: date | None
     sums: list[SpendSum]
-    replaced: int
-    rows: list[ShownRow]
-    bad: list[BadRow]
-    bad_count: int
-    token: str
-
-    @property
-    def is_cut(self) -> bool:
-        return self.count > len(self.rows)
 
 
-def preview_of(account: UserAccount, checked: Checked[SpendRow], token: str) -> Preview:
+def preview_of(account: UserAccount, checked: Checked[SpendRow], token: str) -> SpendPreview:
     days = [row.day for row in checked.rows]
-    return Preview(
-        count=len(checked.rows),
+    return SpendPreview(
+        checked=checked,
+        token=token,
         first=min(days, default=None),
         last=max(days, default=None),
         sums=_sums(checked.rows),
         replaced=_replaced(account, checked.rows),
         rows=_shown(account, checked.rows[:SHOWN_ROWS]),
-        bad=checked.bad[:SHOWN_BAD],
-        bad_count=len(checked.bad),
-        token=token,
     )
 
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from analytics.csv_rows import Unreadable
 from analytics.spend.reading import RawRow, rows_of_csv
-from analytics.spend.uploads import Checked, Stored
+from analytics.spend.uploads import BadRow, Checked, Stored
 from leads.access import account_of
 from leads.models import UserAccount
 from leads.pages.rendering import render_page
@@ -25,6 +25,8 @@ from leads.templatetags.voronka import number
 
 MAX_BYTES = 5 * 1024 * 1024
 KEPT_SECONDS = 24 * 3600
+SHOWN_ROWS = 20
+SHOWN_BAD = 100
 T = TypeVar("T")
 
 
@@ -60,10 +62,38 @@ def too_large() -> str:
     return _("This is more than %(n)s MB: send it in parts, or through the API.") % {"n": limit}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What uploaded rows would do, before they do it. `replaced`: of the good rows those that are stored already;
+    `rows`: the first of them, as they are shown. `token`: what confirms exactly these rows, empty when one is bad and
+    so none can be stored."""
+
+    checked: Checked[Any]
+    token: str
+    replaced: int
+    rows: Sequence[object]
+
+    @property
+    def count(self) -> int:
+        return len(self.checked.rows)
+
+    @property
+    def is_cut(self) -> bool:
+        return self.count > len(self.rows)
+
+    @property
+    def bad(self) -> Sequence[BadRow]:
+        return self.checked.bad[:SHOWN_BAD]
+
+    @property
+    def bad_count(self) -> int:
+        return len(self.checked.bad)
+
+
 @dataclass(frozen=True, slots=True)
 class Upload(Generic[T]):
-    """One kind of rows that is uploaded. `preview` gets a token that confirms exactly these rows, empty when one is
-    bad; `page` and `after` name the upload's own page and where who has stored goes."""
+    """One kind of rows that is uploaded. `preview` gets the token; `page` and `after` name the upload's own page and
+    where who has stored goes."""
 
     page: str
     after: str
@@ -71,7 +101,7 @@ class Upload(Generic[T]):
     needed: Sequence[str]
     check: Callable[[UserAccount, Iterable[RawRow]], Checked[T]]
     store: Callable[[UserAccount, Sequence[T]], Stored]
-    preview: Callable[[UserAccount, Checked[T], str], object]
+    preview: Callable[[UserAccount, Checked[T], str], Preview]
     context: Callable[[HttpRequest], dict[str, Any]]
 
     def answer(self, request: HttpRequest) -> HttpResponse:
@@ -108,7 +138,9 @@ class Upload(Generic[T]):
     def _checked(self, account: UserAccount, content: bytes) -> Checked[T]:
         return self.check(account, rows_of_csv(content, self.needed))
 
-    def _show(self, request: HttpRequest, form: UploadForm, preview: object, *, has_failed: bool) -> HttpResponse:
+    def _show(
+        self, request: HttpRequest, form: UploadForm, preview: Preview | None, *, has_failed: bool
+    ) -> HttpResponse:
         context = {"form": form, "preview": preview, "upload": self, **self.context(request)}
         return render_page(request, self.template, context, status=400 if has_failed else 200)
 
