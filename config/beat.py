@@ -1,4 +1,4 @@
-"""Beat that leaves a sign of life in the database, where every machine's /readyz sees it."""
+"""Beat that leaves a sign of life in the database, where every machine's /readyz sees it, and heeds what people set."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
-from django_celery_beat.models import IntervalSchedule, PeriodicTask
-from django_celery_beat.schedulers import DatabaseScheduler
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +51,38 @@ def last_beat() -> datetime | None:
     return row.last_run_at if row else None
 
 
+class HeededEntry(ModelEntry):
+    """A row that follows `config/schedule.py`, and with it the environment, until somebody sets another time in the
+    admin. Theirs would undo that at each start."""
+
+    @classmethod
+    def from_entry(cls, name: str, app: Any = None, **entry: Any) -> HeededEntry:
+        """The row of this name, made or brought up to date."""
+        fields = cls._unpack_fields(**entry)
+        times = {field: fields.pop(field) for _kind, _model, field in cls.model_schedules}
+        (planned,) = filter(None, times.values())
+        row = PeriodicTask.objects.filter(name=name).first()
+        if row is None or _time_of(row.scheduler) in (row.description.removeprefix(_FOLLOWS), _time_of(planned)):
+            fields |= {**times, "description": f"{_FOLLOWS}{_time_of(planned)}"}
+        row, _is_new = PeriodicTask.objects.update_or_create(name=name, defaults=fields)
+        return cls(row, app=app)
+
+
+_FOLLOWS = "The program and its environment set this time, until another is set here: "
+
+
+def _time_of(schedule: CrontabSchedule | IntervalSchedule | SolarSchedule | ClockedSchedule) -> str:
+    """A row of a schedule in words that no language and no edit of that row changes."""
+    if isinstance(schedule, CrontabSchedule):
+        days = (schedule.day_of_month, schedule.month_of_year, schedule.day_of_week)
+        return " ".join((schedule.minute, schedule.hour, *days, str(schedule.timezone)))
+    return f"{schedule.every} {schedule.period}" if isinstance(schedule, IntervalSchedule) else repr(schedule)
+
+
 class HeartbeatScheduler(DatabaseScheduler):
     """django-celery-beat's scheduler, which also says that it lives."""
 
+    Entry = HeededEntry
     _next_beat = 0.0
 
     def tick(self, *args: Any, **kwargs: Any) -> float:

@@ -1,7 +1,13 @@
 from __future__ import annotations
 
-from django.conf import settings
+from collections.abc import Callable
 
+import pytest
+from celery.schedules import crontab
+from django.conf import settings
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+from config.beat import HeartbeatScheduler
 from config.celery import app, task_packages
 
 
@@ -15,5 +21,60 @@ def test_tasks_are_found_wherever_they_stand() -> None:
     assert "integrations" in task_packages()
 
 
+@pytest.fixture
+def start(db: None) -> Callable[[str], PeriodicTask]:
+    """Beat starts with this cron in its environment. The row of the sync."""
+
+    def _start(cron: str) -> PeriodicTask:
+        entry = {**settings.CELERY_BEAT_SCHEDULE[NAME], "schedule": crontab(*cron.split())}
+        HeartbeatScheduler.Entry.from_entry(NAME, app=app, **entry)
+        return PeriodicTask.objects.get(name=NAME)
+
+    return _start
+
+
+NAME = "Read deals, find what no hook told"
+
+
 def test_what_beat_rings_for_does_not_pile_up() -> None:
     assert all(entry["options"]["expires"] for entry in settings.CELERY_BEAT_SCHEDULE.values())
+
+
+def test_a_schedule_follows_the_environment(start: Callable[[str], PeriodicTask]) -> None:
+    assert start("0 */6 * * *").schedule.hour == {0, 6, 12, 18}
+    assert start("30 4 * * *").schedule.hour == {4}
+
+
+def test_what_was_set_in_the_admin_stays_whatever_the_environment_says(start: Callable[[str], PeriodicTask]) -> None:
+    row = start("0 */6 * * *")
+    row.crontab = CrontabSchedule.objects.create(minute="*/20", hour="*")
+    row.save()
+    for cron in ("0 */6 * * *", "30 4 * * *"):
+        row = start(cron)
+        assert row.crontab.minute == "*/20"
+    minutes, _is_new = IntervalSchedule.objects.get_or_create(every=40, period=IntervalSchedule.MINUTES)
+    row.crontab, row.interval = None, minutes
+    row.save()
+    row = start("0 5 * * *")
+    assert (row.crontab, row.interval) == (None, minutes)
+
+
+def test_a_time_that_was_edited_itself_stays(start: Callable[[str], PeriodicTask]) -> None:
+    start("0 */6 * * *")
+    CrontabSchedule.objects.update(hour="*/2")
+    assert start("0 */6 * * *").crontab.hour == "*/2"
+
+
+def test_what_was_set_in_the_admin_follows_again_once_it_is_the_same(start: Callable[[str], PeriodicTask]) -> None:
+    row = start("0 */6 * * *")
+    row.crontab = CrontabSchedule.objects.create(minute="30", hour="4")
+    row.save()
+    start("30 4 * * *")
+    assert start("0 5 * * *").crontab.hour == "5"
+
+
+def test_a_row_of_an_earlier_version_follows_too(start: Callable[[str], PeriodicTask]) -> None:
+    start("0 */6 * * *")
+    PeriodicTask.objects.update(description="")
+    start("0 */6 * * *")
+    assert start("0 5 * * *").crontab.hour == "5"
