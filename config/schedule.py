@@ -8,7 +8,7 @@ from celery.schedules import crontab
 
 from config.environment import Environment
 
-HOUR = 3600.0
+HOUR = 3600
 
 
 def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
@@ -36,8 +36,8 @@ def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
 
 
 def _at(when: crontab, task: str) -> dict[str, Any]:
-    return {"task": task, "schedule": when, "options": {"expires": HOUR}}
+    return {"task": task, "schedule": when, "options": {"expire_seconds": HOUR}}
 
 
-def _every(seconds: float, task: str) -> dict[str, Any]:
-    return {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+def _every(seconds: int, task: str) -> dict[str, Any]:
+    return {"task": task, "schedule": seconds, "options": {"expire_seconds": seconds}}
