@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
-from celery.schedules import crontab
-from django.conf import settings
 from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
 
 from integrations.models import AmoCRMConnection, ConnectionState, SyncDue, SyncRun
 from leads.models import UserAccount
 
+PLAN = "integrations.plan_syncs"
 # Wider than this nobody needs it: a thousand accounts are then one every four seconds.
 WIDEST = timedelta(hours=1)
 # So short a window needs no spreading: an account's schedule would be felt as unsteady.
@@ -52,6 +52,9 @@ def place_of(account_id: uuid.UUID) -> float:
 
 
 def _window(now: datetime) -> timedelta:
-    schedule: crontab = settings.CELERY_BEAT_SCHEDULE["Read deals, find what no hook told"]["schedule"]
-    until_next = schedule.remaining_estimate(now)
+    """Until the clock strikes next, by the rows of the schedule: people may have set another time there."""
+    rows = PeriodicTask.objects.filter(task=PLAN, enabled=True)
+    until_next = timedelta(
+        seconds=min((row.schedule.is_due(now).next or 0 for row in rows), default=WIDEST.total_seconds())
+    )
     return min(until_next, WIDEST) if until_next >= NARROWEST else timedelta(0)

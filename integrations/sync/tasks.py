@@ -12,7 +12,7 @@ from integrations.intake.alarms import Alarms
 from integrations.models import SyncRun
 from integrations.sync import runs
 from integrations.sync.runner import work
-from integrations.sync.schedule import plan_syncs, take_due
+from integrations.sync.schedule import PLAN, plan_syncs, take_due
 from leads.models import UserAccount
 
 logger = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ def work_on_sync(run_id: int) -> None:
     work(run_id, ring_again=lambda seconds: _alarms.set(str(run_id), seconds, send))
 
 
-@shared_task(name="integrations.plan_syncs", ignore_result=True)
+@shared_task(name=PLAN, ignore_result=True)
 def plan() -> None:
     """By the clock: every account's next sync gets its moment."""
     plan_syncs()

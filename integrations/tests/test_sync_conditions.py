@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -21,7 +22,7 @@ from integrations.models import AmoCRMConnection, SyncDue, SyncGap, SyncRun, Web
 from integrations.sync import runs
 from integrations.sync.figures import hook_loss
 from integrations.sync.runner import work
-from integrations.sync.schedule import hasten, place_of, plan_syncs, take_due
+from integrations.sync.schedule import PLAN, hasten, place_of, plan_syncs, take_due
 from integrations.sync.tasks import tend
 from integrations.tests.sync_world import finish, gaps, known_deals, our_history, sync, their_history
 from integrations.tests.test_drain import NOWHERE, take_over
@@ -383,6 +384,18 @@ def test_syncs_by_the_clock_are_spread_by_account(connected: UserAccount) -> Non
     assert take_due(due - timedelta(seconds=1)) == []
     assert take_due(due) == [connected]
     assert take_due(due) == []
+
+
+@pytest.mark.parametrize(("minute", "at_most"), [("*/15", timedelta(minutes=15)), ("*", timedelta(0))])
+def test_syncs_are_spread_over_the_time_that_was_set_in_the_admin(
+    connected: UserAccount, monkeypatch: pytest.MonkeyPatch, minute: str, at_most: timedelta
+) -> None:
+    monkeypatch.setattr("integrations.sync.schedule.place_of", lambda _account_id: 0.99)
+    crontab = CrontabSchedule.objects.create(minute=minute, timezone="Asia/Kathmandu")
+    PeriodicTask.objects.create(name="Read deals, find what no hook told", task=PLAN, crontab=crontab)
+    now = timezone.now()
+    plan_syncs(now - timedelta(minutes=now.minute % 15, seconds=now.second, microseconds=now.microsecond))
+    assert SyncDue.objects.get().due_at <= now + at_most
 
 
 def test_what_hastens_a_sync_while_one_is_under_way_gets_one_after_it(connected: UserAccount, crm: Server) -> None:
