@@ -42,12 +42,16 @@ def hook_loss(account: UserAccount, *, days: int = 7) -> Loss:
 
 
 def refresh_figures(account: UserAccount, run: SyncRun) -> None:
-    """Count anew yesterday, today, and the days of which the run has found gaps."""
+    """Count anew the days since the one before the last run, and those of which this run has found gaps."""
     today = timezone.localdate(timezone=account.zone)
     oldest = today - timedelta(days=_LONGEST_LOOK_BACK)
+    done = SyncRun.objects.filter(user_account=account, kind=SyncRun.Kind.LEADS, state=SyncRun.State.DONE)
+    last = done.exclude(pk=run.pk).order_by("-pk").values_list("started_at", flat=True).first()
+    begin = max(oldest, min(today, timezone.localdate(last, account.zone) if last else today) - timedelta(days=1))
     moments = run.gaps.values_list("changed_at", flat=True)
     found = {timezone.localdate(moment, account.zone) for moment in moments.iterator(chunk_size=1000)}
-    days = {day for day in found if day >= oldest} | {today, today - timedelta(days=1)}
+    days = {day for day in found if day >= oldest}
+    days |= {today - timedelta(days=back) for back in range((today - begin).days + 1)}
     HookDay.objects.bulk_create(
         [_count(account, day) for day in sorted(days)],
         update_conflicts=True,

@@ -351,6 +351,19 @@ def test_a_hook_that_comes_after_all_marks_its_gap(connected: UserAccount, crm: 
     assert (hook_loss(connected).untold, hook_loss(connected).late) == (0, 1)
 
 
+def test_days_between_two_syncs_count_what_hooks_told_on_them(connected: UserAccount, crm: Server) -> None:
+    sync(connected)
+    crm.crm.demo.deals.create("deal", price=1, phone="+77011111111")
+    for body in bodies(crm):
+        deliver(connected, body)
+    drain_all(connected)
+    now = timezone.now()
+    SyncRun.objects.update(started_at=now - timedelta(days=6))
+    WebhookLog.objects.update(received_at=now - timedelta(days=4))
+    sync(connected)
+    assert hook_loss(connected).told == 1
+
+
 def test_the_api_starts_joins_shows_and_cancels(
     staff: APIClient, connected: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
