@@ -56,7 +56,7 @@ def read_recent_events(session: Session) -> None:
         merges |= {event.event_id: Merge(event.deal_id, event.at) for event in told}
         if not page.has_next or _is_past(page.rows, low):
             break
-    settle_merges(session, list(merges.values()))
+    settle_merges(session, merges)
 
 
 def _read_where_unread(session: Session, events: Sequence[StageEvent]) -> None:

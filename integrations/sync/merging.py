@@ -6,7 +6,8 @@ sale with its commission. The deal that is gone keeps a deleted row that says wh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -38,11 +39,17 @@ class Merge:
     at: datetime
 
 
-def settle_merges(session: Session, merges: Sequence[Merge]) -> None:
-    """Find what was merged away, and let it follow. A merge that was settled before is left alone."""
+def settle_merges(session: Session, merges: Mapping[str, Merge]) -> None:
+    """Find what was merged away, and let it follow. A merge that was settled before is left alone, and so is one of
+    which a run before this has found nothing.
+
+    :param merges: by their events' ids.
+    """
+    before = session.cursor.get("merges", [])
+    alike = Counter(merges.values())  # several deals may go into one within a second
     unresolved: list[tuple[Merge, DealSnapshot | None]] = []
-    for merge in sorted(merges, key=lambda one: one.at):
-        if _is_settled(session, merge):
+    for event_id, merge in sorted(merges.items(), key=lambda one: one[1].at):
+        if event_id in before or _is_settled(session, merge, alike[merge]):
             continue
         survivor = session.reader.client.deals([merge.survivor_id]).get(merge.survivor_id)
         gone = _gone(session, _relatives(session, merge, survivor), merge) if survivor else []
@@ -52,11 +59,12 @@ def settle_merges(session: Session, merges: Sequence[Merge]) -> None:
             unresolved.append((merge, survivor))
     if unresolved:
         _settle_by_sweep(session, unresolved)
+    session.remember(merges=sorted(merges))
 
 
-def _is_settled(session: Session, merge: Merge) -> bool:
+def _is_settled(session: Session, merge: Merge, times: int) -> bool:
     written = SyncGap.objects.filter(user_account=session.account, what=SyncGap.What.MERGED, changed_at=merge.at)
-    return written.filter(after__in=[f"deal {merge.survivor_id}", ""]).exists()
+    return written.filter(after__in=[f"deal {merge.survivor_id}", ""]).count() >= times
 
 
 def _relatives(session: Session, merge: Merge, survivor: DealSnapshot | None) -> list[int]:
@@ -93,13 +101,19 @@ def _gone(session: Session, deal_ids: Collection[int], merge: Merge) -> list[int
 def _settle_by_sweep(session: Session, unresolved: Sequence[tuple[Merge, DealSnapshot | None]]) -> None:
     """Nothing ties the two deals together: look through all deals for those that are no longer listed."""
     vanished = _gone(session, _vanished(session), unresolved[-1][0])
-    if len(unresolved) == 1:
-        merge, survivor = unresolved[0]
-        for deal_id in vanished:
-            _follow(session, deal_id, survivor, merge)
-        return
-    for deal_id in vanished:  # several deals went into several others, and nobody tells which into which
-        _follow(session, deal_id, None, unresolved[-1][0])
+    survivor = _only_survivor(unresolved, vanished)
+    for deal_id in vanished:
+        _follow(session, deal_id, survivor, unresolved[-1][0])
+
+
+def _only_survivor(
+    unresolved: Sequence[tuple[Merge, DealSnapshot | None]], vanished: Collection[int]
+) -> DealSnapshot | None:
+    """The deal into which all that vanished went, the one by way of another perhaps. None where several deals went into
+    several others, and nobody tells which into which."""
+    living = {survivor.deal_id: survivor for _merge, survivor in unresolved if survivor is not None}
+    is_known = all(survivor is not None or merge.survivor_id in vanished for merge, survivor in unresolved)
+    return next(iter(living.values())) if len(living) == 1 and is_known else None
 
 
 def _vanished(session: Session) -> list[int]:

@@ -193,6 +193,7 @@ def _beginning(run: SyncRun, connection: AmoCRMConnection) -> dict[str, object]:
         "since_contacts": left.get("high_contacts"),
         "since_events": since_events,
         "high_events": since_events,
+        "merges": left.get("merges", []),
         "heard_since": (last.started_at - _HEARD_BEFORE).isoformat(),
     }
 

@@ -199,6 +199,53 @@ def test_a_merge_of_strangers_is_found_by_looking_through_all(connected: UserAcc
     assert not Lead.objects.get(amocrm_lead_id=third.id).is_deleted
 
 
+@pytest.mark.parametrize("seconds", [0, 5])
+def test_of_several_deals_that_went_into_one_none_is_missed(connected: UserAccount, crm: Server, seconds: int) -> None:
+    demo = crm.crm.demo
+    survivor = demo.deals.create("survivor", phone="+77011111111")
+    related = demo.deals.create("related", contact_ids=survivor.contact_ids)
+    strangers = [demo.deals.create("stranger") for _deal in range(2)]
+    bystander = demo.deals.create("bystander")
+    sync(connected)
+    crm.crm.clock.advance(30)
+    for gone in (related, *strangers):
+        demo.deals.merge(survivor.id, gone.id, silent=True)
+        crm.crm.clock.advance(seconds)
+    assert sync(connected).state == "done"
+    merged = SyncGap.objects.filter(what="merged").values_list("amocrm_lead_id", "after")
+    assert set(merged) == {(gone.id, f"deal {survivor.id}") for gone in (related, *strangers)}
+    assert not known_deals(connected)[bystander.id].is_deleted
+
+
+def test_a_chain_of_merges_of_strangers_ends_in_the_last_deal(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    first, second, last = (demo.deals.create(name, price=700) for name in "abc")
+    demo.deals.win(first.id)
+    sync(connected)
+    for survivor, gone in ((second, first), (last, second)):
+        crm.crm.clock.advance(30)
+        demo.deals.merge(survivor.id, gone.id, silent=True)
+    demo.deals.win(last.id, silent=True)
+    assert sync(connected).state == "done"
+    merged = SyncGap.objects.filter(what="merged").values_list("amocrm_lead_id", "after")
+    assert set(merged) == {(gone.id, f"deal {last.id}") for gone in (first, second)}
+    assert [sale.amocrm_deal_id for sale in Sale.objects.filter(status="paid")] == [last.id]
+
+
+def test_a_merge_of_a_deal_that_we_never_met_is_looked_for_once(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    seed_bulk(demo, 600)
+    survivor = demo.deals.create("survivor")
+    sync(connected)
+    crm.crm.clock.advance(30)
+    gone = demo.deals.create("gone", silent=True)
+    demo.deals.merge(survivor.id, gone.id, silent=True)
+    assert sync(connected).state == "done"
+    made = len(crm.crm.requests)
+    assert sync(connected).state == "done"
+    assert len(crm.crm.requests) - made <= 5
+
+
 def test_a_merge_into_a_deal_that_was_deleted_before_we_met_it_holds_nothing_up(
     connected: UserAccount, crm: Server
 ) -> None:
