@@ -19,7 +19,8 @@ from integrations.amocrm.oauth import TokenPair, exchange_code
 from integrations.amocrm.tokens import FixedToken
 from integrations.connecting.tasks import set_up_connection
 from integrations.connecting.waking import wake
-from integrations.models import AmoCRMConnection, ConnectionState
+from integrations.models import TOOK_OVER_AT, AmoCRMConnection, ConnectionState
+from integrations.sync import runs
 from leads.ids import id_in
 from leads.models import UserAccount
 from leads.told import told
@@ -65,10 +66,14 @@ def _keep(account: UserAccount, host: str, pair: TokenPair, facts: AccountFacts)
     try:
         # On its own: when the amoCRM account is taken, the refused INSERT must not spoil the caller's transaction.
         with transaction.atomic():
+            former = AmoCRMConnection.objects.select_for_update().filter(user_account=account).first()
             connection, _ = AmoCRMConnection.objects.update_or_create(
-                user_account=account, defaults=_columns(host, pair, facts)
+                user_account=account, defaults=_columns(host, pair, facts, former)
             )
             _take_currency(account, facts.currency[:3])
+            if former is not None and former.amocrm_account_id != facts.account_id:
+                # From its cursor on it would read this account, of which it has not read the beginning.
+                runs.give_up(account, told("Another amoCRM account was connected."))
     except IntegrityError:
         if not _is_taken(account, facts.account_id):
             raise
@@ -93,8 +98,13 @@ def _is_taken(account: UserAccount, amocrm_account_id: int) -> bool:
     return others.filter(amocrm_account_id=amocrm_account_id).exists()
 
 
-def _columns(host: str, pair: TokenPair, facts: AccountFacts) -> dict[str, Any]:
+def _columns(host: str, pair: TokenPair, facts: AccountFacts, former: AmoCRMConnection | None) -> dict[str, Any]:
     now = timezone.now()
+    metadata = {"name": facts.name, "timezone": facts.timezone}
+    if former is not None and former.amocrm_account_id not in (None, facts.account_id):
+        metadata[TOOK_OVER_AT] = now.isoformat()
+    elif former is not None and TOOK_OVER_AT in former.metadata:
+        metadata[TOOK_OVER_AT] = former.metadata[TOOK_OVER_AT]
     return {
         "state": ConnectionState.CONNECTED,
         "access_token": pair.access_token,
@@ -107,7 +117,7 @@ def _columns(host: str, pair: TokenPair, facts: AccountFacts) -> dict[str, Any]:
         "amocrm_account_id": facts.account_id,
         "currency": facts.currency[:3],
         "is_api_filter_enabled": facts.is_api_filter_enabled,
-        "metadata": {"name": facts.name, "timezone": facts.timezone},
+        "metadata": metadata,
         "connected_at": now,
         "set_up_at": None,
         "webhook_active": False,

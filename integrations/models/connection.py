@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from integrations.secrets import EncryptedTextField
@@ -26,6 +28,10 @@ class Problem(models.TextChoices):
     BLOCKED = "blocked", _("amoCRM blocks requests")
     RECONNECT_NEEDED = "reconnect_needed", _("the connection has to be renewed")
     UNPAID = "unpaid", _("the amoCRM account is not paid")
+
+
+TOOK_OVER_AT = "took_over_at"
+"""In `metadata`: when this amoCRM account came into the place of another."""
 
 
 class AmoCRMConnection(models.Model):
@@ -94,6 +100,12 @@ class AmoCRMConnection(models.Model):
 
     def __str__(self) -> str:
         return self.host or str(self.user_account)
+
+    @property
+    def took_over_at(self) -> datetime | None:
+        """Deals met before this are another amoCRM account's; None where there was no other."""
+        told = self.metadata.get(TOOK_OVER_AT)
+        return parse_datetime(told) if told else None
 
     @property
     def is_long_lived(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from analytics.models import DealTelling, Sale
@@ -81,9 +81,18 @@ def _candidates(session: Session, related: Q, *, but: int = 0) -> list[int]:
     since = session.moment("heard_since") or session.run.started_at
     # One that a hook called deleted of late may have been merged: hooks do not tell the two apart.
     alive = Q(is_deleted=False) | Q(is_deleted=True, updated_at__gte=since)
-    leads = Lead.objects.filter(alive, related, user_account=session.account, amocrm_lead_id__isnull=False)
-    leads = leads.exclude(amocrm_lead_id=but).exclude(match_detail__startswith=MERGED_INTO)
+    leads = _of_this_crm(session).filter(alive, related).exclude(amocrm_lead_id=but)
     return [deal_id for deal_id in leads.values_list("amocrm_lead_id", flat=True) if deal_id is not None]
+
+
+def _of_this_crm(session: Session) -> QuerySet[Lead]:
+    """Leads whose deals are not known to have been merged away. Those of an amoCRM account that was connected before
+    are not there either, and nobody has merged them."""
+    leads = Lead.objects.filter(user_account=session.account, amocrm_lead_id__isnull=False)
+    since = session.connection.took_over_at
+    if since is not None:
+        leads = leads.filter(matched_at__gte=since)
+    return leads.exclude(match_detail__startswith=MERGED_INTO)
 
 
 def _gone(session: Session, deal_ids: Collection[int], merge: Merge) -> list[int]:
@@ -118,8 +127,7 @@ def _only_survivor(
 
 def _vanished(session: Session) -> list[int]:
     """Our living deals that amoCRM's list leaves out, found page by page."""
-    alive = Lead.objects.filter(user_account=session.account, is_deleted=False, amocrm_lead_id__isnull=False)
-    alive = alive.exclude(match_detail__startswith=MERGED_INTO)
+    alive = _of_this_crm(session).filter(is_deleted=False)
     above, missing = 0, list[int]()
 
     def parse(answer: Any, asked_at: datetime) -> list[int]:

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from integrations.models import AmoCRMConnection, ConnectionState, SyncRun
+from integrations.models import AmoCRMConnection, ConnectionState, SyncRun, SyncStaged
 from leads.models import UserAccount
 
 CANCELLED = "cancelled"
@@ -61,6 +61,14 @@ def cancel(run: SyncRun) -> None:
         is_cancelled=True, state=SyncRun.State.FAILED, detail=CANCELLED, finished_at=timezone.now()
     ):
         running.update(is_cancelled=True)
+
+
+def give_up(account: UserAccount, why: str) -> None:
+    """End what is under way, since the amoCRM that it reads is not there any more. Whoever works on it notices before
+    he writes."""
+    running = SyncRun.objects.filter(user_account=account, kind__in=WORKED, state=SyncRun.State.RUNNING)
+    SyncStaged.objects.filter(run__in=running).delete()
+    running.update(state=SyncRun.State.FAILED, detail=why, finished_at=timezone.now(), lease_key=None, lease_until=None)
 
 
 def in_need() -> list[int]:
