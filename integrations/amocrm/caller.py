@@ -97,16 +97,18 @@ class Caller:
         self, method: str, path: str, params: dict[str, Any] | None, body: Any
     ) -> tuple[str, requests.Response]:
         """The token that was sent, and the answer. A token is read after its slot has come: while we slept, another
-        process may have renewed it."""
-        kind = (self._tokens.host, f"{method} {_NUMBER.sub('', path)}", str((params or {}).get("limit")))
+        process may have renewed it, and followed the account to another host, where another bucket counts."""
         while True:
             if self._tokens.usable() is None:
                 self._tokens.renewed()
+            if self._bucket.host != self._tokens.host:
+                self._bucket = Bucket(self._tokens.host, priority=self._bucket.priority)
+            kind = (self._tokens.host, f"{method} {_NUMBER.sub('', path)}", str((params or {}).get("limit")))
             slot = self._take_slot(path)
             least = _quickest.get(kind, 0.0)
             try:
                 token = self._tokens.usable()
-                if token is not None:
+                if token is not None and self._bucket.host == self._tokens.host:
                     response = self._send(method, path, params, body, token)
                     if response.status_code == 200:
                         _quickest[kind] = min(self.answered_in, least or self.answered_in)

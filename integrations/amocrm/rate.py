@@ -82,6 +82,7 @@ class Bucket:
     """The row of one amoCRM account and our integration. All times are the database's, in seconds."""
 
     def __init__(self, host: str, *, priority: Priority = Priority.LIVE) -> None:
+        self.host = host
         self.name = f"{host}|{settings.AMOCRM_CLIENT_ID}"
         self.priority = priority
         self.interval = SPREAD / settings.AMOCRM_REQUESTS_PER_SECOND

@@ -21,6 +21,7 @@ from integrations.amocrm.errors import AmoCRMError, Outage, ReconnectNeeded
 from integrations.amocrm.hosts import normalise_subdomain
 from integrations.amocrm.moved import current_host
 from integrations.amocrm.oauth import ClientRefused, TokenPair, TokenRefused
+from integrations.amocrm.rate import Bucket
 from integrations.models import AmoCRMConnection, ConnectionState, Problem
 from leads.told import told
 
@@ -191,6 +192,7 @@ def _refresh_wherever_it_lives(row: AmoCRMConnection) -> TokenPair:
             raise
         logger.warning("amocrm_account_moved", host=row.host, to=host)
         row.host, row.subdomain = host, normalise_subdomain(host)
+        Bucket(host).pause(1.0)  # the last second's requests were counted at the old address
         return oauth.refresh(row.host, row.refresh_token)
 
 

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connections, transaction
 from django.db.transaction import TransactionManagementError
 from pytest_django import Settings
 
+from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import Blocked, RateLimited
 from integrations.amocrm.rate import Bucket, Priority, ProbeDue
 from integrations.models import AmoCRMConnection, RateSlot
@@ -185,3 +187,20 @@ def test_an_answer_that_always_takes_long_holds_nobody_back(seven: None) -> None
     assert RateSlot.objects.get().next_free == 0.0
     bucket.done(late)
     assert RateSlot.objects.get().next_free > 0.0
+
+
+def test_who_was_under_way_when_the_account_was_renamed_counts_at_its_new_address(
+    connected: UserAccount, amocrm: Server, seven: None
+) -> None:
+    before = AmoCRMClient(AmoCRMConnection.objects.get())
+    AmoCRMConnection.objects.update(host="renamed.amocrm.ru", subdomain="renamed")
+    after = AmoCRMClient(AmoCRMConnection.objects.get())
+
+    def ask(client: AmoCRMClient) -> None:
+        for _request in range(9):
+            client.account()
+        connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(ask, (before, after)))
+    assert amocrm.crm.max_in_any_second() <= 7
