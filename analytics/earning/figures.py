@@ -12,10 +12,9 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from analytics.models import Sale, SaleStatus
+from leads.cents import to_cents
 from leads.days import midnight
 from leads.models import UserAccount
-
-CENT = Decimal("0.01")
 
 
 @dataclass(slots=True)
@@ -51,5 +50,5 @@ def periods(sales: QuerySet[Sale], account: UserAccount) -> list[Period]:
         for period in found:
             if count := row[f"{period.name}_sales"]:
                 period.sales += count
-                period.amounts[row["currency"]] = (row[f"{period.name}_amount"] or Decimal(0)).quantize(CENT)
+                period.amounts[row["currency"]] = to_cents(row[f"{period.name}_amount"] or Decimal(0))
     return found

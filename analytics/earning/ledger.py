@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from django.db.models import Max, Sum
 
 from analytics.models import ConversionStatus, EarningKind, ReferralConversion, ReferralEarning, Sale
+from leads.cents import to_cents
 from leads.told import told
 
-CENT = Decimal("0.01")
 Purse = tuple[int, str]
 """A referrer's id and a currency: sums of different ones are never added up."""
 
 
 def commission(rate: Decimal, amount: Decimal) -> Decimal:
     """Half-up to 0.01."""
-    return (rate * amount).quantize(CENT, ROUND_HALF_UP)
+    return to_cents(rate * amount)
 
 
 def earned(conversion: ReferralConversion, sale: Sale) -> dict[Purse, Decimal]:
@@ -53,7 +53,7 @@ def lines_of(conversion_ids: Collection[int]) -> dict[int, Lines]:
     )
     for row in rows:
         lines, purse = found[row["conversion_id"]], (row["referrer_id"], row["currency"])
-        lines.sums[purse] = row["total"].quantize(CENT)
+        lines.sums[purse] = to_cents(row["total"])
         lines.rates[purse] = row["rate"]
         lines.last = max(lines.last, row["last"])
     return found

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
-from analytics.reports.rates import CENT
+from leads.cents import to_cents
 
 Lacks = set[tuple[str, date]]
 """(currency, day) without an exchange rate."""
@@ -94,7 +94,7 @@ def total(rows: Iterable[Figures]) -> Figures:
 
 def ratio(part: Decimal, whole: Decimal) -> Decimal | None:
     """Half-up to two digits; None of nothing."""
-    return (part / whole).quantize(CENT, ROUND_HALF_UP) if whole else None
+    return to_cents(part / whole) if whole else None
 
 
 def percent(part: int, whole: int) -> Decimal:

@@ -6,13 +6,13 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from analytics.models import ExchangeRate
 from analytics.reports.queries import MoneySum
+from leads.cents import to_cents
 from leads.models import UserAccount
 
-CENT = Decimal("0.01")
 # Banks set no rate on holidays; a rate that is older than the longest of them is no rate of that day.
 HOLDS_ON = timedelta(days=7)
 
@@ -40,11 +40,11 @@ class Rates:
 
     def convert(self, money: MoneySum) -> Decimal | None:
         """In the account's currency, half-up to 0.01. None when there is no rate for the day."""
-        amount = money.amount.quantize(CENT, ROUND_HALF_UP)  # SQLite adds decimals as floats
+        amount = to_cents(money.amount)  # SQLite adds decimals as floats
         if money.day is None:
             return amount
         rate = self._rate(money.currency, money.day)
-        return None if rate is None else (amount * rate).quantize(CENT, ROUND_HALF_UP)
+        return None if rate is None else to_cents(amount * rate)
 
     def _rate(self, currency: str, day: date) -> Decimal | None:
         """That of the day, else the newest of the week before."""

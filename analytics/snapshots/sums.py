@@ -16,8 +16,9 @@ from django.db.models.functions import TruncDate
 from analytics.models import ReportSnapshot, SnapshotLine
 from analytics.reports.figures import Figures
 from analytics.reports.queries import MoneySum, parts_of_sales, parts_of_spend
-from analytics.reports.rates import CENT, Rates
+from analytics.reports.rates import Rates
 from analytics.reports.spans import Basis, Span
+from leads.cents import to_cents
 
 Place = tuple[date, int | None]
 """A day of the account's, and a creative's id; None for what belongs to none."""
@@ -123,7 +124,7 @@ def sums_of_lines(lines: QuerySet[SnapshotLine], *keys: str) -> dict[tuple[Any, 
 
 def _exact(value: int | Decimal) -> Any:
     # SQLite adds decimals as floats.
-    return value.quantize(CENT) if isinstance(value, Decimal) else value
+    return to_cents(value) if isinstance(value, Decimal) else value
 
 
 def sums_as_of(snapshot: ReportSnapshot, span: Span) -> dict[int | None, Sums]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from leads.cents import to_cents
 from leads.ids import MAX_ID
 
 FIRST_DAY = date(2000, 1, 1)
 # Later days are typing errors; a little ahead is somebody's plan, or their clock.
 AHEAD = timedelta(days=366)
-CENT = Decimal("0.01")
 MAX_AMOUNT = Decimal(10) ** 16
 _NUMBER = re.compile(r"\d{1,40}(\.\d{1,40})?")
 _DECIMAL_COMMA = re.compile(r"\d+,\d{1,2}")
@@ -74,7 +74,7 @@ def amount(value: object) -> Decimal | None:
         return None
     if found >= MAX_AMOUNT - 1:
         raise Senseless(_("amount: “%(value)s” is too much.") % {"value": _shown(value)})
-    return found.quantize(CENT, ROUND_HALF_UP)
+    return to_cents(found)
 
 
 def whole(value: object, name: str) -> int | None:

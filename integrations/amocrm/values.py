@@ -8,15 +8,15 @@ from __future__ import annotations
 import html
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 
+from leads.cents import to_cents
 from leads.ids import MAX_ID
 
 MAX_TEXT = 1_000
 """Characters kept of a name or a UTM value; no person reads on, and no index takes more."""
 
 _FUTURE = timedelta(days=1)
-_CENT = Decimal("0.01")
 _AMOUNT_LIMIT = Decimal(10) ** 15
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _AMOUNT = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{0,40})?")
@@ -56,7 +56,7 @@ def amount_of(raw: object) -> Decimal | None:
         return None
     if not amount.is_finite() or abs(amount) >= _AMOUNT_LIMIT:
         return None
-    return amount.quantize(_CENT, ROUND_HALF_UP)
+    return to_cents(amount)
 
 
 def text_of(raw: object, at_most: int = MAX_TEXT) -> str:

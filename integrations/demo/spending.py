@@ -18,10 +18,10 @@ from integrations.demo.bulk import insert_rows
 from integrations.demo.clinic import SEARCH, USD
 from integrations.demo.seasons import weight
 from integrations.demo.stories import Story
+from leads.cents import CENT
 from leads.models import Creative, UserAccount
 
 SOURCE = "demo"
-CENT = Decimal("0.01")
 # In tenge: a click, a lead from a search engine, and what a targetologist is paid a month.
 CLICK, SEARCH_LEAD, RETAINER = 95, 9_000, 350_000
 VIEWS_PER_CLICK = 70

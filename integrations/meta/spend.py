@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields, replace
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 
 from django.db.models import F, OuterRef, Q, Subquery
 
@@ -15,9 +14,9 @@ from analytics.spend.checking import SpendRow
 from analytics.spend.store import Replaced, replace_source
 from integrations.meta.rows import AdDay
 from integrations.models import MetaAdAccount, MetaAdDay
+from leads.cents import to_cents
 from leads.models import Creative
 
-CENT = Decimal("0.01")
 BATCH = 2000
 
 
@@ -62,7 +61,7 @@ def _summed(rows: Sequence[SpendRow]) -> list[SpendRow]:
     for row in rows:
         key = (row.day, row.what)
         sums[key] = _plus(sums[key], row) if key in sums else row
-    return [replace(row, amount=row.amount.quantize(CENT, ROUND_HALF_UP)) for row in sums.values()]
+    return [replace(row, amount=to_cents(row.amount)) for row in sums.values()]
 
 
 def _plus(one: SpendRow, other: SpendRow) -> SpendRow:

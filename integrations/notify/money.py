@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
+
+from leads.cents import to_cents
 
 SYMBOLS = {
     "AMD": "֏", "AZN": "₼", "BRL": "R$", "BYN": "Br", "CNY": "¥", "EUR": "€", "GBP": "£", "GEL": "₾", "ILS": "₪",
@@ -13,6 +15,6 @@ SYMBOLS = {
 
 def money(amount: Decimal, currency: str) -> str:
     """`100,000 ₸`, `99.50 $`; the code where a currency has no symbol of its own."""
-    cents = amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    cents = to_cents(amount)
     shown = f"{cents:,.0f}" if cents == cents.to_integral_value() else f"{cents:,.2f}"
     return f"{shown} {SYMBOLS.get(currency.upper(), currency)}".strip()
