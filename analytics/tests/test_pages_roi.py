@@ -147,7 +147,7 @@ def test_without_spend_the_page_says_so(cast: Cast, march: March) -> None:
 )
 @pytest.mark.parametrize("address", ["/app/roi/", "/app/sales/", "/app/funnel/", "/app/spend/"])
 def test_what_cannot_be_meant_harms_nothing(cast: Cast, march: March, address: str, query: dict[str, str]) -> None:
-    text_of(cast, address, **query)
+    assert "<h1" in text_of(cast, address, **query)
 
 
 def test_the_days_asked_the_wrong_way_round_are_said(cast: Cast) -> None:
