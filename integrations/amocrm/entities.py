@@ -100,7 +100,7 @@ def deal_from_api(
         closed_at=time_of(data.get("closed_at")),
         utm=utm_of(fields_of(data), tags_of(data), mapping),
         contact_ids=_contact_ids(data),
-        is_deleted=data["is_deleted"] if isinstance(data.get("is_deleted"), bool) else None,
+        is_deleted=data.get("is_deleted") is True,  # not every answer says it of a deal that is there
         read_at=read_at,
     )
 

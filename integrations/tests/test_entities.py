@@ -61,6 +61,10 @@ def test_a_deal_in_the_bin_tells_hardly_more_than_that() -> None:
     assert deal == DealSnapshot(5, updated_at=CREATED, is_deleted=True, read_at=READ_AT)
 
 
+def test_a_deal_that_is_answered_is_not_deleted_unless_it_says_so() -> None:
+    assert deal_from_api({"id": 5}, read_at=READ_AT).is_deleted is False
+
+
 def test_the_accounts_own_mapping_is_used() -> None:
     lead = {"id": 5, "custom_fields_values": [{"field_id": 7, "field_name": "Откуда", "values": [{"value": "fb"}]}]}
     assert deal_from_api(lead, read_at=READ_AT, mapping={"7": "utm_source"}).utm.source == "fb"
@@ -70,7 +74,9 @@ def test_the_accounts_own_mapping_is_used() -> None:
 def test_an_entity_without_id_is_refused_alone_and_left_out_of_a_page(lead: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="lead without a usable id"):
         deal_from_api(lead, read_at=READ_AT)
-    assert deals_in({"_embedded": {"leads": [lead, {"id": 5}]}}, read_at=READ_AT) == (DealSnapshot(5, read_at=READ_AT),)
+    assert deals_in({"_embedded": {"leads": [lead, {"id": 5}]}}, read_at=READ_AT) == (
+        DealSnapshot(5, is_deleted=False, read_at=READ_AT),
+    )
     assert contacts_in([lead]) == ()
 
 
