@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -29,15 +29,21 @@ def evidence_as_json(evidence: Evidence) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value}
 
 
-def remember_stages(account: UserAccount, snapshots: Iterable[DealSnapshot], rows: Mapping[int, Lead]) -> None:
+def remember_stages(account: UserAccount, snapshots: Collection[DealSnapshot], rows: Mapping[int, Lead]) -> None:
     """Store every stage told of. A stage that was read confirms one that was told."""
     heard: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     read: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     lone = _PipelineOfStage(account)
+    # 142 and 143 are in every pipeline: of one told without it, the reading knows where the deal went.
+    read_in = {(one.deal_id, one.status_id): one.pipeline_id for one in snapshots if one.read_at is not None}
     for snapshot in snapshots:
         if snapshot.status_id is None or snapshot.updated_at is None or snapshot.deal_id not in rows:
             continue
-        pipeline_id = snapshot.pipeline_id or lone.find(snapshot.status_id, rows[snapshot.deal_id])
+        pipeline_id = (
+            snapshot.pipeline_id
+            or read_in.get((snapshot.deal_id, snapshot.status_id))
+            or lone.find(snapshot.status_id, rows[snapshot.deal_id])
+        )
         if pipeline_id is None:
             continue
         key = (account.pk, snapshot.deal_id, snapshot.updated_at, pipeline_id, snapshot.status_id)

@@ -11,7 +11,7 @@ from itertools import permutations
 import pytest
 from django.utils import timezone
 
-from leads.models import Creative, Direction, Lead, LeadSource, MatchMethod, PipelineStage
+from leads.models import Creative, Direction, Lead, LeadSource, LeadStatusHistory, MatchMethod, PipelineStage
 from leads.news import DealSnapshot, Utm
 from leads.qualification import recompute_qualified
 from leads.tests.world import (
@@ -107,6 +107,14 @@ def test_late_news_between_two_equal_ones_brings_the_second_back() -> None:
     assert history(5) == [(None, 1, 10)]
     apply(alfa, told(5, 2, 20))
     assert history(5) == [(None, 1, 10), (1, 2, 20), (2, 1, 30)]
+
+
+def test_a_win_told_without_its_pipeline_was_in_the_one_that_was_read() -> None:
+    alfa = account()
+    apply(alfa, read(5, 1, 10))
+    apply(alfa, told(5, 142, 20, pipeline_id=None), read(5, 142, 20, pipeline_id=PIPELINE + 1))
+    steps = LeadStatusHistory.objects.order_by("changed_at", "tie").values_list("to_pipeline_id", "to_status_id")
+    assert list(steps) == [(PIPELINE, 1), (PIPELINE + 1, 142)]
 
 
 def test_the_deals_own_utm_stand_above_the_responses() -> None:
