@@ -86,8 +86,14 @@ def newest_first(ask: Ask, kind: Kind[T], ids: Collection[int]) -> dict[int, T]:
 
 
 def one(ask: Ask, kind: Kind[T], entity_id: int) -> dict[int, T]:
-    """By its id; empty where amoCRM answers 204: merged away, deleted, or never there."""
-    data, asked_at = ask(f"{kind.name}/{entity_id}", {"with": kind.embed})
+    """By its id; empty where amoCRM answers 204, or 404 as some do: merged away, deleted, or never there."""
+    try:
+        data, asked_at = ask(f"{kind.name}/{entity_id}", {"with": kind.embed})
+    except RequestError as error:
+        if error.status != 404:
+            raise
+        ask("account", {})  # a host that is not the account's any more says 404 to this as well
+        return {}
     is_it = isinstance(data, dict) and id_of(data.get("id")) == entity_id
     return {entity_id: kind.read(data, asked_at)} if is_it else {}
 

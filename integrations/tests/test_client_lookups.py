@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from integrations.amocrm.client import AmoCRMClient
-from integrations.amocrm.errors import Unpaid
+from integrations.amocrm.errors import RequestError, Unpaid
 from integrations.models import AmoCRMConnection
 from leads.models import UserAccount
 from sandbox import CrmAccount, Server, seed_bulk
@@ -43,6 +43,15 @@ def test_a_deal_that_is_gone_is_not_in_the_answer(client: AmoCRMClient, amocrm: 
     assert client.deals([kept.id, deleted.id, 999_999_999]).keys() == {kept.id}
     assert client.deals([999_999_999]) == {}
     assert client.deals([]) == {}
+
+
+def test_a_deal_that_is_answered_404_is_gone_unless_all_is(client: AmoCRMClient, amocrm: Server) -> None:
+    kept = amocrm.crm.demo.deals.create("a")
+    amocrm.crm.faults.answer(404, prefix="/api/v4/leads/99")
+    assert client.deals([99]) == {}
+    amocrm.crm.faults.answer(404)
+    with pytest.raises(RequestError):
+        client.deals([kept.id])
 
 
 def test_a_burst_of_a_thousand_costs_few_requests_without_filters(client: AmoCRMClient, amocrm: Server) -> None:
