@@ -50,20 +50,35 @@ def read(client: AmoCRMClient, account: UserAccount, deliveries: Sequence[Delive
     """
     readings = _read_deals(client, account, deals_to_read(account, deliveries))
     strangers = _strangers(account, deliveries, readings)
-    readings.is_cut = len(strangers) > MOST_STRANGERS
+    silent = _silent(account, deliveries, readings)
+    readings.is_cut = len(strangers) + len(silent) > MOST_STRANGERS
     if strangers and not readings.is_cut:
         _read_deals_of(client, account, strangers, readings)
+    if silent and not readings.is_cut:
+        readings.contacts |= contacts_shown(client, silent, refused=readings.refused)
     return readings
 
 
 def _strangers(account: UserAccount, deliveries: Sequence[Delivery], readings: Readings) -> set[int]:
-    """Contacts with a phone that no deal is known to have, and whose hook names none: most hooks do not."""
+    """Contacts with a phone, or of which no more than the id is told, that no deal is known to have, and whose hook
+    names none: most hooks do not."""
     region = account.phone_region
-    told = {one.contact_id for one in contacts_told(deliveries) if not one.deal_ids and has_phone(one, region)}
+    told = {
+        one.contact_id
+        for one in contacts_told(deliveries)
+        if not one.deal_ids and (has_phone(one, region) or one.updated_at is None)
+    }
     if not told:
         return set()
     known = {lead.amocrm_contact_id for lead in leads_by_contact(account, told).values()}
     return told - known - {contact_id for deal in readings.deals.values() for contact_id in deal.contact_ids}
+
+
+def _silent(account: UserAccount, deliveries: Sequence[Delivery], readings: Readings) -> set[int]:
+    """Contacts of deals without a phone, whose hook tells none either: it may hold less than amoCRM does."""
+    told = {one.contact_id for one in contacts_told(deliveries) if not has_phone(one, account.phone_region)}
+    leads = leads_by_contact(account, told - readings.contacts.keys()).values() if told else ()
+    return {lead.amocrm_contact_id or 0 for lead in leads if not (lead.contact_phones or lead.is_deleted)}
 
 
 def _read_deals_of(client: AmoCRMClient, account: UserAccount, contact_ids: set[int], readings: Readings) -> None:

@@ -422,6 +422,27 @@ def test_the_phone_of_a_contact_that_the_deal_got_later_finds_the_lead(
     assert set(statuses(connected)) == {"success"}
 
 
+@pytest.mark.parametrize("is_linked_before", [True, False])
+def test_a_contacts_hook_with_the_id_only_has_the_contact_read(
+    connected: UserAccount, told: Server, is_linked_before: bool
+) -> None:
+    demo = told.crm.demo
+    lead = response(connected, "+77011234567")
+    contact = demo.contacts.create("Aida", silent=True)
+    deal = demo.deals.create("Имплант")
+    if is_linked_before:
+        demo.deals.link(deal.id, contact.id, main=True, silent=True)
+    take_over(connected, told)
+    drain_all(connected)
+    if not is_linked_before:
+        demo.deals.link(deal.id, contact.id, main=True, silent=True)
+    demo.contacts.add_phone(contact.id, "8 701 123 45 67", silent=True)
+    deliver(connected, form(**{"contacts[update][0][id]": contact.id}))
+    drain_all(connected)
+    lead.refresh_from_db()
+    assert (lead.amocrm_lead_id, Lead.objects.count()) == (deal.id, 1)
+
+
 @pytest.mark.parametrize(("contacts", "requests", "sync_due"), [(20, 21, False), (21, 0, True)])
 def test_many_contacts_that_no_deal_is_known_to_have_are_left_to_a_sync(
     connected: UserAccount, told: Server, contacts: int, requests: int, sync_due: bool
