@@ -195,6 +195,19 @@ def test_who_hangs_up_in_the_middle_of_a_body_leaves_no_row(alfa: UserAccount) -
     assert not WebhookLog.objects.exists()
 
 
+def test_who_is_refused_is_told_after_all_was_sent_but_not_for_ever(alfa: UserAccount) -> None:
+    async def refused(parts: Sequence[bytes]) -> int:
+        asked = _conversation("/webhooks/amocrm", {"user_id": str(alfa.pk)}, "POST")
+        for part in parts[:-1]:
+            await asked.send_input({"type": "http.request", "body": part, "more_body": True})
+            assert await asked.receive_nothing()
+        await asked.send_input({"type": "http.request", "body": parts[-1], "more_body": len(parts[-1]) > 1})
+        return int((await asked.receive_output(timeout=60))["status"])
+
+    assert asyncio.run(refused([BODY, b"x"])) == 403
+    assert asyncio.run(refused([BODY, b"x" * MAX_BODY_BYTES])) == 403
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
 def test_only_post_delivers(door: Door, alfa: UserAccount, method: str) -> None:
     answer = door("/webhooks/amocrm/", signed(alfa), [b""], method)

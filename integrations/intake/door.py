@@ -33,6 +33,7 @@ async def receive(scope: HTTPScope, next_event: ASGIReceiveCallable, hook: Hook)
     """
     sender = sender_of(scope["query_string"].decode("latin-1"), hook)
     if sender is None:
+        await _pass_over(next_event)
         return answers.REFUSED
     body = await _body(next_event)
     if body is None:
@@ -50,6 +51,17 @@ async def receive(scope: HTTPScope, next_event: ASGIReceiveCallable, hook: Hook)
         return answers.REFUSED
     ring(sender.account_id, delivery_id)
     return answers.stored(delivery_id)
+
+
+async def _pass_over(next_event: ASGIReceiveCallable) -> None:
+    """Read what nobody signed, and forget it, since who still sends reads no answer. No more than we would store."""
+    size, has_more = 0, True
+    while has_more and size <= MAX_BODY_BYTES:
+        event = await next_event()
+        if event["type"] != "http.request":
+            raise HungUp
+        size += len(event["body"])
+        has_more = event["more_body"]
 
 
 async def _body(next_event: ASGIReceiveCallable) -> bytes | None:
