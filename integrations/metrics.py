@@ -20,6 +20,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
 
 from integrations.models import (
     AmoCRMConnection,
@@ -38,6 +40,7 @@ from integrations.models import (
 from integrations.received import received_between
 from leads.access import open_to_all
 from leads.api.plain import for_reading
+from leads.languages import TokenAuthentication
 from leads.models import Membership, PushState, Role, User
 
 M = TypeVar("M", bound=Model)
@@ -55,9 +58,10 @@ def metrics(request: HttpRequest, others: Iterable[Collector] = ()) -> HttpRespo
     """
     accounts = None
     if not _has_token(request):
-        if not isinstance(request.user, User):
+        person = _caller(request)
+        if person is None:
             return JsonResponse({"detail": _("Sign in, or send the header “Authorization: Bearer …”.")}, status=401)
-        accounts = _accounts_of(request.user)
+        accounts = _accounts_of(person)
         if accounts == []:
             return JsonResponse({"detail": _("Metrics are for staff.")}, status=403)
     registry = CollectorRegistry()
@@ -71,6 +75,16 @@ def _has_token(request: HttpRequest) -> bool:
     wanted = settings.METRICS_TOKEN
     # With no token set, the empty one must open nothing.
     return bool(wanted) and kind.lower() == "bearer" and constant_time_compare(token.strip(), wanted)
+
+
+def _caller(request: HttpRequest) -> User | None:
+    """Who asks, by API token or session."""
+    try:
+        by_token = TokenAuthentication().authenticate(Request(request))
+    except AuthenticationFailed:
+        return None
+    person = by_token[0] if by_token else request.user
+    return person if isinstance(person, User) else None
 
 
 def _accounts_of(user: User) -> list[UUID] | None:

@@ -13,6 +13,7 @@ from pytest_django import Settings
 from analytics.models import Sale
 from integrations.models import AmoCRMConnection, HookDay, LeadPush, SaleNotification, SyncRun, WebhookLog
 from leads.models import Lead, User
+from leads.services.accounts import token_create
 from leads.tests.cast import Cast, client, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +71,11 @@ def test_staff_owners_and_superusers_read_it_and_viewers_do_not(cast: Cast) -> N
     people = (cast.alice, cast.sam, cast.root, cast.vera)
     statuses = [signed_in(person).get("/metrics").status_code for person in people]
     assert statuses == [200, 200, 200, 403]
+
+
+def test_an_api_token_reads_it_as_its_person_may(cast: Cast) -> None:
+    people = (cast.alice, cast.sam, cast.root, cast.vera)
+    assert [scrape(f"Token {token_create(person)}").status_code for person in people] == [200, 200, 200, 403]
 
 
 def test_staff_read_the_figures_of_their_own_accounts(cast: Cast) -> None:
