@@ -124,6 +124,13 @@ def accounts_of(user: User | AnonymousUser) -> QuerySet[UserAccount]:
     return UserAccount.objects.filter(memberships__user=user)
 
 
+def address(path: str, request: AnyRequest) -> str:
+    """The path as the caller can open it: who has several accounts must name this one."""
+    if accounts_of(cast("User", request.user)).count() < 2:
+        return path
+    return f"{path}?{ACCOUNT_PARAMETER}={account_of(request).pk}"
+
+
 # --- Finding the account ---
 
 

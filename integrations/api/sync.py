@@ -17,7 +17,7 @@ from integrations.connecting.waking import wake
 from integrations.models import SyncGap, SyncRun
 from integrations.sync import runs
 from integrations.sync.tasks import work_on_sync
-from leads.access import account_of, account_row
+from leads.access import account_of, account_row, address
 from leads.api.errors import Conflict
 from leads.api.rows import AccountRows
 
@@ -52,7 +52,7 @@ class StartedSerializer(serializers.ModelSerializer[SyncRun]):
         return run.state == SyncRun.State.DONE
 
     def get_status_url(self, run: SyncRun) -> str:
-        return f"/amocrm/sync-runs/{run.pk}"
+        return address(f"/amocrm/sync-runs/{run.pk}", self.context["request"])
 
 
 class RunRowSerializer(StartedSerializer):
@@ -95,7 +95,8 @@ class SyncLeadsView(APIView):
         while run.state == SyncRun.State.RUNNING and time.monotonic() < ends:
             time.sleep(LOOK_EVERY)
             run.refresh_from_db()
-        return Response(StartedSerializer(run).data, status=202 if run.state == SyncRun.State.RUNNING else 200)
+        answer = StartedSerializer(run, context={"request": request}).data
+        return Response(answer, status=202 if run.state == SyncRun.State.RUNNING else 200)
 
 
 @extend_schema_view(
@@ -131,4 +132,4 @@ class CancelSyncRunView(APIView):
             raise Conflict(_("This sync is over."))
         runs.cancel(run)
         run.refresh_from_db()
-        return Response(StartedSerializer(run).data)
+        return Response(StartedSerializer(run, context={"request": request}).data)

@@ -430,6 +430,19 @@ def test_the_api_starts_joins_shows_and_cancels(
     assert staff.post("/amocrm/sync-leads").status_code == 409
 
 
+def test_who_has_several_accounts_can_open_the_status_url_as_it_stands(
+    connected: UserAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "WAIT_SECONDS", 0.0)
+    person = User.objects.create_user("two@example.com", "pw")
+    for account in (connected, UserAccount.objects.create(name="Beta")):
+        Membership.objects.create(user=person, user_account=account, role=Role.STAFF)
+    client = APIClient()
+    client.force_authenticate(person)
+    started = client.post(f"/amocrm/sync-leads?userAccountId={connected.pk}").json()
+    assert client.get(started["status_url"]).json()["run_id"] == started["run_id"]
+
+
 def test_another_accounts_run_is_not_there(staff: APIClient, db: None) -> None:
     foreign = SyncRun.objects.create(user_account=UserAccount.objects.create(name="Beta"))
     assert staff.get(f"/amocrm/sync-runs/{foreign.pk}").status_code == 404
