@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -108,6 +108,12 @@ def next_of(payload: object) -> str:
 
 def has_next(payload: object) -> bool:
     return bool(next_of(payload))
+
+
+def is_newest_first(times: Sequence[datetime | None]) -> bool:
+    """Whether a page has the order that was asked for; only then is all that follows it older."""
+    told = [moment for moment in times if moment is not None]
+    return told == sorted(told, reverse=True)
 
 
 def _recent_pages(ask: Ask, kind: Kind[T]) -> Iterator[dict[int, T]]:

@@ -15,7 +15,7 @@ from integrations.amocrm.brackets import items_of
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.entities import deal_from_api, entities_in
 from integrations.amocrm.fields import tags_of
-from integrations.amocrm.lookups import PAGE
+from integrations.amocrm.lookups import PAGE, is_newest_first
 from integrations.amocrm.values import id_of, text_of, time_of
 
 TAG = "Voronka"
@@ -84,7 +84,8 @@ def find_deals(client: AmoCRMClient, lead_ids: Collection[int], since: datetime)
     for page in client.pages("leads", query):
         born = [_look_at(data, wanted, found) for data in entities_in(page, "leads")]
         oldest = min((moment for moment in born if moment is not None), default=None)
-        if len(found) == len(wanted) or (oldest is not None and oldest < since - _CLOCKS_DIFFER):
+        is_past = oldest is not None and oldest < since - _CLOCKS_DIFFER
+        if len(found) == len(wanted) or (is_past and is_newest_first(born)):
             break
     return found
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from integrations.amocrm.deal_events import DELETED, MERGED, RESTORED, DealEvent, deal_events_in, events_query
 from integrations.amocrm.entities import StageEvent, stage_events_in
+from integrations.amocrm.lookups import is_newest_first
 from integrations.sync.merging import MERGED_INTO, Merge, settle_merges
 from integrations.sync.runs import start_history
 from integrations.sync.session import Session
@@ -201,8 +202,9 @@ def _remember_newest(session: Session, page: EventPage) -> None:
 
 
 def _is_past(page: EventPage, low: datetime | None) -> bool:
-    """Where the bound was ignored: the events come newest first, and these are all too old."""
-    return low is not None and bool(page.others) and all(event.at < low for event in page.others)
+    """Where the bound was ignored: the events come newest first, as this page shows, and these are all too old."""
+    times = [event.at for event in page.others]
+    return low is not None and bool(times) and max(times) < low and is_newest_first(times)
 
 
 def _deleted_unseen(session: Session, events: Iterable[DealEvent]) -> dict[int, DealSnapshot | None]:

@@ -34,7 +34,7 @@ from leads.models import (
 from leads.services.leads import lead_enter
 from leads.tests.cast import client
 from leads.tests.world import whole_state
-from sandbox import Server
+from sandbox import Server, seed_bulk
 
 ALL_EVENTS = ["add_lead", "update_lead", "status_lead", "delete_lead", "restore_lead", "add_contact", "update_contact"]
 NOWHERE = "http://127.0.0.1:9/hook"
@@ -165,6 +165,20 @@ def test_a_lost_answer_makes_no_second_deal(connected: UserAccount, told: Server
     lead.refresh_from_db()
     assert (lead.amocrm_lead_id, lead.push_state, sent(told)) == (deal.id, PushState.PUSHED, 1)
     assert AmoCRMConnection.objects.get().problem_code == ""
+
+
+def test_a_lost_answer_makes_no_second_deal_where_deals_come_in_another_order(
+    connected: UserAccount, told: Server
+) -> None:
+    seed_bulk(told.crm.demo, 300)
+    before = len(deals(told))
+    told.crm.switches.order_as_asked = False
+    entered(connected, "8 799 123 45 67")
+    told.crm.faults.lose_answer(prefix=COMPLEX)
+    push(connected)
+    make_due()
+    push(connected)
+    assert (len(deals(told)) - before, sent(told)) == (1, 1)
 
 
 def test_a_request_that_never_arrived_is_sent_again_once_it_cannot_be_under_way(

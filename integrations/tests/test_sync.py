@@ -7,6 +7,7 @@ import pytest
 from integrations.models import SyncGap, SyncRun
 from integrations.sync import runs
 from integrations.sync.runner import work
+from integrations.tests.sync_world import our_history, their_history
 from integrations.tests.test_drain import NOWHERE
 from integrations.tests.test_laws import EVENTS, ours, truth
 from leads.models import Lead, LeadStatusHistory, UserAccount
@@ -89,3 +90,20 @@ def test_silent_changes_are_found_repaired_and_written_down(connected: UserAccou
     assert run.drift_count == 6
     assert ours(connected) == truth(crm.crm.demo)
     assert sync(connected).drift_count == 0
+
+
+def test_lists_in_another_order_than_asked_for_are_read_to_their_ends(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    seed_bulk(demo, 600, with_events=True)
+    stages = [stage.id for stage in demo.pipelines.main.stages[1:]]
+    sync(connected)
+    crm.crm.clock.advance(3600)
+    crm.crm.switches.order_as_asked = False
+    last = max(demo.deals.by_id)
+    for stage in stages[:3]:
+        crm.crm.clock.advance(60)
+        demo.deals.move(last, stage, silent=True)
+    demo.contacts.add_phone(max(demo.contacts.by_id), "+77018888888", silent=True)
+    sync(connected)
+    assert ours(connected) == truth(demo)
+    assert our_history(connected, last) == their_history(demo, last)

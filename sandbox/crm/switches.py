@@ -15,6 +15,8 @@ class Switches:
     """`GET /leads/{id}` of a deleted deal: 204, or 200 with `is_deleted: true`."""
     limit_over_maximum: str = "cap"
     """`limit` above the page maximum when reading: `cap` or `error` (422)."""
+    order_as_asked: bool = True
+    """Whether lists come in the order that was asked for; otherwise by id, and all events, the oldest first."""
     heaviest_page: int = 250
     """A list of more rows than this is answered 504."""
     token_accepts_form: bool = False

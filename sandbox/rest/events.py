@@ -35,7 +35,11 @@ def list_events(call: Call) -> Response:
     low, high = bounds(filter_.get("created_at"))
     if not isinstance(filter_.get("created_at"), dict):
         high = None  # a single time means: since then
-    fitting = (event for event in call.account.history.newest_first(low, high) if _fits(event, filter_))
+    history = call.account.history
+    events = history.newest_first(low, high)
+    if not call.switches.order_as_asked:
+        events = reversed(list(history.newest_first(None, None)))
+    fitting = (event for event in events if _fits(event, filter_))
     found = list(islice(fitting, query.start, query.stop + 1))
     rows = [_shape(call, event) for event in found[: query.limit]]
     return call.page("events", query, rows, has_next=len(found) > query.limit)

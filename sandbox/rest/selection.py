@@ -29,17 +29,17 @@ def filter_of(call: Call, query: ListQuery) -> dict[str, Node]:
 
 def select_deals(call: Call, query: ListQuery) -> tuple[list[Deal], bool]:
     """The deals of the asked page, and whether there is a page after it."""
-    return _select(call.account.deals, query, filter_of(call, query))
+    return _select(call, call.account.deals, query)
 
 
 def select_contacts(call: Call, store: Contacts, query: ListQuery) -> tuple[list[Contact], bool]:
     """The contacts (or companies) of the asked page, and whether there is a page after it."""
-    return _select(store, query, filter_of(call, query))
+    return _select(call, store, query)
 
 
-def _select(store: Shelf[Record], query: ListQuery, filter_: dict[str, Node]) -> tuple[list[Record], bool]:
-    by_id = store.by_id
-    name, descending = query.order or ("id", False)
+def _select(call: Call, store: Shelf[Record], query: ListQuery) -> tuple[list[Record], bool]:
+    filter_, by_id = filter_of(call, query), store.by_id
+    name, descending = (call.switches.order_as_asked and query.order) or ("id", False)
     index = {"updated_at": store.by_updated, "created_at": store.by_created}.get(name, store.by_number)
     if not filter_ and not query.query:
         ids = index.page(query.start, query.stop + 1, descending=descending)
