@@ -33,12 +33,19 @@ def lines_of(content: bytes) -> Iterator[tuple[int, list[str]]]:
                 continue
             if not header:
                 header = cells = [cell.strip().lower() for cell in cells]
-            elif any(cell.strip() for cell in cells[len(header) :]):
-                # An amount with a comma that is not quoted would lose what follows it.
-                raise Unreadable(_("Line %(line)s has more cells than the first line.") % {"line": reader.line_num})
             yield reader.line_num, cells
     except csv.Error as error:
         raise Unreadable(_("Line %(line)s is no CSV: %(why)s.") % {"line": reader.line_num, "why": error}) from error
+
+
+def excess(header: list[str], line: int, cells: list[str]) -> str:
+    """What to say of a line with more cells than the header has; empty where it has none.
+
+    An amount with a comma that is not quoted would lose what follows it.
+    """
+    if not any(cell.strip() for cell in cells[len(header) :]):
+        return ""
+    return _("Line %(line)s has more cells than the first line.") % {"line": line}
 
 
 def _decoded(content: bytes) -> str:

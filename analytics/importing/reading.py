@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from analytics.csv_rows import Unreadable, lines_of
+from analytics.csv_rows import Unreadable, excess, lines_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +17,14 @@ class Row:
 
 
 def read_rows(raw: bytes, known_columns: frozenset[str]) -> Iterator[Row]:
-    """The rows of the file. Raises Unreadable: a column is none of ours, there is no header, or it is no CSV."""
+    """The rows of the file. Raises Unreadable: a column is none of ours, there is no header, a row is longer, or it is
+    no CSV."""
     lines = lines_of(raw)
     _line, header = next(lines, (0, []))
     _check(header, known_columns)
     for number, cells in lines:
+        if problem := excess(header, number, cells):
+            raise Unreadable(problem)
         found = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if name and cell.strip()}
         if found:
             yield Row(number, found)

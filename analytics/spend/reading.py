@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from analytics.csv_rows import Unreadable, lines_of
+from analytics.csv_rows import Unreadable, excess, lines_of
 
 MAX_ROWS = 50_000
 MAX_BYTES = 20 * 1024 * 1024
@@ -15,11 +15,15 @@ MAX_BYTES = 20 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """`number`: counted from 1, without a header; `line`: of the file, None for a list. Cells by column name."""
+    """`number`: counted from 1, without a header; `line`: of the file, None for a list. Cells by column name.
+
+    `problem`: why they cannot be told apart.
+    """
 
     number: int
     line: int | None
     cells: Mapping[str, object]
+    problem: str = ""
 
 
 def rows_of_list(data: object) -> list[RawRow]:
@@ -48,7 +52,8 @@ def rows_of_csv(content: bytes, needed: Sequence[str]) -> list[RawRow]:
     if twice:
         raise Unreadable(_("The first line names a column twice: %(names)s.") % {"names": ", ".join(twice)})
     rows = [
-        RawRow(number, line, dict(zip(header, cells, strict=False))) for number, (line, cells) in enumerate(lines, 1)
+        RawRow(number, line, dict(zip(header, cells, strict=False)), excess(header, line, cells))
+        for number, (line, cells) in enumerate(lines, 1)
     ]
     _check_count(len(rows))
     return rows

@@ -46,6 +46,8 @@ def check_rows(raw: Iterable[RawRow], read: Callable[[RawRow], T], identity: Cal
     first: dict[Hashable, RawRow] = {}
     for source in raw:
         try:
+            if source.problem:
+                raise Senseless(source.problem)
             row = read(source)
             twin = first.setdefault(identity(row), source)
             if twin is not source:

@@ -274,6 +274,12 @@ def test_an_amount_with_a_comma_that_is_not_quoted_is_not_cut(cast: Cast) -> Non
     assert posted_csv(cast, f"day,campaign,amount\n{DAY},a,1,, \n".encode()).status_code == 200
 
 
+def test_a_row_with_more_cells_is_named_like_every_bad_row(cast: Cast) -> None:
+    answer = posted_csv(cast, f"day,campaign,amount\n{DAY},a,1\n{DAY},b,1234,50\nbad,c,1\n".encode()).json()
+    assert [(row["row"], row["line"]) for row in answer["rows"]] == [(2, 3), (3, 4)]
+    assert stored() == []
+
+
 def test_of_two_columns_of_amounts_neither_is_guessed(cast: Cast) -> None:
     answer = posted_csv(cast, f"day,campaign,amount,Amount\n{DAY},a,1,2\n".encode())
     assert answer.status_code == 400
