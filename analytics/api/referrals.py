@@ -21,7 +21,7 @@ from analytics.models.referrals import default_rate, validate_code
 from leads.access import account_of
 from leads.api.days import DAYS, days_asked
 from leads.api.errors import Conflict
-from leads.api.rows import AccountRows, AccountRowSerializer, RowInPart
+from leads.api.rows import AccountRows, AccountRowSerializer, OptionalText, RowInPart
 from leads.days import within_days
 
 
@@ -51,6 +51,8 @@ class ReferrerSerializer(AccountRowSerializer[Referrer]):
 
     user_account_id = serializers.UUIDField(read_only=True)
     code = serializers.CharField(max_length=200, validators=[validate_code])
+    name = OptionalText(max_length=200)
+    phone = OptionalText(max_length=255)
     commission_rate = serializers.DecimalField(
         max_digits=5, decimal_places=4, min_value=0, max_value=1, required=False, allow_null=True
     )

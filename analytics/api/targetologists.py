@@ -11,7 +11,7 @@ from rest_framework import generics, serializers
 
 from analytics.models import Targetologist
 from leads.access import account_rows
-from leads.api.rows import AccountRows, AccountRowSerializer, RowInPart
+from leads.api.rows import AccountRows, AccountRowSerializer, OptionalText, RowInPart
 
 MAX_POSITION = 1_000_000
 
@@ -25,6 +25,8 @@ class TargetologistSerializer(AccountRowSerializer[Targetologist]):
 
     taken = _("Another targetologist has this name already.")
     user_account_id = serializers.UUIDField(read_only=True)
+    emoji = OptionalText(max_length=16)
+    telegram_chat_id = OptionalText(max_length=64)
     patterns = serializers.ListField(
         child=serializers.CharField(max_length=200), max_length=200, required=False, help_text=_("In their order.")
     )

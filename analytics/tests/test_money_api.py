@@ -323,3 +323,10 @@ def test_the_filter_by_referrer_finds_what_the_rows_say(cast: Cast) -> None:
     assert client(cast.vera).get("/sales", {"referrer": CODE}).json()["count"] == 1
     settle(cast.alpha, won(5, 20, 1000, utm=Utm(source="fb", campaign="x")))
     assert client(cast.vera).get("/sales", {"referrer": CODE}).json()["count"] == 0
+
+
+def test_a_referrers_name_and_phone_that_are_null_are_none(cast: Cast) -> None:
+    made = client(cast.sam).post("/referrers", {"code": CODE, "name": None, "phone": None})
+    assert (made.status_code, made.json()["name"], made.json()["phone"]) == (201, "", "")
+    named = client(cast.sam).patch(f"/referrers/{made.json()['id']}", {"name": "Anna"}).json()
+    assert (named["name"], named["phone"]) == ("Anna", "")

@@ -40,6 +40,14 @@ def test_a_targetologist_is_changed_in_part(cast: Cast) -> None:
     assert (muha.patterns, muha.position, muha.emoji) == (["запуск"], 0, "🚀")
 
 
+def test_a_chat_that_is_null_is_none(cast: Cast) -> None:
+    made = client(cast.sam).post("/targetologists", {"name": "Muha", "emoji": None, "telegram_chat_id": None})
+    assert (made.status_code, made.json()["emoji"], made.json()["telegram_chat_id"]) == (201, "", "")
+    path = f"/targetologists/{made.json()['id']}"
+    assert client(cast.sam).patch(path, {"telegram_chat_id": "-100123"}).json()["telegram_chat_id"] == "-100123"
+    assert client(cast.sam).patch(path, {"telegram_chat_id": None}).json()["telegram_chat_id"] == ""
+
+
 def test_what_is_not_named_is_not_written(cast: Cast) -> None:
     muha = Targetologist.objects.create(user_account=cast.alpha, name="Muha", patterns=["muha"])
     with CaptureQueriesContext(connection) as caught:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics, serializers
 
-from leads.api.rows import AccountRowId, AccountRows, AccountRowSerializer, RowInPart
+from leads.api.rows import AccountRowId, AccountRows, AccountRowSerializer, OptionalText, RowInPart
 from leads.models import Creative, Direction
 from leads.services.ads import leads_follow
 
@@ -32,10 +32,7 @@ class CreativeSerializer(AccountRowSerializer[Creative]):
     taken = _("Another creative has this external_ad_id already.")
     user_account_id = serializers.UUIDField(read_only=True)
     direction_id = AccountRowId(Direction, required=False, allow_null=True)
-    external_ad_id = serializers.CharField(max_length=200, required=False, allow_blank=True, allow_null=True)
-
-    def validate_external_ad_id(self, value: str | None) -> str:
-        return value or ""
+    external_ad_id = OptionalText(max_length=200)
 
     @transaction.atomic
     def update(self, instance: Creative, validated_data: Any) -> Creative:

@@ -72,6 +72,7 @@ class LeadEntrySerializer(serializers.Serializer[Any]):
     source = serializers.ChoiceField(  # type: ignore[assignment]  # the key; the field's own `source` is not meant
         choices=ENTERED_SOURCES,
         default=LeadSource.MANUAL,
+        allow_null=True,
         error_messages={
             "invalid_choice": format_lazy(
                 _("“{input}” is not possible here. Use one of: {names}."),
@@ -102,7 +103,7 @@ class LeadEntrySerializer(serializers.Serializer[Any]):
         return lead_enter(
             account=account_of(self.context["request"]),
             **{key: values.get(key) or "" for key in ("name", "phone", "chat_id")},
-            source=LeadSource(values["source"]),
+            source=LeadSource(values["source"] or LeadSource.MANUAL),
             creative=Creative.objects.get(pk=creative_id) if creative_id else None,
             direction_id=values.get("direction_id"),
             utm=Utm(**{column.removeprefix("utm_"): values.get(column) or "" for column in UTM_COLUMNS}),

@@ -54,6 +54,17 @@ class AccountRowId(serializers.IntegerField):
         return pk
 
 
+class OptionalText(serializers.CharField):
+    """A text that may be left empty, which null means as well."""
+
+    def __init__(self, **extra: Any) -> None:
+        super().__init__(**{"required": False, "allow_blank": True, "allow_null": True, **extra})
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        found = super().run_validation(data)
+        return "" if found is None else found
+
+
 class AccountRowSerializer(serializers.ModelSerializer[M]):
     """Rows that people keep by hand. What the account has already, by its constraints, is 409 with `taken`."""
 

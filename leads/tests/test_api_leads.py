@@ -302,6 +302,12 @@ def test_neither_name_nor_phone_nor_chat_is_400(cast: Cast, body: dict[str, Any]
     assert answer.json()["detail"] == "Give at least one of name, phone and chat_id."
 
 
+def test_what_is_null_is_left_out(cast: Cast) -> None:
+    optional = ("phone", "chat_id", "source", "creative_id", "direction_id", "utm_source", "external_id", "pipeline_id")
+    answer = enter(cast, name="Aigul", **dict.fromkeys(optional))
+    assert (answer.status_code, answer.json()["source"]) == (201, "manual")
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
