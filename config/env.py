@@ -144,6 +144,13 @@ class Reader:
             refuse(name, "which is no http(s) address with a host", f"Set it like {name}={example}", value=shown)
         return value.rstrip("/")
 
+    def base(self, name: str, default: str = "", *, example: str) -> str:
+        """An http(s) address that paths are put behind; it may have one itself."""
+        value = self.url(name, default, example=example)
+        if "?" in value or "#" in value:
+            refuse(name, "which goes on after its path", f"Set it like {name}={example}", value=value)
+        return value
+
     def origin(self, name: str, default: str, *, example: str) -> str:
         """An http(s) address that ends with its host or port: addresses of ours are put behind it."""
         value = self.url(name, default, example=example)

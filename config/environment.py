@@ -116,9 +116,9 @@ def read() -> Environment:
         telegram_bot_token=env.token("TELEGRAM_BOT_TOKEN", forbidden="/?#"),
         telegram_chat_id=env.token("TELEGRAM_CHAT_ID"),
         telegram_alert_chat_id=env.token("TELEGRAM_ALERT_CHAT_ID"),
-        telegram_api_url=env.url("TELEGRAM_API_URL", "https://api.telegram.org", example="https://api.telegram.org"),
+        telegram_api_url=env.base("TELEGRAM_API_URL", "https://api.telegram.org", example="https://api.telegram.org"),
         meta_ads_token=env.token("META_ADS_TOKEN"),
-        meta_api_url=env.url(
+        meta_api_url=env.base(
             "META_API_URL", "https://graph.facebook.com/v24.0", example="https://graph.facebook.com/v24.0"
         ),
         sentry_dsn=env.url_with_key("SENTRY_DSN", example="https://key@sentry.example.com/1"),
@@ -139,7 +139,7 @@ def _amocrm_base_url(env: Reader) -> str:
     # The documented default, written out, is no host: it means "no override".
     if env.text("AMOCRM_BASE_URL") == BASE_URL_TEMPLATE:
         return ""
-    return env.url("AMOCRM_BASE_URL", example="http://127.0.0.1:8100")
+    return env.base("AMOCRM_BASE_URL", example="http://127.0.0.1:8100")
 
 
 def _check_pairs(environment: Environment) -> None:
