@@ -148,8 +148,8 @@ def _checked(response: requests.Response, bucket: Bucket) -> requests.Response:
     try:
         token = json.loads(response.content)
         complete = all(isinstance(token[key], str) and token[key] for key in ("access_token", "refresh_token"))
-        complete = complete and isinstance(token["expires_in"], int) and 0 < token["expires_in"] < 10**9
-    except (ValueError, KeyError, TypeError, RecursionError):
+        complete = complete and 0 < int(token["expires_in"]) < 10**9
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         complete = False
     if not complete:
         raise Outage(told("amoCRM's token endpoint answered without tokens."), method="POST", path=PATH, status=200)

@@ -23,6 +23,7 @@ from integrations.models import AmoCRMConnection, ConnectionState
 from integrations.tests import parallel
 from leads.models import UserAccount
 from sandbox import CLIENT_ID, CLIENT_SECRET, Server
+from sandbox.oauth import TokenPair as TheirPair
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TOKEN_PATH = "/oauth2/access_token"
@@ -291,6 +292,19 @@ def test_where_the_lost_answer_used_the_token_up_a_person_is_needed(
         AmoCRMClient(connection).account()
     assert counts(amocrm)[TOKEN_PATH] == 2
     assert fresh(connection).state == ConnectionState.RECONNECT_NEEDED
+
+
+def test_a_lifetime_told_as_text_is_read(
+    connection: AmoCRMConnection, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_out(connection)
+    as_json = TheirPair.as_json
+    monkeypatch.setattr(TheirPair, "as_json", lambda pair: as_json(pair) | {"expires_in": str(pair.expires_in)})
+    AmoCRMClient(connection).account()
+    renewed = fresh(connection)
+    assert renewed.access_token != connection.access_token
+    assert renewed.token_expires_at is not None
+    assert renewed.token_expires_at > timezone.now() + timedelta(hours=23)
 
 
 @pytest.mark.parametrize(("status", "kind"), [(500, Outage), (502, Outage), (429, RateLimited)])
