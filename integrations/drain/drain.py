@@ -24,7 +24,6 @@ from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import Readings, read
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
 from integrations.people.deliveries import take_bodies_of_erased
-from leads.deals.apply import lock_account
 from leads.told import told
 
 logger = structlog.get_logger(__name__)
@@ -93,7 +92,6 @@ def _ignore_batch(connection: AmoCRMConnection) -> None:
     now = timezone.now()
     batch = next_batch(connection, now)
     with transaction.atomic():
-        lock_account(account)  # so that an erasure comes before this and is known, or after it and finds these ignored
         waiting(account.pk, now).filter(pk__in=[delivery.log.pk for delivery in batch]).update(
             processing_status=ProcessingStatus.IGNORED,
             processed_at=now,

@@ -14,6 +14,7 @@ from django.utils import timezone
 from integrations.amocrm.payloads import ParsedDelivery, parse_delivery
 from integrations.drain.deliveries import Delivery
 from integrations.models import ProcessingStatus, WebhookLog
+from leads.deals.apply import lock_account
 from leads.deals.facts import phones_typed
 from leads.models import ErasedPhone, Lead, UserAccount
 from leads.people import Person, erased_among, is_erased, national_digits
@@ -115,7 +116,9 @@ def _known(values: dict[str, int | datetime | None]) -> dict[str, int]:
 
 
 def take_bodies_of_erased(account: UserAccount, deliveries: Sequence[Delivery]) -> None:
-    """Of deliveries that are just done with, empty those that speak of people who asked to be forgotten."""
+    """Of deliveries that are just done with, empty those that speak of people who asked to be forgotten. Inside the
+    transaction that ends them."""
+    lock_account(account)  # so that an erasure comes before this and is known, or after it and finds them done with
     if not ErasedPhone.objects.filter(user_account=account).exists():
         return
     deal_ids = {deal_id for delivery in deliveries for deal_id in _deals_in(delivery.parsed)}

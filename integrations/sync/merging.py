@@ -21,7 +21,6 @@ from integrations.models import SyncGap
 from integrations.sync.scanning import ORDER
 from integrations.sync.session import Session
 from integrations.sync.trash import bin_of
-from leads.deals.apply import lock_account
 from leads.deals.placing import DEAL_COLUMNS
 from leads.deals.stored import leads_by_deal
 from leads.models import DealPhone, Lead, LeadSource, MatchMethod, StageNews
@@ -146,7 +145,6 @@ def _vanished(session: Session) -> list[int]:
 def _follow(session: Session, gone_id: int, survivor: DealSnapshot | None, merge: Merge) -> None:
     """Let all that was the deal's follow the survivor, in one transaction with its row in the ledger."""
     with session.page():
-        lock_account(session.account)
         now = timezone.now()
         gone = DealSnapshot(gone_id, is_deleted=True, read_at=now, evidence=session.evidence)
         if survivor is None:

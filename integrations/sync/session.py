@@ -22,6 +22,7 @@ from integrations.sync.lease import RunLease
 from integrations.sync.ledger import Ledger
 from integrations.sync.reader import Reader
 from integrations.sync.staging import Staging
+from leads.deals.apply import lock_account
 from leads.deals.changes import LeadChange
 from leads.models import UserAccount
 from leads.news import ContactSnapshot, DealSnapshot, Evidence
@@ -80,6 +81,8 @@ class Session:
         """
         with transaction.atomic():
             self.lease.hold()
+            # From the beginning: what is found out before it is applied must not be overtaken, as by an erasure.
+            lock_account(self.account)
             yield
             self.cursor["outages"] = 0
             if gives_way:  # else whoever is broken off begins the phase anew, and has got no further

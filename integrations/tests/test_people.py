@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,18 +15,20 @@ from urllib.parse import unquote_plus
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from analytics.earning.purchases import purchase_save
 from analytics.models import ReferralConversion, ReferralEarning, Referrer, Sale
 from integrations.connecting.connect import disconnect
+from integrations.drain import applying
 from integrations.models import AmoCRMConnection, LeadPush, SaleNotification, WebhookLog
 from integrations.people.erasing import erase_person
 from integrations.people.export import export_person
 from integrations.push.queue import push_again, push_enqueue
 from integrations.push.sending import push_account
 from integrations.replay import replay
+from integrations.sync import ledger
 from integrations.tests.sync_world import gaps, sync
 from integrations.tests.test_drain import take_over
 from integrations.tests.test_drain import told as told
@@ -148,6 +152,26 @@ def test_neither_hooks_nor_a_sync_bring_the_person_back(world: Server, connected
     assert (untold.id, "created") in gaps(connected)
 
 
+def erase_after(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, account: UserAccount) -> list[Future[object]]:
+    """Somebody erases the person elsewhere once `module.name` has looked who was erased, and before the commit."""
+    original: Callable[..., Any] = getattr(module, name)
+    erasing: list[Future[object]] = []
+
+    def erase() -> None:
+        erase_person(account, PHONE, by=None)
+        connections.close_all()
+
+    def look(*args: Any, **kwargs: Any) -> Any:
+        found = original(*args, **kwargs)
+        if not erasing:
+            erasing.append(ThreadPoolExecutor(1).submit(erase))
+            wait(erasing, timeout=0.5)  # who erases may have to wait for us
+        return found
+
+    monkeypatch.setattr(module, name, look)
+    return erasing
+
+
 @pytest.mark.parametrize("is_main", [True, False])
 def test_what_a_sync_writes_down_does_not_bring_them_back(connected: UserAccount, told: Server, is_main: bool) -> None:
     """Neither where only the sync learns that a deal is theirs, by the phone of a contact."""
@@ -166,6 +190,21 @@ def test_what_a_sync_writes_down_does_not_bring_them_back(connected: UserAccount
     demo.contacts.add_phone(theirs, PHONE, silent=True)
     sync(connected)
     assert Lead.objects.get(amocrm_lead_id=deal.id).contact_phones == [pseudonym(connected.pk, PHONE)]
+    assert (deal.id, "contact") in gaps(connected)
+    assert TRACES.search(everything_stored()) is None
+
+
+def test_who_is_erased_while_a_sync_writes_down_what_it_found_is_not_in_it(
+    world: Server, connected: UserAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = world.crm.demo
+    deal = next(deal for deal in demo.deals.by_id.values() if NAME in deal.name)
+    sync(connected)
+    world.crm.clock.advance(60)
+    demo.contacts.change(deal.contact_ids[0], name=f"{NAME} II", silent=True)
+    erasing = erase_after(monkeypatch, ledger, "erased_among", connected)
+    sync(connected)
+    erasing[0].result(timeout=60)
     assert (deal.id, "contact") in gaps(connected)
     assert TRACES.search(everything_stored()) is None
 
@@ -251,6 +290,23 @@ def test_what_waits_while_the_account_is_disconnected_is_ignored_and_emptied(
     assert set(ignored.values_list("processing_status", flat=True)) == {"ignored"}
     assert TRACES.search(everything_stored()) is None
     assert ignored.filter(erased_at=None).count() == 2, "those about Timur can still be replayed"
+
+
+@pytest.mark.parametrize("fault", ["a stranger's", "refused"])
+def test_who_is_erased_while_a_delivery_ends_as_an_error_is_not_in_it(
+    world: Server, connected: UserAccount, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    deal = next(deal for deal in world.crm.demo.deals.by_id.values() if NAME in deal.name)
+    body = f"leads[update][0][id]={deal.id}&leads[update][0][name]=Deal+of+{NAME.replace(' ', '+')}"
+    if fault == "refused":
+        world.crm.faults.answer(422, prefix="/api/v4/leads")
+    delivery = deliver(connected, body + ("&account[id]=1" if fault == "a stranger's" else ""))
+    WebhookLog.objects.filter(pk=delivery).update(attempts=2)
+    erasing = erase_after(monkeypatch, applying, "take_bodies_of_erased", connected)
+    drain_all(connected)
+    erasing[0].result(timeout=60)
+    assert WebhookLog.objects.get(pk=delivery).processing_status == "error"
+    assert TRACES.search(everything_stored()) is None
 
 
 def test_an_erased_delivery_is_not_replayed(world: Server, connected: UserAccount) -> None:
