@@ -19,7 +19,7 @@ from integrations.amocrm.oauth import TokenPair, exchange_code
 from integrations.amocrm.tokens import FixedToken
 from integrations.connecting.tasks import set_up_connection
 from integrations.connecting.waking import wake
-from integrations.models import TOOK_OVER_AT, AmoCRMConnection, ConnectionState
+from integrations.models import TOOK_OVER_AT, AmoCRMConnection, ConnectionState, SyncRun
 from integrations.sync import runs
 from leads.ids import id_in
 from leads.models import UserAccount
@@ -62,6 +62,10 @@ def connect(account: UserAccount, host: str, pair: TokenPair) -> AmoCRMConnectio
     return connection
 
 
+def _is_another(former: AmoCRMConnection, facts: AccountFacts) -> bool:
+    return former.amocrm_account_id != facts.account_id
+
+
 def _keep(account: UserAccount, host: str, pair: TokenPair, facts: AccountFacts) -> AmoCRMConnection:
     try:
         # On its own: when the amoCRM account is taken, the refused INSERT must not spoil the caller's transaction.
@@ -70,10 +74,11 @@ def _keep(account: UserAccount, host: str, pair: TokenPair, facts: AccountFacts)
             connection, _ = AmoCRMConnection.objects.update_or_create(
                 user_account=account, defaults=_columns(host, pair, facts, former)
             )
+            if former is not None and _is_another(former, facts):
+                # From its cursor on it would read this account, of which it has not read the beginning. Before the
+                # account's row, as whoever applies a page takes the two.
+                runs.give_up(account, told("Another amoCRM account was connected."), runs.WORKED)
             _take_currency(account, facts.currency[:3])
-            if former is not None and former.amocrm_account_id != facts.account_id:
-                # From its cursor on it would read this account, of which it has not read the beginning.
-                runs.give_up(account, told("Another amoCRM account was connected."))
     except IntegrityError:
         if not _is_taken(account, facts.account_id):
             raise
@@ -105,6 +110,7 @@ def _columns(host: str, pair: TokenPair, facts: AccountFacts, former: AmoCRMConn
         metadata[TOOK_OVER_AT] = now.isoformat()
     elif former is not None and TOOK_OVER_AT in former.metadata:
         metadata[TOOK_OVER_AT] = former.metadata[TOOK_OVER_AT]
+    others = NO_LEASE if former is not None and _is_another(former, facts) else {}
     return {
         "state": ConnectionState.CONNECTED,
         "access_token": pair.access_token,
@@ -123,6 +129,7 @@ def _columns(host: str, pair: TokenPair, facts: AccountFacts, former: AmoCRMConn
         "webhook_active": False,
         "webhook_detail": "",
         **NO_PROBLEM,
+        **others,
     }
 
 
@@ -133,6 +140,8 @@ NO_PROBLEM: dict[str, Any] = {
     "next_attempt_at": None,
     "failures": 0,
 }
+NO_LEASE: dict[str, Any] = {"lease_key": None, "lease_until": None}
+"""What a drain has read is of an amoCRM account that is not this one's any more: it writes nothing of it."""
 
 
 def disconnect(connection: AmoCRMConnection) -> None:
@@ -146,21 +155,27 @@ def disconnect(connection: AmoCRMConnection) -> None:
 
 
 def _forget(connection: AmoCRMConnection) -> None:
-    AmoCRMConnection.objects.filter(pk=connection.pk).update(
-        state=ConnectionState.DISCONNECTED,
-        access_token="",
-        refresh_token="",
-        token_expires_at=None,
-        token_refreshed_at=None,
-        refresh_lease_until=None,
-        webhook_active=False,
-        webhook_destination="",
-        webhook_detail="",
-        updated_at=timezone.now(),
-        **NO_PROBLEM,
-    )
+    """Nothing that is under way goes on: its leases are gone. Who has connected anew meanwhile stays connected."""
+    with transaction.atomic():
+        parted = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at).update(
+            state=ConnectionState.DISCONNECTED,
+            access_token="",
+            refresh_token="",
+            token_expires_at=None,
+            token_refreshed_at=None,
+            refresh_lease_until=None,
+            webhook_active=False,
+            webhook_destination="",
+            webhook_detail="",
+            updated_at=timezone.now(),
+            **NO_PROBLEM,
+            **NO_LEASE,
+        )
+        if parted:
+            runs.give_up(connection.user_account, runs.DISCONNECTED, [SyncRun.Kind.LEADS])
     connection.refresh_from_db()
-    logger.info("amocrm_disconnected", account=str(connection.user_account_id), host=connection.host)
+    if parted:
+        logger.info("amocrm_disconnected", account=str(connection.user_account_id), host=connection.host)
 
 
 def is_genuine_notice(client_id: str, amocrm_account_id: str, signature: str) -> bool:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from integrations.amocrm.client import AmoCRMClient, Webhook
 from integrations.amocrm.errors import RequestError, Unpaid
 from integrations.intake.signature import hook_url
-from integrations.models import AmoCRMConnection, Hook
+from integrations.models import AmoCRMConnection, ConnectionState, Hook
 
 EVENTS = (
     "add_lead",
@@ -84,6 +84,8 @@ def _remember(connection: AmoCRMConnection, status: HookStatus, why: str = "") -
     told = {"webhook_active": status.is_active, "webhook_detail": why, "updated_at": timezone.now()}
     if status.registered:
         told["webhook_destination"] = status.destination
-    AmoCRMConnection.objects.filter(pk=connection.pk).update(**told)
+    # What was asked of a connection that somebody has parted from since, or put another in the place of, is old.
+    rows = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at)
+    rows.exclude(state=ConnectionState.DISCONNECTED).update(**told)
     connection.webhook_active = status.is_active
     connection.webhook_destination = str(told.get("webhook_destination", connection.webhook_destination))

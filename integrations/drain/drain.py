@@ -90,8 +90,11 @@ def _ignore_batch(connection: AmoCRMConnection) -> None:
     """Nothing of it is applied, and nothing left in it of people who asked to be forgotten."""
     account = connection.user_account
     now = timezone.now()
-    batch = next_batch(connection, now)
+    parted = AmoCRMConnection.objects.filter(pk=connection.pk, state=ConnectionState.DISCONNECTED)
     with transaction.atomic():
+        if parted.select_for_update(no_key=True).first() is None:
+            return  # connected anew meanwhile
+        batch = next_batch(connection, now)
         waiting(account.pk, now).filter(pk__in=[delivery.log.pk for delivery in batch]).update(
             processing_status=ProcessingStatus.IGNORED,
             processed_at=now,

@@ -16,10 +16,10 @@ class Cancelled(Exception):
 
 
 class RunLease:
-    """Held by whoever works on the run; each of its transactions begins with `hold()`."""
+    """Held by whoever works on the run; each of its transactions begins with `hold()`. `mine`: the run, as long as."""
 
     def __init__(self, run_id: int, key: uuid.UUID) -> None:
-        self._mine = SyncRun.objects.filter(pk=run_id, lease_key=key, state=SyncRun.State.RUNNING)
+        self.mine = SyncRun.objects.filter(pk=run_id, lease_key=key, state=SyncRun.State.RUNNING)
 
     @classmethod
     def take(cls, run_id: int) -> RunLease | None:
@@ -35,9 +35,9 @@ class RunLease:
         :raises Cancelled: the run was cancelled meanwhile.
         :raises LeaseLost: another worker has it.
         """
-        if self._mine.filter(is_cancelled=False).update(lease_until=Now() + LEASE_FOR):
+        if self.mine.filter(is_cancelled=False).update(lease_until=Now() + LEASE_FOR):
             return
-        raise Cancelled if self._mine.exists() else LeaseLost
+        raise Cancelled if self.mine.exists() else LeaseLost
 
     def release(self) -> None:
-        self._mine.update(lease_key=None, lease_until=None)
+        self.mine.update(lease_key=None, lease_until=None)

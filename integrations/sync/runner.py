@@ -21,7 +21,7 @@ from integrations.sync.events import read_first_events, read_old_events, read_re
 from integrations.sync.figures import refresh_figures
 from integrations.sync.lease import Cancelled, RunLease
 from integrations.sync.recent import last_id, newest, read_recent_contacts, read_recent_deals
-from integrations.sync.runs import CANCELLED
+from integrations.sync.runs import CANCELLED, end, end_if_parted
 from integrations.sync.scanning import LISTS, scan_all
 from integrations.sync.session import Session, TurnOver
 from integrations.sync.trash import read_trash
@@ -54,7 +54,7 @@ def work(run_id: int, *, ring_again: Callable[[float], None]) -> None:
         return
     connection = AmoCRMConnection.objects.select_related("user_account").get(user_account=run.user_account_id)
     if connection.state == ConnectionState.DISCONNECTED:
-        _end(run, SyncRun.State.FAILED, told("The account was disconnected from amoCRM."))
+        end_if_parted(run)
         return
     if connection.state == ConnectionState.RECONNECT_NEEDED:
         return  # the sweep finds the run once the account is connected again
@@ -88,9 +88,9 @@ def _work_under_lease(run: SyncRun, connection: AmoCRMConnection, ring_again: Ca
         lease.release()
         ring_again(max(1.0, _pause(connection)))
     except Cancelled:
-        _end(run, SyncRun.State.FAILED, CANCELLED)
+        end(lease.mine, SyncRun.State.FAILED, CANCELLED)
     except AmoCRMError as error:
-        _end(run, SyncRun.State.FAILED, str(error))
+        end(lease.mine, SyncRun.State.FAILED, str(error))
     except LeaseLost:
         logger.warning("sync_lease_lost", run=run.pk)
     except Exception as error:
@@ -111,7 +111,7 @@ def _count_failure(run: SyncRun, lease: RunLease, error: Exception) -> None:
         run.save(update_fields=["cursor"])
     if failures >= _FAILURES:
         reason = told("The sync broke off %(times)s times in a row by an error of ours (%(what)s). The log says more.")
-        _end(run, SyncRun.State.FAILED, reason % {"times": failures, "what": type(error).__name__})
+        end(lease.mine, SyncRun.State.FAILED, reason % {"times": failures, "what": type(error).__name__})
 
 
 def _work(run: SyncRun, connection: AmoCRMConnection, lease: RunLease) -> None:
@@ -146,7 +146,7 @@ def _go_through(session: Session) -> None:
             session.note(error)
         with session.page():
             session.remember(phase=session.cursor["phase"] + 1, page=1)
-    _end(run, SyncRun.State.DONE, run.detail)
+    end(session.lease.mine, SyncRun.State.DONE, run.detail)
     refresh_figures(session.account, run)
 
 
@@ -212,16 +212,6 @@ def _set_marks(session: Session) -> None:
         session.remember(**{f"last_{path}": last for path, last in ends.items()})
         if cursor["is_first"]:
             session.remember(floor=max(known), high_events=max(known))
-
-
-def _end(run: SyncRun, state: SyncRun.State, detail: str) -> None:
-    """A run ends once: whoever comes later finds it ended."""
-    now = timezone.now()
-    run.state, run.detail, run.finished_at = state, detail, now
-    run.staged.all().delete()
-    SyncRun.objects.filter(pk=run.pk, state=SyncRun.State.RUNNING).update(
-        state=state, detail=detail, finished_at=now, lease_key=None, lease_until=None
-    )
 
 
 def _pause(connection: AmoCRMConnection) -> float:

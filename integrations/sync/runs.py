@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from integrations.models import AmoCRMConnection, ConnectionState, SyncRun, SyncStaged
 from leads.models import UserAccount
+from leads.told import told
 
 CANCELLED = "cancelled"
+DISCONNECTED = told("The account was disconnected from amoCRM.")
 
 
 class NotConnected(Exception):
@@ -55,20 +57,38 @@ def _begin(account: UserAccount, kind: SyncRun.Kind, **values: Any) -> SyncRun:
 
 def cancel(run: SyncRun) -> None:
     """Stop a run. What it has read so far stays; whoever works on it notices before its next page."""
-    running = SyncRun.objects.filter(pk=run.pk, state=SyncRun.State.RUNNING)
+    mine = SyncRun.objects.filter(pk=run.pk)
     unheld = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    if not running.filter(unheld).update(
-        is_cancelled=True, state=SyncRun.State.FAILED, detail=CANCELLED, finished_at=timezone.now()
-    ):
-        running.update(is_cancelled=True)
+    mine.filter(state=SyncRun.State.RUNNING).update(is_cancelled=True)
+    end(mine.filter(unheld), SyncRun.State.FAILED, CANCELLED)
 
 
-def give_up(account: UserAccount, why: str) -> None:
-    """End what is under way, since the amoCRM that it reads is not there any more. Whoever works on it notices before
-    he writes."""
-    running = SyncRun.objects.filter(user_account=account, kind__in=WORKED, state=SyncRun.State.RUNNING)
-    SyncStaged.objects.filter(run__in=running).delete()
-    running.update(state=SyncRun.State.FAILED, detail=why, finished_at=timezone.now(), lease_key=None, lease_until=None)
+def give_up(account: UserAccount, why: str, kinds: Collection[SyncRun.Kind]) -> None:
+    """End what is under way, since the amoCRM that it reads is not there any more."""
+    end(SyncRun.objects.filter(user_account=account, kind__in=kinds), SyncRun.State.FAILED, why)
+
+
+def end_if_parted(run: SyncRun) -> None:
+    """End a run of deals that was begun while the account was disconnected: who connects begins another, from where the
+    last one was certain. What is read of old history is the same later, and waits."""
+    parted = AmoCRMConnection.objects.filter(state=ConnectionState.DISCONNECTED).values("user_account")
+    end(
+        SyncRun.objects.filter(pk=run.pk, kind=SyncRun.Kind.LEADS, user_account__in=parted),
+        SyncRun.State.FAILED,
+        DISCONNECTED,
+    )
+
+
+def end(runs: QuerySet[SyncRun], state: SyncRun.State, detail: str) -> None:
+    """End those of the runs that are under way, with all that they keep until their end. A page that is being applied
+    comes before this; whoever works on the run notices before he writes another."""
+    with transaction.atomic():
+        running = runs.filter(state=SyncRun.State.RUNNING).select_for_update()
+        ids = list(running.order_by("pk").values_list("pk", flat=True))
+        SyncRun.objects.filter(pk__in=ids).update(
+            state=state, detail=detail, finished_at=timezone.now(), lease_key=None, lease_until=None
+        )
+        SyncStaged.objects.filter(run__in=ids).delete()
 
 
 def in_need() -> list[int]:
@@ -79,7 +99,9 @@ def in_need() -> list[int]:
     )
     unheld = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
     running = SyncRun.objects.filter(unheld, state=SyncRun.State.RUNNING, kind__in=WORKED)
-    return list(running.filter(Exists(ready)).order_by("pk").values_list("pk", flat=True))
+    workable = Exists(ready.filter(state=ConnectionState.CONNECTED))
+    to_be_ended = Q(Exists(ready), kind=SyncRun.Kind.LEADS)
+    return list(running.filter(workable | to_be_ended).order_by("pk").values_list("pk", flat=True))
 
 
 WORKED = (SyncRun.Kind.LEADS, SyncRun.Kind.HISTORY)

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,12 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
+from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import Blocked, Outage, RateLimited, ReconnectNeeded, Unpaid
+from integrations.amocrm.oauth import TokenPair
+from integrations.connecting.connect import connect as connect_anew
+from integrations.connecting.connect import disconnect
+from integrations.connecting.health import look_after_hook
 from integrations.connecting.hooks import EVENTS, hook_register
 from integrations.connecting.pipelines import PipelinesCount, pipelines_sync
 from integrations.connecting.problems import clear_problem, note_problem
@@ -25,7 +31,7 @@ from integrations.tests.world import connect, deliver
 from leads.models import PipelineStage, UserAccount
 from leads.services.accounts import account_create
 from leads.tests.cast import Cast, client, make_cast
-from sandbox import CLIENT_ID, CLIENT_SECRET, Server
+from sandbox import CLIENT_ID, CLIENT_SECRET, CrmAccount, Server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -265,6 +271,44 @@ def test_disconnecting_works_during_an_outage(alpha: UserAccount, cast: Cast, am
     amocrm.crm.faults.outage()
     assert client(cast.alice).post("/amocrm/disconnect").json() == {"success": True}
     assert connection_of(alpha).access_token == ""
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], object]) -> None:
+    """Once, while this request of the client is under way, somebody does something."""
+    original = getattr(AmoCRMClient, name)
+
+    def ask(*args: Any) -> Any:
+        monkeypatch.undo()
+        answer = original(*args)
+        act()
+        return answer
+
+    monkeypatch.setattr(AmoCRMClient, name, ask)
+
+
+def change_to(account: UserAccount, server: Server, crm_account: CrmAccount) -> None:
+    connect_anew(account, crm_account.profile.host, TokenPair(server.crm.long_lived_token(crm_account)))
+
+
+def test_who_connects_anew_while_a_disconnection_waits_for_amocrm_stays_connected(
+    alpha: UserAccount, cast: Cast, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook_register(connection_of(alpha))
+    meanwhile(monkeypatch, "delete_webhook", lambda: change_to(alpha, amocrm, amocrm.crm.add_account("other")))
+    client(cast.alice).post("/amocrm/disconnect")
+    connection = connection_of(alpha)
+    assert (connection.state, connection.subdomain) == ("connected", "other")
+    assert connection.access_token
+
+
+def test_a_look_at_the_hook_that_a_disconnection_overtakes_says_nothing(
+    alpha: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook_register(connection_of(alpha))
+    meanwhile(monkeypatch, "webhooks", lambda: disconnect(connection_of(alpha)))
+    look_after_hook(connection_of(alpha))
+    connection = connection_of(alpha)
+    assert (connection.state, connection.webhook_active, connection.webhook_destination) == ("disconnected", False, "")
 
 
 def test_an_amocrm_account_may_move_once_it_was_disconnected(alpha: UserAccount, cast: Cast, amocrm: Server) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
@@ -13,7 +14,10 @@ from django.utils import timezone
 
 from analytics.models import Sale, Targetologist
 from integrations.amocrm import caller
+from integrations.connecting.connect import disconnect
 from integrations.connecting.problems import clear_problem
+from integrations.drain import drain as drains
+from integrations.drain.applying import apply_batch
 from integrations.drain.lease import Lease
 from integrations.drain.sweep import accounts_in_need
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, SyncDue, WebhookLog
@@ -153,6 +157,49 @@ def test_after_a_disconnect_deliveries_are_ignored(connected: UserAccount, told:
     deliver(connected, form(**{"leads[add][0][id]": 5}))
     drain_all(connected)
     assert statuses(connected) == ["ignored"]
+
+
+def test_a_drain_that_a_disconnect_overtakes_applies_nothing_that_comes_after_it(
+    connected: UserAccount, told: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = told.crm.demo
+    deal = demo.deals.create("Имплант", price=500, phone="+77011234567")
+    take_over(connected, told)
+    drain_all(connected)
+    for price in (600, 700):
+        told.crm.clock.advance(60)
+        demo.deals.set_price(deal.id, price)
+    first, second = bodies(told)
+    deliver(connected, first)
+
+    def apply_and_part(*args: Any, **kwargs: Any) -> None:
+        monkeypatch.undo()
+        apply_batch(*args, **kwargs)
+        disconnect(AmoCRMConnection.objects.get())
+        deliver(connected, second)
+
+    monkeypatch.setattr(drains, "apply_batch", apply_and_part)
+    drain_all(connected)
+    drain_all(connected)
+    assert statuses(connected)[-2:] == ["success", "ignored"]
+    assert Lead.objects.get().price == 600
+
+
+def test_what_comes_once_the_account_is_connected_anew_is_applied_whoever_was_ignoring(
+    connected: UserAccount, told: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told.crm.demo.deals.create("Имплант", phone="+77011234567")
+    AmoCRMConnection.objects.update(state=ConnectionState.DISCONNECTED)
+    take_over(connected, told)
+    ignore = drains._ignore_batch
+
+    def connect_first(connection: AmoCRMConnection) -> None:
+        AmoCRMConnection.objects.update(state=ConnectionState.CONNECTED)
+        ignore(connection)
+
+    monkeypatch.setattr(drains, "_ignore_batch", connect_first)
+    drain_all(connected)
+    assert set(statuses(connected)) == {"success"}
 
 
 def test_a_deal_that_reads_as_204_invents_nothing_and_says_so(connected: UserAccount, amocrm: Server) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
 import pytest
+from django.db import connections
 
 from analytics.models import Sale
 from integrations.amocrm.oauth import TokenPair
@@ -13,6 +16,7 @@ from integrations.sync.runner import work
 from integrations.sync.tasks import begin
 from integrations.tests.sync_world import finish, known_deals, sync
 from leads.models import UserAccount
+from leads.tests.world import others_first
 from sandbox import CrmAccount, Server, seed_bulk
 
 
@@ -47,7 +51,8 @@ def test_its_first_sync_reads_all_of_it_though_one_of_the_former_was_under_way(
     assert finish(run).total == 600
     assert other.deals.by_id.keys() <= known_deals(connected).keys()
     former.refresh_from_db()
-    assert (former.state, former.detail) == ("failed", "Another amoCRM account was connected.")
+    why = "The account was disconnected from amoCRM." if is_parted_first else "Another amoCRM account was connected."
+    assert (former.state, former.detail) == ("failed", why)
 
 
 def test_renewing_the_connection_of_the_same_account_breaks_no_sync_off(
@@ -61,6 +66,29 @@ def test_renewing_the_connection_of_the_same_account_breaks_no_sync_off(
     change_to(connected, amocrm, amocrm.crm.demo)
     assert finish(run).state == SyncRun.State.DONE
     assert run.total == 300
+
+
+def test_it_comes_while_a_page_of_the_former_is_being_applied(
+    connected: UserAccount, amocrm: Server, other: CrmAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed_bulk(amocrm.crm.demo, 300)
+    former = runs.start(connected)
+    changing: list[Future[None]] = []
+
+    def change() -> None:
+        change_to(connected, amocrm, other)
+        connections.close_all()
+
+    def begin_to_change() -> None:
+        changing.append(ThreadPoolExecutor(1).submit(change))
+        wait(changing, timeout=0.5)  # it has to wait for the page
+
+    others_first(monkeypatch, session, begin_to_change)
+    work(former.pk, ring_again=lambda _seconds: None)
+    changing[0].result(timeout=60)
+    former.refresh_from_db()
+    assert (former.state, former.detail) == ("failed", "Another amoCRM account was connected.")
+    assert AmoCRMConnection.objects.get().amocrm_account_id == other.id
 
 
 @pytest.mark.parametrize("phones", [("+77011111111", "+77022222222"), (None, None)])

@@ -10,10 +10,14 @@ import pytest
 from analytics.models import Sale
 from integrations.amocrm import caller
 from integrations.amocrm.deal_events import EVENTS_PAGE
-from integrations.models import SyncRun
-from integrations.sync import events, recent, runs, session
+from integrations.amocrm.oauth import TokenPair
+from integrations.connecting.connect import connect, disconnect
+from integrations.models import AmoCRMConnection, SyncRun
+from integrations.sync import events, recent, runner, runs, session
 from integrations.sync.reader import Reader
 from integrations.sync.runner import work
+from integrations.sync.session import Session
+from integrations.sync.tasks import begin
 from integrations.tests.sync_world import finish, gaps, known_deals, our_history, sync, their_history
 from integrations.tests.test_laws import ours, truth
 from integrations.tests.world import make_due
@@ -141,6 +145,71 @@ def test_old_history_is_handed_to_a_run_of_its_own(
     for deal_id in known_deals(connected):
         assert our_history(connected, deal_id) == their_history(amocrm.crm.demo, deal_id)
     assert gaps(connected) == []
+
+
+def test_old_history_is_read_on_once_a_disconnected_account_is_connected_again(
+    connected: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_AT_LEAST", 1)
+    monkeypatch.setattr(events, "_SHARE", 0.0)
+    seed_bulk(amocrm.crm.demo, 300, with_events=True)
+    moved = sum(event.type == "lead_status_changed" for event in amocrm.crm.demo.history.by_id.values())
+    sync(connected)
+    history = SyncRun.objects.get(kind=SyncRun.Kind.HISTORY)
+    disconnect(AmoCRMConnection.objects.get())
+    work(history.pk, ring_again=lambda _seconds: None)
+    assert runs.in_need() == []
+    demo = amocrm.crm.demo
+    connect(connected, demo.profile.host, TokenPair(amocrm.crm.long_lived_token(demo)))
+    assert runs.in_need() == [history.pk]
+    assert finish(history).state == "done"
+    assert LeadStatusHistory.objects.exclude(from_status_id=None).count() == moved
+
+
+def test_what_changes_while_a_disconnected_account_breaks_a_sync_off_is_read_on_reconnecting(
+    connected: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = amocrm.crm.demo
+    ids = seed_bulk(demo, 10)
+    sync(connected)
+    run = runs.start(connected)
+    begun: list[SyncRun | None] = []
+
+    def change(_session: Session) -> None:
+        """Once all deals are read: somebody disconnects, a deal changes, and the account is connected again."""
+        monkeypatch.undo()
+        disconnect(AmoCRMConnection.objects.get())
+        amocrm.crm.clock.advance(60)
+        demo.deals.set_price(ids[7], 777, silent=True)
+        connect(connected, demo.profile.host, TokenPair(amocrm.crm.long_lived_token(demo)))
+        begun.append(begin(connected))
+
+    monkeypatch.setattr(runner, "LATER", (*runner.LATER[:2], change, *runner.LATER[2:]))
+    work(run.pk, ring_again=lambda _seconds: None)
+    assert begun[0] is not None
+    assert finish(begun[0]).state == "done"
+    assert known_deals(connected)[ids[7]].price == 777
+    run.refresh_from_db()
+    assert (run.state, run.detail) == ("failed", "The account was disconnected from amoCRM.")
+
+
+@pytest.mark.parametrize("ends", ["cancelled", "disconnected"])
+def test_a_run_that_is_ended_between_two_turns_keeps_nobodys_phone(
+    connected: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    seed_bulk(amocrm.crm.demo, 600)
+    run = runs.start(connected)
+    monkeypatch.setattr(session, "TURN_SECONDS", 0.0)
+    for _turn in range(3):
+        work(run.pk, ring_again=lambda _seconds: None)
+    assert run.staged.exists()
+    if ends == "cancelled":
+        runs.cancel(run)
+    else:
+        disconnect(AmoCRMConnection.objects.get())
+    run.refresh_from_db()
+    assert run.state == "failed"
+    assert not run.staged.exists()
 
 
 def test_reading_everything_again_finds_what_was_not_told_and_nothing_else(
