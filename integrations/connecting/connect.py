@@ -16,7 +16,7 @@ from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.entities import AccountFacts
 from integrations.amocrm.errors import AmoCRMError, ReconnectNeeded
 from integrations.amocrm.oauth import TokenPair, exchange_code
-from integrations.amocrm.tokens import FixedToken
+from integrations.amocrm.tokens import ConnectionTokens, FixedToken, Tokens
 from integrations.connecting.tasks import set_up_connection
 from integrations.connecting.waking import wake
 from integrations.models import TOOK_OVER_AT, AmoCRMConnection, ConnectionState, SyncRun
@@ -56,9 +56,12 @@ def connect(account: UserAccount, host: str, pair: TokenPair) -> AmoCRMConnectio
         facts = AmoCRMClient(trial, tokens=FixedToken(host, pair)).account()
     except ReconnectNeeded as error:
         raise TokenNotAccepted(told("amoCRM does not accept this token for this account.")) from error
-    connection = _keep(account, host, pair, facts)
+    connection, former = _keep(account, host, pair, facts)
     logger.info("amocrm_connected", account=str(account.pk), host=host, amocrm_account_id=facts.account_id)
     wake(set_up_connection, str(account.pk))
+    if former is not None and _is_another(former, facts) and former.access_token:
+        # By its own token, which is not ours any more: what its hook told would only be refused.
+        _remove_hook(former, FixedToken(former.host, TokenPair(former.access_token)))
     return connection
 
 
@@ -66,7 +69,10 @@ def _is_another(former: AmoCRMConnection, facts: AccountFacts) -> bool:
     return former.amocrm_account_id != facts.account_id
 
 
-def _keep(account: UserAccount, host: str, pair: TokenPair, facts: AccountFacts) -> AmoCRMConnection:
+def _keep(
+    account: UserAccount, host: str, pair: TokenPair, facts: AccountFacts
+) -> tuple[AmoCRMConnection, AmoCRMConnection | None]:
+    """The connection as it is now, and as it was."""
     try:
         # On its own: when the amoCRM account is taken, the refused INSERT must not spoil the caller's transaction.
         with transaction.atomic():
@@ -88,7 +94,7 @@ def _keep(account: UserAccount, host: str, pair: TokenPair, facts: AccountFacts)
             )
             % {"name": facts.name or facts.subdomain}
         ) from None
-    return connection
+    return connection, former
 
 
 def _take_currency(account: UserAccount, currency: str) -> None:
@@ -110,7 +116,7 @@ def _columns(host: str, pair: TokenPair, facts: AccountFacts, former: AmoCRMConn
         metadata[TOOK_OVER_AT] = now.isoformat()
     elif former is not None and TOOK_OVER_AT in former.metadata:
         metadata[TOOK_OVER_AT] = former.metadata[TOOK_OVER_AT]
-    others = NO_LEASE if former is not None and _is_another(former, facts) else {}
+    others = {"webhook_destination": "", **NO_LEASE} if former is not None and _is_another(former, facts) else {}
     return {
         "state": ConnectionState.CONNECTED,
         "access_token": pair.access_token,
@@ -146,12 +152,18 @@ NO_LEASE: dict[str, Any] = {"lease_key": None, "lease_until": None}
 
 def disconnect(connection: AmoCRMConnection) -> None:
     """Remove our hook at amoCRM if that can be done, and forget the tokens. What was learnt is kept."""
-    if connection.state == ConnectionState.CONNECTED and connection.webhook_destination:
-        try:
-            AmoCRMClient(connection).delete_webhook(connection.webhook_destination)
-        except AmoCRMError as error:  # amoCRM may be the very reason for disconnecting
-            logger.warning("amocrm_hook_not_removed", host=connection.host, error=str(error))
+    if connection.state == ConnectionState.CONNECTED:
+        _remove_hook(connection, ConnectionTokens(connection))
     _forget(connection)
+
+
+def _remove_hook(connection: AmoCRMConnection, tokens: Tokens) -> None:
+    if not connection.webhook_destination:
+        return
+    try:
+        AmoCRMClient(connection, tokens=tokens).delete_webhook(connection.webhook_destination)
+    except AmoCRMError as error:  # amoCRM may be the very reason for parting
+        logger.warning("amocrm_hook_not_removed", host=connection.host, error=str(error))
 
 
 def _forget(connection: AmoCRMConnection) -> None:

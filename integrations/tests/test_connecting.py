@@ -17,8 +17,8 @@ from pytest_django import Settings
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import Blocked, Outage, RateLimited, ReconnectNeeded, Unpaid
 from integrations.amocrm.oauth import TokenPair
+from integrations.connecting.connect import AlreadyConnected, disconnect
 from integrations.connecting.connect import connect as connect_anew
-from integrations.connecting.connect import disconnect
 from integrations.connecting.health import look_after_hook
 from integrations.connecting.hooks import EVENTS, hook_register
 from integrations.connecting.pipelines import PipelinesCount, pipelines_sync
@@ -309,6 +309,37 @@ def test_a_look_at_the_hook_that_a_disconnection_overtakes_says_nothing(
     look_after_hook(connection_of(alpha))
     connection = connection_of(alpha)
     assert (connection.state, connection.webhook_active, connection.webhook_destination) == ("disconnected", False, "")
+
+
+def test_no_hook_is_left_in_the_former_amocrm_account(alpha: UserAccount, amocrm: Server) -> None:
+    address = hook_url(alpha, Hook.AMOCRM)
+    other = amocrm.crm.add_account("other")
+    hook_register(connection_of(alpha))
+    change_to(alpha, amocrm, other)
+    assert amocrm.crm.demo.hook_at(address) is None
+    set_up(connection_of(alpha))
+    assert other.hook_at(address) is not None
+    change_to(alpha, amocrm, other)
+    assert other.hook_at(address) is not None, "the same amoCRM account: its hook stays"
+
+
+def test_an_amocrm_account_that_is_anothers_costs_the_former_no_hook(
+    alpha: UserAccount, cast: Cast, amocrm: Server
+) -> None:
+    other = amocrm.crm.add_account("other")
+    connect(cast.beta, amocrm, other)
+    hook_register(connection_of(alpha))
+    with pytest.raises(AlreadyConnected):
+        change_to(alpha, amocrm, other)
+    assert amocrm.crm.demo.hook_at(hook_url(alpha, Hook.AMOCRM)) is not None
+    assert connection_of(alpha).state == "connected"
+
+
+def test_a_former_amocrm_account_that_does_not_answer_holds_nothing_up(alpha: UserAccount, amocrm: Server) -> None:
+    hook_register(connection_of(alpha))
+    amocrm.crm.faults.answer(401, prefix="/api/v4/webhooks")
+    change_to(alpha, amocrm, amocrm.crm.add_account("other"))
+    assert connection_of(alpha).subdomain == "other"
 
 
 def test_an_amocrm_account_may_move_once_it_was_disconnected(alpha: UserAccount, cast: Cast, amocrm: Server) -> None:
