@@ -14,6 +14,7 @@ from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordWidget
 
 from leads.admin import tenancy
+from leads.deals.apply import lock_account
 from leads.models import Membership, Role, User
 from leads.services.accounts import member_add
 
@@ -77,11 +78,24 @@ class MemberFormSet(BaseInlineFormSet[Membership, Any, MemberForm]):
         if any(self.errors):
             return
         staying = [form for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE")]
-        if self.initial_form_count() and not any(form.cleaned_data["role"] == Role.OWNER for form in staying):
+        if self.initial_form_count() and not self._owners_left():
             raise ValidationError(_("An account needs at least one owner."))
         emails = [User.objects.normalize_email(form.cleaned_data.get("email")) for form in staying]
         if len(set(emails)) < len(emails):
             raise ValidationError(_("One person, one role: the same e-mail stands here twice."))
+
+    def _owners_left(self) -> set[str]:
+        """Who will be owners: memberships by their ids, new ones by their forms."""
+        lock_account(self.instance)  # two owners may be removing each other: the second sees what the first has done
+        rows = Membership.objects.filter(user_account=self.instance, role=Role.OWNER)
+        owners = {str(pk) for pk in rows.values_list("pk", flat=True)}
+        for form in self.forms:
+            if not form.has_changed():
+                continue
+            member = str(form.instance.pk or form.prefix)
+            stays_owner = form.cleaned_data["role"] == Role.OWNER and not form.cleaned_data.get("DELETE")
+            owners = owners | {member} if stays_owner else owners - {member}
+        return owners
 
 
 class MemberInline(TabularInline):

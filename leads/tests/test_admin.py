@@ -9,6 +9,7 @@ import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
 
+from leads.admin import members
 from leads.models import (
     Creative,
     Direction,
@@ -20,6 +21,7 @@ from leads.models import (
     User,
     UserAccount,
 )
+from leads.tests.world import others_first
 
 pytestmark = pytest.mark.django_db
 
@@ -106,6 +108,19 @@ def test_the_last_owner_stays(account: UserAccount, owner: Client, change: dict[
     answer = save_account(owner, account, **members_form(account, row))
     assert "at least one owner" in answer.content.decode()
     assert account.memberships.get().role == "owner"
+
+
+@pytest.mark.parametrize("change", [{"role": "viewer"}, {"DELETE": "on"}])
+def test_of_two_owners_who_remove_each_other_at_once_one_stays(
+    account: UserAccount, owner: Client, monkeypatch: pytest.MonkeyPatch, change: dict[str, str]
+) -> None:
+    bob = Membership.objects.create(
+        user=User.objects.create_user("bob@x.kz", "pw"), user_account=account, role=Role.OWNER
+    )
+    form = members_form(account, {"id": str(bob.pk)} | change)
+    others_first(monkeypatch, members, lambda: Membership.objects.exclude(pk=bob.pk).update(role=Role.STAFF))
+    assert "at least one owner" in save_account(owner, account, **form).content.decode()
+    assert account.memberships.get(role="owner") == bob
 
 
 def test_staff_change_the_account_but_neither_see_nor_change_its_members(account: UserAccount, owner: Client) -> None:
