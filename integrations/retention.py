@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Greatest, Least
 
 from integrations.models import DeliveryRemoval, ProcessingStatus, RetentionSettings, WebhookLog
 from leads.models import UserAccount
@@ -63,7 +64,7 @@ def _write_down(kept: RetentionSettings, status: ProcessingStatus, ids: list[int
         defaults={"first_id": ids[0], "last_id": ids[-1]},
     )
     DeliveryRemoval.objects.filter(pk=removal.pk).update(
-        first_id=min(removal.first_id, ids[0]),
-        last_id=max(removal.last_id, ids[-1]),
+        first_id=Least(F("first_id"), ids[0]),
+        last_id=Greatest(F("last_id"), ids[-1]),
         deliveries=F("deliveries") + len(ids),
     )

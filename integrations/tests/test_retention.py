@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -109,6 +110,22 @@ def test_the_day_of_a_removal_is_remembered(alfa: UserAccount) -> None:
     assert removed_on(None, second) == NOW.date()
     assert removed_on([alfa.pk], second + 1) is None
     assert removed_on([], first) is None
+
+
+def test_the_days_of_two_removals_at_once_are_both_remembered(
+    alfa: UserAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = keep(alfa, "success", 100)
+    known = DeliveryRemoval.objects.get_or_create
+
+    def remove_elsewhere(**values: Any) -> Any:
+        found = known(**values)
+        DeliveryRemoval.objects.update(last_id=first + 500)
+        return found
+
+    monkeypatch.setattr(DeliveryRemoval.objects, "get_or_create", remove_elsewhere)
+    prune(NOW)
+    assert removed_on(None, first) == removed_on(None, first + 500) == NOW.date()
 
 
 def test_history_says_when_its_delivery_was_removed() -> None:
