@@ -16,8 +16,11 @@ def rotate(account: UserAccount) -> UserAccount:
     """
     accounts = UserAccount.objects.filter(pk=account.pk)
     accounts.update(hook_key_version=F("hook_key_version") + 1)
+    mine = accounts.get()
     connection = AmoCRMConnection.objects.filter(user_account=account, state=ConnectionState.CONNECTED).first()
     if connection is not None:
+        connection.user_account = mine
         hook_register(connection)
-    accounts.update(hook_key_oldest=F("hook_key_version"))
+    # Up to the address that amoCRM calls now: somebody else may be about to move the hook to a newer one.
+    accounts.filter(hook_key_oldest__lt=mine.hook_key_version).update(hook_key_oldest=mine.hook_key_version)
     return accounts.get()

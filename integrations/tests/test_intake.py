@@ -11,11 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from integrations.amocrm.errors import AmoCRMError
+from integrations.connecting.hooks import hook_register
+from integrations.intake import rotation
 from integrations.intake.alarms import Alarms
 from integrations.intake.rotation import rotate
 from integrations.intake.signature import Sender, hook_url, sender_of, sign, version_of
 from integrations.intake.store import Arrival, NotStored, store
-from integrations.models import Hook, WebhookLog
+from integrations.models import AmoCRMConnection, Hook, WebhookLog
 from leads.models import UserAccount
 from sandbox import Fault, Server
 
@@ -164,6 +166,27 @@ def test_while_amocrm_refuses_the_new_address_both_are_good(connected: UserAccou
     assert accepted(connected) == [1, 2]
     assert rotate(connected).hook_key_version == 3
     assert accepted(connected) == [3]
+
+
+def test_of_two_rotations_at_once_neither_retires_the_address_that_amocrm_calls(
+    connected: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rotate_and_fail() -> None:
+        amocrm.crm.faults.arm(Fault("status", status=400, times=1))
+        with pytest.raises(AmoCRMError):
+            rotate(connected)
+
+    def register(connection: AmoCRMConnection) -> None:
+        monkeypatch.undo()
+        hook_register(connection)
+        rotate_and_fail()
+
+    monkeypatch.setattr(rotation, "hook_register", register)
+    rotate(connected)
+    [hook] = amocrm.crm.demo.hooks.values()
+    version = int(hook.destination.partition("sig=")[2].partition("-")[0])
+    assert version in accepted(connected)
+    assert 1 not in accepted(connected)
 
 
 def test_an_outage_of_a_thousand_rings_leaves_one_message() -> None:
