@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
@@ -37,13 +39,24 @@ def hasten(account: UserAccount, now: datetime) -> None:
     SyncDue.objects.update_or_create(user_account=account, defaults={"due_at": now})
 
 
-def take_due(now: datetime | None = None) -> list[UserAccount]:
+def take_due(
+    now: datetime | None = None, begin: Callable[[UserAccount], object] = lambda _account: None
+) -> list[UserAccount]:
     """The accounts whose moment has come; each is given once. While a run is under way the moment waits: that run may
-    have read already what the next is wanted for."""
+    have read already what the next is wanted for.
+
+    :param begin: done with each in the transaction that takes its moment: who is killed before leaves it.
+    """
     running = SyncRun.objects.filter(kind=SyncRun.Kind.LEADS, state=SyncRun.State.RUNNING)
     due = SyncDue.objects.filter(due_at__lte=now or timezone.now()).select_related("user_account")
     due = due.exclude(user_account__in=running.values("user_account"))
-    return [one.user_account for one in due if SyncDue.objects.filter(pk=one.pk, due_at=one.due_at).delete()[0]]
+    taken: list[UserAccount] = []
+    for one in due:
+        with transaction.atomic():
+            if SyncDue.objects.filter(pk=one.pk, due_at=one.due_at).delete()[0]:
+                begin(one.user_account)
+                taken.append(one.user_account)
+    return taken
 
 
 def place_of(account_id: uuid.UUID) -> float:

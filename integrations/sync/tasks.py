@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 
 import structlog
 from celery import shared_task
+from django.db import transaction
 
 from integrations.connecting.waking import wake
 from integrations.intake.alarms import Alarms
@@ -47,8 +49,7 @@ def plan() -> None:
 @shared_task(name="integrations.tend_syncs", ignore_result=True)
 def tend() -> None:
     """Every minute: syncs that are due, and runs that were left behind by a killed worker or a lost message."""
-    for account in take_due():
-        begin(account)
+    take_due(begin=begin)
     for run_id in runs.in_need():
         wake(work_on_sync, run_id)
 
@@ -60,5 +61,5 @@ def begin(account: UserAccount, *, full: bool = False) -> SyncRun | None:
     except runs.NotConnected as reason:
         logger.info("sync_not_started", account=str(account.pk), reason=str(reason))
         return None
-    wake(work_on_sync, run.pk)
+    transaction.on_commit(partial(wake, work_on_sync, run.pk))
     return run

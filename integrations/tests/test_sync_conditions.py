@@ -492,6 +492,23 @@ def test_what_hastens_a_sync_while_one_is_under_way_gets_one_after_it(connected:
     assert [sale.amocrm_deal_id for sale in Sale.objects.all()] == [survivor.id]
 
 
+def test_who_is_killed_before_the_sync_has_begun_leaves_its_moment(
+    connected: UserAccount, crm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasten(connected, timezone.now())
+
+    def die(*_args: Any, **_kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runs, "start", die)
+        with pytest.raises(KeyboardInterrupt):
+            tend()
+    tend()
+    assert SyncRun.objects.get().state == "running"
+    assert not SyncDue.objects.exists()
+
+
 def test_a_moment_given_by_a_clock_that_was_a_year_ahead_is_given_anew(connected: UserAccount) -> None:
     now = timezone.now()
     plan_syncs(now + timedelta(days=365))
