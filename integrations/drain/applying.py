@@ -18,7 +18,7 @@ from analytics.models import Sale
 from analytics.routing import Buyer, Route, buyers_of, route
 from integrations.drain.deliveries import Delivery
 from integrations.drain.lacking import contacts_told
-from integrations.drain.lagging import deals_behind
+from integrations.drain.lagging import deals_not_shown
 from integrations.drain.lease import Lease
 from integrations.drain.reading import Readings
 from integrations.models import AmoCRMConnection, Hook, WebhookLog
@@ -181,7 +181,7 @@ def _note_gone(account: UserAccount, deliveries: Sequence[Delivery], readings: R
 def _note_behind(account: UserAccount, deliveries: Sequence[Delivery], readings: Readings, now: datetime) -> None:
     """What the deliveries told of money has not been seen in the CRM, though it was waited for."""
     for delivery in deliveries:
-        for deal_id in deals_behind(delivery, readings):
+        for deal_id in deals_not_shown(delivery, readings):
             delivery.notes.append(
                 told("Deal %(id)s: amoCRM does not show yet what this delivery says. A sync reads it again.")
                 % {"id": deal_id}

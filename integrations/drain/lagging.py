@@ -26,6 +26,15 @@ def deals_behind(delivery: Delivery, readings: Readings) -> list[int]:
     return list(dict.fromkeys(behind))
 
 
+def deals_not_shown(delivery: Delivery, readings: Readings) -> list[int]:
+    """The deals of which the delivery tells what was not read though it was waited for. What was told without a time
+    and was not waited for may as well be old."""
+    has_waited = delivery.is_applicable and delivery.log.next_attempt_at is not None
+    told = delivery.parsed.deals if has_waited else ()
+    timeless = [news.snapshot.deal_id for news in told if _differs(news, readings)]
+    return list(dict.fromkeys([*deals_behind(delivery, readings), *timeless]))
+
+
 def _is_behind(read: DealSnapshot | None, told: DealSnapshot) -> bool:
     if read is None or read.updated_at is None or told.updated_at is None or told.updated_at <= read.updated_at:
         return False

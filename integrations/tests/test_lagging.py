@@ -201,6 +201,32 @@ def test_the_deletion_of_a_won_deal_and_its_undoing_are_waited_for_a_moment(
         assert Sale.objects.get().status == status
 
 
+@pytest.mark.parametrize("is_deletion", [False, True])
+def test_what_is_told_without_a_time_and_never_shown_says_so_and_is_left_to_a_sync(
+    connected: UserAccount, told: Server, deal: Deal, is_deletion: bool
+) -> None:
+    if is_deletion:
+        told.crm.demo.deals.win(deal.id, at=deal.updated_at + 5)
+        take_over(connected, told)
+        drain_all(connected)
+        deliver(connected, form(**{"leads[delete][0][id]": deal.id}))
+    else:
+        ids = {"id": deal.id, "status_id": 142, "pipeline_id": deal.pipeline_id}
+        deliver(connected, form(**{f"leads[status][0][{key}]": value for key, value in ids.items()}))
+    SyncDue.objects.all().delete()
+    for seconds in (1, 4):
+        now = timezone.now()
+        WebhookLog.objects.filter(processing_status="received", next_attempt_at__isnull=False).update(
+            next_attempt_at=now - timedelta(seconds=0.1)
+        )
+        WebhookLog.objects.filter(processing_status="received").update(received_at=now - timedelta(seconds=seconds))
+        drain(connected.pk, ring_again=lambda _seconds: None)
+    log = WebhookLog.objects.order_by("-id")[0]
+    assert log.processing_status == "success"
+    assert "does not show yet" in log.error_message
+    assert SyncDue.objects.get().due_at <= timezone.now()
+
+
 def test_what_is_told_late_and_without_a_time_is_not_waited_for(
     connected: UserAccount, told: Server, deal: Deal
 ) -> None:
