@@ -6,10 +6,12 @@ Both functions are one UPDATE of the row, so that processes that report at once 
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Case, DateTimeField, F, QuerySet, Value, When
+from django.db.models import Case, DateTimeField, F, QuerySet, When
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from integrations.amocrm.errors import ConditionError, ReconnectNeeded
@@ -31,18 +33,17 @@ def note_problem(connection: AmoCRMConnection, error: ConditionError) -> None:
     if isinstance(error, ReconnectNeeded):
         mark_reconnect_needed(connection.pk, error.token_version, error.detail)
         return
-    now = timezone.now()
     _connected(connection).update(
         problem_code=error.problem,
         problem_detail=error.detail,
         problem_since=Case(
             When(problem_code=error.problem, problem_since__isnull=False, then=F("problem_since")),
-            default=Value(now),
+            default=Now(),
             output_field=DateTimeField(),
         ),
-        next_attempt_at=_next_attempt(error, now),
+        next_attempt_at=_next_attempt(error),
         failures=F("failures") + 1,
-        updated_at=now,
+        updated_at=timezone.now(),
     )
 
 
@@ -62,22 +63,23 @@ def _connected(connection: AmoCRMConnection) -> QuerySet[AmoCRMConnection]:
     return AmoCRMConnection.objects.filter(pk=connection.pk, state=ConnectionState.CONNECTED)
 
 
-def _next_attempt(error: ConditionError, now: datetime) -> Case | datetime:
+def _next_attempt(error: ConditionError) -> Case | CombinedExpression:
+    """By the database's clock, by which all machines wait."""
     if error.retry_after is not None:
-        return now + timedelta(seconds=error.retry_after)
+        return Now() + timedelta(seconds=error.retry_after)
     if error.problem == Problem.BLOCKED:
-        return now + timedelta(seconds=settings.AMOCRM_BLOCK_PROBE_SECONDS)
+        return Now() + timedelta(seconds=settings.AMOCRM_BLOCK_PROBE_SECONDS)
     if error.problem == Problem.UNPAID:
-        return now + timedelta(seconds=UNPAID_PROBE)
-    return _backoff(now)
+        return Now() + timedelta(seconds=UNPAID_PROBE)
+    return _backoff()
 
 
-def _backoff(now: datetime) -> Case:
+def _backoff() -> Case:
     """1, 2, 4 … 30 s by how often it failed before, each shortened by up to half so that not all come at once."""
     jitter = random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
-    def after(seconds: float) -> Value:
-        return Value(now + timedelta(seconds=max(1.0, seconds * jitter)))
+    def after(seconds: float) -> CombinedExpression:
+        return Now() + timedelta(seconds=max(1.0, seconds * jitter))
 
     steps = [When(failures=failures, then=after(2.0**failures)) for failures in range(5)]
     return Case(*steps, default=after(LONGEST_BACKOFF), output_field=DateTimeField())

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from integrations.amocrm.client import AmoCRMClient
@@ -34,7 +35,7 @@ def fail_alone(
     if tries < TRIES_ALONE:
         lease.hold()
         WebhookLog.objects.filter(pk=delivery.log.pk).update(
-            attempts=tries, next_attempt_at=timezone.now() + PAUSES[tries - 1], error_message=in_words(error)
+            attempts=tries, next_attempt_at=Now() + PAUSES[tries - 1], error_message=in_words(error)
         )
         return
     _end(connection, client, lease, delivery, error)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 
 from integrations.amocrm.payloads import MAX_NAMED, DealNews, ParsedDelivery, parse_delivery
 from integrations.models import AmoCRMConnection, ProcessingStatus, WebhookLog
@@ -32,19 +32,19 @@ class Delivery:
         return self.status in (ProcessingStatus.SUCCESS, ProcessingStatus.PARTIAL)
 
 
-def waiting(account_id: uuid.UUID, now: datetime) -> QuerySet[WebhookLog]:
+def waiting(account_id: uuid.UUID) -> QuerySet[WebhookLog]:
     """Deliveries that may be taken now, oldest first."""
-    due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now)
+    due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=Now())
     return WebhookLog.objects.filter(
         due, user_account_id=account_id, processing_status=ProcessingStatus.RECEIVED
     ).order_by("id")
 
 
-def next_batch(connection: AmoCRMConnection, now: datetime) -> list[Delivery]:
+def next_batch(connection: AmoCRMConnection) -> list[Delivery]:
     """The next deliveries to work on together. One that has failed before comes alone."""
     batch: list[Delivery] = []
     size = named = 0
-    for log in waiting(connection.user_account_id, now)[:BATCH_ROWS].iterator(chunk_size=50):
+    for log in waiting(connection.user_account_id)[:BATCH_ROWS].iterator(chunk_size=50):
         size += len(log.raw_body)
         if batch and (log.attempts or size > BATCH_BYTES):
             break

@@ -24,6 +24,7 @@ from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import Readings, read
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
 from integrations.people.deliveries import take_bodies_of_erased
+from leads.clock import seconds_until, shared_now
 from leads.told import told
 
 logger = structlog.get_logger(__name__)
@@ -42,14 +43,14 @@ def drain(account_id: uuid.UUID, *, ring_again: Callable[[float], None]) -> None
     :param ring_again: called with seconds after which the account wants to be drained again.
     """
     turn_ends = time.monotonic() + TURN_SECONDS
-    while waiting(account_id, timezone.now()).exists():
+    while waiting(account_id).exists():
         connection = AmoCRMConnection.objects.filter(user_account_id=account_id).first()
         if connection is None or connection.state == ConnectionState.RECONNECT_NEEDED:
             return  # the backlog is kept until the account is connected
         if connection.state == ConnectionState.DISCONNECTED:
             _ignore_batch(connection)
             continue
-        pause = _seconds_to_wait(connection)
+        pause = seconds_until(connection.next_attempt_at)
         if pause > 0:
             ring_again(pause)
             return
@@ -65,15 +66,9 @@ def drain(account_id: uuid.UUID, *, ring_again: Callable[[float], None]) -> None
             lease.release()
         if not is_clear or time.monotonic() > turn_ends:
             connection.refresh_from_db(fields=["next_attempt_at"])
-            ring_again(_seconds_to_wait(connection))
+            ring_again(seconds_until(connection.next_attempt_at))
             return
     _ring_for_retries(account_id, ring_again)
-
-
-def _seconds_to_wait(connection: AmoCRMConnection) -> float:
-    if connection.next_attempt_at is None:
-        return 0.0
-    return max(0.0, (connection.next_attempt_at - timezone.now()).total_seconds())
 
 
 def _ring_for_retries(account_id: uuid.UUID, ring_again: Callable[[float], None]) -> None:
@@ -83,21 +78,20 @@ def _ring_for_retries(account_id: uuid.UUID, ring_again: Callable[[float], None]
     )
     soonest = received.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
     if soonest is not None:
-        ring_again(max(0.1, (soonest - timezone.now()).total_seconds()))
+        ring_again(max(0.1, seconds_until(soonest)))
 
 
 def _ignore_batch(connection: AmoCRMConnection) -> None:
     """Nothing of it is applied, and nothing left in it of people who asked to be forgotten."""
     account = connection.user_account
-    now = timezone.now()
     parted = AmoCRMConnection.objects.filter(pk=connection.pk, state=ConnectionState.DISCONNECTED)
     with transaction.atomic():
         if parted.select_for_update(no_key=True).first() is None:
             return  # connected anew meanwhile
-        batch = next_batch(connection, now)
-        waiting(account.pk, now).filter(pk__in=[delivery.log.pk for delivery in batch]).update(
+        batch = next_batch(connection)
+        waiting(account.pk).filter(pk__in=[delivery.log.pk for delivery in batch]).update(
             processing_status=ProcessingStatus.IGNORED,
-            processed_at=now,
+            processed_at=timezone.now(),
             error_message=told(
                 "Arrived after the account was disconnected from amoCRM. Connect it and replay to apply it."
             ),
@@ -115,7 +109,7 @@ def _work(connection: AmoCRMConnection, lease: Lease, turn_ends: float) -> bool:
         while time.monotonic() < turn_ends:
             _gather(connection.user_account_id)
             lease.hold()
-            batch = next_batch(connection, timezone.now())
+            batch = next_batch(connection)
             if not batch:
                 return True
             _work_batch(connection, client, lease, batch)
@@ -145,9 +139,9 @@ def _gather(account_id: uuid.UUID) -> None:
     """Wait while a burst is still arriving, so that it is read in few requests. A delivery from a future beyond that is
     one of a clock that disagrees with ours: it is not waited for."""
     while True:
-        due = waiting(account_id, timezone.now()).filter(attempts=0)
+        due = waiting(account_id).filter(attempts=0)
         arrived = list(due.values_list("received_at", flat=True)[:BATCH_ROWS])
-        now = timezone.now()
+        now = shared_now()
         is_full = len(arrived) >= BATCH_ROWS
         if not arrived or is_full or abs(now - arrived[-1]) > QUIET or now - arrived[0] > GATHER_AT_MOST:
             return
@@ -170,7 +164,7 @@ def _work_batch(connection: AmoCRMConnection, client: AmoCRMClient, lease: Lease
         _work_batch(connection, client, lease, batch[:middle])
         _work_batch(connection, client, lease, batch[middle:])
         return
-    now = timezone.now()
+    now = shared_now()
     early = [one for one in batch if may_be_early(one, readings, now)]
     if early:
         lease.hold()

@@ -6,10 +6,9 @@ import time
 import uuid
 from datetime import timedelta
 
-from django.utils import timezone
-
 from integrations.drain.sweep import in_need
 from integrations.models import ConnectionState, WebhookLog
+from leads.clock import shared_now
 
 # A lone delivery is applied within half a second. One that waits longer waits for a worker; what waits for very long,
 # for something else.
@@ -26,7 +25,7 @@ def give_way(account_id: uuid.UUID) -> None:
 
 
 def others_wait(account_id: uuid.UUID) -> bool:
-    now = timezone.now()
+    now = shared_now()
     untouched = WebhookLog.objects.filter(attempts=0, next_attempt_at__isnull=True)
     late = untouched.filter(received_at__gt=now - _STUCK, received_at__lt=now - _LATE)
     others = in_need(late).filter(state=ConnectionState.CONNECTED).exclude(user_account=account_id)

@@ -21,6 +21,7 @@ from analytics.models import SaleStatus
 from integrations.models import NotificationState, SaleNotification
 from integrations.notify.outbox import chat_of
 from integrations.notify.telegram import Refused, TelegramError, TryLater, send_message
+from leads.clock import seconds_until, shared_now
 from leads.told import told
 
 logger = structlog.get_logger(__name__)
@@ -54,8 +55,7 @@ def send_due(*, ring_again: Callable[[float], None]) -> int:
         made += 1
     soonest = _waiting().order_by(F("next_attempt_at").asc(nulls_first=True)).first()
     if soonest is not None:
-        wait = soonest.next_attempt_at - timezone.now() if soonest.next_attempt_at else timedelta()
-        ring_again(max(0.1, wait.total_seconds()))
+        ring_again(max(0.1, seconds_until(soonest.next_attempt_at)))
     return made
 
 
@@ -100,7 +100,7 @@ def _waiting() -> QuerySet[SaleNotification]:
 
 
 def _due() -> QuerySet[SaleNotification]:
-    return _waiting().filter(Q(next_attempt_at=None) | Q(next_attempt_at__lte=timezone.now()))
+    return _waiting().filter(Q(next_attempt_at=None) | Q(next_attempt_at__lte=Now()))
 
 
 def _living_senders() -> int:
@@ -139,7 +139,7 @@ def _send(row: SaleNotification) -> None:
 
 
 def _put_back(row: SaleNotification, error: TryLater) -> None:
-    now = timezone.now()
+    now = shared_now()
     if now - row.queued_at > GIVE_UP_AFTER:
         _end(row, NotificationState.FAILED, told("Given up after 24 hours: %(why)s") % {"why": error})
         return

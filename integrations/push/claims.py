@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from integrations.models import AmoCRMConnection, ConnectionState, LeadPush
+from leads.clock import seconds_until
 from leads.models import PushState
 
 BATCH = 40
@@ -72,11 +72,11 @@ class Claim:
         self._mine().update(lease_key=None, lease_until=None)
 
 
-def soonest(account_id: uuid.UUID) -> datetime | None:
-    """When the next push of the account is due; None when none waits that nobody is working on."""
+def soonest(account_id: uuid.UUID) -> float | None:
+    """In how many seconds the next push of the account is due; None when none waits that nobody is working on."""
     free = waiting(account_id).filter(_free()).order_by(F("next_attempt_at").asc(nulls_first=True))
     moments = list(free.values_list("next_attempt_at", flat=True)[:1])
-    return (moments[0] or timezone.now()) if moments else None
+    return seconds_until(moments[0]) if moments else None
 
 
 def accounts_in_need() -> list[uuid.UUID]:
@@ -89,7 +89,7 @@ def accounts_in_need() -> list[uuid.UUID]:
 
 
 def _due() -> Q:
-    return Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=timezone.now())
+    return Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=Now())
 
 
 def _free() -> Q:

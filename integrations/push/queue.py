@@ -8,7 +8,7 @@ from functools import partial
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from integrations.connecting.waking import wake
 from integrations.models import AmoCRMConnection, ConnectionState, LeadPush
@@ -38,7 +38,7 @@ def push_enqueue(lead: Lead, *, at_once: bool = False) -> bool:
         return False
     # Who names the pipeline wants the deal made. Otherwise the response mostly reaches amoCRM by a channel of its own
     # (WhatsApp, a form), whose hook is on its way: a lead that it finds within this time needs no second deal.
-    due = None if at_once or lead.push_pipeline_id else timezone.now() + GRACE
+    due = None if at_once or lead.push_pipeline_id else Now() + GRACE
     LeadPush.objects.get_or_create(lead=lead, defaults={"user_account": account, "next_attempt_at": due})
     _show(lead.pk, PushState.PENDING)
     lead.push_state = PushState.PENDING

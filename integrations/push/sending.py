@@ -25,6 +25,7 @@ from integrations.models import AmoCRMConnection, ConnectionState, LeadPush
 from integrations.people.erasing import ERASED
 from integrations.push.claims import Claim, ClaimLost, is_anyone_at_work, soonest
 from integrations.push.results import leave_as_it_is, mark_failed, mark_pushed, read_back
+from leads.clock import seconds_until
 from leads.models import Lead
 from leads.news import UTM_KEYS
 from leads.people import is_erased
@@ -57,25 +58,19 @@ def push_account(account_id: uuid.UUID, *, ring_again: Callable[[float], None]) 
         connection = _usable(account_id)
         if connection is None:
             return  # they wait until the account is connected
-        pause = _seconds_to_wait(connection)
+        pause = seconds_until(connection.next_attempt_at)
         claim = Claim(account_id) if pause <= 0 and time.monotonic() < ends else None
         if claim is None or not claim.rows:
             break
         _work(connection, claim)
-    due_at = soonest(account_id)
-    if due_at is not None:
-        ring_again(max(pause, 0.1, (due_at - timezone.now()).total_seconds()))
+    wait = soonest(account_id)
+    if wait is not None:
+        ring_again(max(pause, 0.1, wait))
 
 
 def _usable(account_id: uuid.UUID) -> AmoCRMConnection | None:
     connected = AmoCRMConnection.objects.filter(user_account_id=account_id, state=ConnectionState.CONNECTED)
     return connected.select_related("user_account").first()
-
-
-def _seconds_to_wait(connection: AmoCRMConnection) -> float:
-    if connection.next_attempt_at is None:
-        return 0.0
-    return max(0.0, (connection.next_attempt_at - timezone.now()).total_seconds())
 
 
 def _work(connection: AmoCRMConnection, claim: Claim) -> None:
@@ -135,7 +130,7 @@ class _Batch:
         self._settle(rows, found, told("found at amoCRM after its answer was lost"))
         missing = [row for row in rows if row.lead_id not in found]
         unsure = [row for row in missing if row.pk not in settled]
-        self._claim.put_back(unsure, next_attempt_at=timezone.now() + _LOOK_AGAIN)
+        self._claim.put_back(unsure, next_attempt_at=Now() + _LOOK_AGAIN)
         gone = [row for row in missing if row.pk in settled]
         for row in gone:
             row.sent_at = None  # now it is certain that no deal was made
@@ -162,7 +157,7 @@ class _Batch:
         else:
             self._settle(rows, made, "")
             unanswered = [row for row in rows if row.lead_id not in made]
-            self._claim.put_back(unanswered, next_attempt_at=timezone.now() + _LOOK_AGAIN)
+            self._claim.put_back(unanswered, next_attempt_at=Now() + _LOOK_AGAIN)
 
     def _create(self, rows: Sequence[LeadPush]) -> dict[int, MadeDeal]:
         self._sent = rows

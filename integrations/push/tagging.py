@@ -9,7 +9,6 @@ from functools import partial
 import structlog
 from django.db import connection as database
 from django.db import transaction
-from django.utils import timezone
 
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import ConditionError, RequestError
@@ -17,6 +16,7 @@ from integrations.amocrm.pushing import add_tags
 from integrations.connecting.problems import clear_problem, note_problem
 from integrations.connecting.waking import wake
 from integrations.models import AmoCRMConnection, ConnectionState, DealTag, PushSettings
+from leads.clock import seconds_until
 from leads.deals.changes import LeadChange
 from leads.models import PushState, UserAccount
 
@@ -59,8 +59,9 @@ def tag_account(account_id: uuid.UUID, *, ring_again: Callable[[float], None]) -
     connection = connected.select_related("user_account").first()
     if connection is None:
         return
-    if connection.next_attempt_at is not None and connection.next_attempt_at > timezone.now():
-        ring_again((connection.next_attempt_at - timezone.now()).total_seconds())
+    pause = seconds_until(connection.next_attempt_at)
+    if pause > 0:
+        ring_again(pause)
         return
     client = AmoCRMClient(connection)
     waiting = DealTag.objects.filter(user_account_id=account_id, state=PushState.PENDING).order_by("id")

@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import structlog
 from django.db import transaction
-from django.utils import timezone
 
 from integrations.amocrm.errors import AmoCRMError, ConditionError, Outage, RequestError
 from integrations.connecting.problems import note_problem
@@ -25,6 +24,7 @@ from integrations.sync.runs import CANCELLED, end, end_if_parted
 from integrations.sync.scanning import LISTS, scan_all
 from integrations.sync.session import Session, TurnOver
 from integrations.sync.trash import read_trash
+from leads.clock import seconds_until
 from leads.told import told
 
 logger = structlog.get_logger(__name__)
@@ -58,7 +58,7 @@ def work(run_id: int, *, ring_again: Callable[[float], None]) -> None:
         return
     if connection.state == ConnectionState.RECONNECT_NEEDED:
         return  # the sweep finds the run once the account is connected again
-    pause = _pause(connection)
+    pause = seconds_until(connection.next_attempt_at)
     if pause > 0:
         ring_again(pause)
         return
@@ -86,7 +86,7 @@ def _work_under_lease(run: SyncRun, connection: AmoCRMConnection, ring_again: Ca
         note_problem(connection, error)
         connection.refresh_from_db(fields=["next_attempt_at"])
         lease.release()
-        ring_again(max(1.0, _pause(connection)))
+        ring_again(max(1.0, seconds_until(connection.next_attempt_at)))
     except Cancelled:
         end(lease.mine, SyncRun.State.FAILED, CANCELLED)
     except AmoCRMError as error:
@@ -163,7 +163,7 @@ def _drain_first(run: SyncRun) -> None:
     if run.kind != SyncRun.Kind.LEADS:
         return
     for _turn in range(_DRAIN_TURNS):
-        if not waiting(run.user_account_id, timezone.now()).exists():
+        if not waiting(run.user_account_id).exists():
             return
         drain(run.user_account_id, ring_again=lambda _seconds: None)
 
@@ -212,9 +212,3 @@ def _set_marks(session: Session) -> None:
         session.remember(**{f"last_{path}": last for path, last in ends.items()})
         if cursor["is_first"]:
             session.remember(floor=max(known), high_events=max(known))
-
-
-def _pause(connection: AmoCRMConnection) -> float:
-    if connection.next_attempt_at is None:
-        return 0.0
-    return max(0.0, (connection.next_attempt_at - timezone.now()).total_seconds())

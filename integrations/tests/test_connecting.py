@@ -99,6 +99,17 @@ def test_an_outage_backs_off_from_one_second_to_forty(alpha: UserAccount) -> Non
     assert connection_of(alpha).failures == 9
 
 
+@pytest.mark.parametrize(("error", "seconds"), [(Outage("down"), 1), (RateLimited("slow", retry_after=30), 30)])
+def test_a_machine_whose_clock_is_ahead_makes_nobody_wait_longer(
+    alpha: UserAccount, monkeypatch: pytest.MonkeyPatch, error: Any, seconds: float
+) -> None:
+    now = timezone.now
+    with monkeypatch.context() as there:
+        there.setattr(timezone, "now", lambda: now() + timedelta(minutes=2))
+        note_problem(connection_of(alpha), error)
+    assert seconds_to_next_attempt(alpha) == pytest.approx(seconds, abs=1)
+
+
 def test_a_problem_began_when_it_was_first_seen(alpha: UserAccount) -> None:
     connection = connection_of(alpha)
     note_problem(connection, Outage("down"))

@@ -201,6 +201,24 @@ def test_the_deletion_of_a_won_deal_and_its_undoing_are_waited_for_a_moment(
         assert Sale.objects.get().status == status
 
 
+@pytest.mark.parametrize("seconds", [-60, 60])
+def test_a_machine_whose_clock_is_wrong_waits_for_it_all_the_same(
+    connected: UserAccount, told: Server, deal: Deal, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    ids = {"id": deal.id, "status_id": 142, "pipeline_id": deal.pipeline_id}
+    deliver(connected, form(**{f"leads[status][0][{key}]": value for key, value in ids.items()}))
+    now = timezone.now
+    rings: list[float] = []
+    with monkeypatch.context() as there:
+        there.setattr(timezone, "now", lambda: now() + timedelta(seconds=seconds))
+        drain(connected.pk, ring_again=rings.append)
+    assert statuses(connected)[-1] == "received"
+    assert 0 < rings[0] <= 1
+    again_at = WebhookLog.objects.order_by("-id")[0].next_attempt_at
+    assert again_at is not None
+    assert abs(again_at - now()) < timedelta(seconds=3)
+
+
 @pytest.mark.parametrize("is_deletion", [False, True])
 def test_what_is_told_without_a_time_and_never_shown_says_so_and_is_left_to_a_sync(
     connected: UserAccount, told: Server, deal: Deal, is_deletion: bool

@@ -177,6 +177,19 @@ def test_too_many_requests_waits_as_long_as_telegram_says(alfa: UserAccount, tel
     assert states() == ["sent", "sent"]
 
 
+def test_a_machine_whose_clock_is_ahead_puts_no_message_off_for_longer(
+    alfa: UserAccount, telegram: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue(alfa, sold(alfa), sold(alfa))
+    telegram.fail(429, retry_after=30)
+    now = timezone.now
+    with monkeypatch.context() as there:
+        there.setattr(timezone, "now", lambda: now() + timedelta(minutes=2))
+        assert 28 < min(send()) <= 30
+    soonest = now() + timedelta(seconds=30)
+    assert SaleNotification.objects.filter(state="pending", next_attempt_at__lte=soonest).count() == 2
+
+
 def test_trouble_of_telegram_backs_off_from_a_second_and_ends_well(alfa: UserAccount, telegram: Any) -> None:
     queue(alfa, sold(alfa))
     telegram.fail(500, times=3)

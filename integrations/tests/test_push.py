@@ -470,6 +470,21 @@ def test_a_lead_whose_own_deal_comes_in_time_is_not_sent(connected: UserAccount,
     assert len(deals(told)) == 1
 
 
+@pytest.mark.parametrize("is_the_webs", [True, False])
+def test_where_clocks_differ_a_lead_waits_as_long_for_its_own_deal(
+    connected: UserAccount, told: Server, api: Any, monkeypatch: pytest.MonkeyPatch, is_the_webs: bool
+) -> None:
+    now = timezone.now
+    with monkeypatch.context() as there:
+        there.setattr(timezone, "now", lambda: now() - timedelta(seconds=60 if is_the_webs else 0))
+        api.post("/leads", {"name": "Aida", "phone": "8 701 123 45 67"}, format="json")
+    with monkeypatch.context() as there:
+        there.setattr(timezone, "now", lambda: now() + timedelta(seconds=0 if is_the_webs else 60))
+        (again,) = push(connected)
+    assert deals(told) == []
+    assert 8 < again <= 10
+
+
 def test_post_leads_without_a_connection_answers_none(alfa: UserAccount, api: Any) -> None:
     answer = api.post("/leads", {"name": "Aida"}, format="json")
     assert (answer.status_code, answer.json()["push_state"]) == (201, "none")
