@@ -19,6 +19,9 @@ _BREAK = " ; "
 _BARE = re.compile(r"\+?[0-9]{1,20}")
 
 _BY_CATEGORY = {"Cf": "", "Cc": " ", "Pd": "-", "Zs": " ", "Zl": "\n", "Zp": "\n"}
+_MINUS = "\u2212"
+# What people part digits with besides spaces, dots, dashes, slashes and round brackets.
+_SEPARATORS = str.maketrans("_•·~[]", "  .-()")
 
 _WEB_CHAT = re.compile(
     r"(?:https?://)?(?:www\.)?(?:wa\.me|t\.me)/(?:\+|%2b)?(\d{7,15})(?!\w)\S*"
@@ -28,6 +31,7 @@ _WEB_CHAT = re.compile(
 _LINK = re.compile(
     r"\b[a-z][a-z0-9+.-]{1,20}://\S+|\bwww\.\S+|\b[a-z0-9-]+(?:\.[a-z0-9-]+){0,5}\.[a-z]{2,10}/\S*", re.IGNORECASE
 )
+_CALL_LINK = re.compile(r"\b(?:tel|callto|sms)://", re.IGNORECASE)
 _TEL_URI = re.compile(r"\btel:(?P<number>[^;,\s]+)(?P<params>(?:;[a-z-]+=[^;,\s]+)+)", re.IGNORECASE)
 # The device (`:12`) and agent (`.0:12`) of a WhatsApp id are no part of the number.
 _WHATSAPP_ID = re.compile(
@@ -36,10 +40,11 @@ _WHATSAPP_ID = re.compile(
 _ADDRESS = re.compile(
     r"[^\s@,;<>()/]{0,64}@[a-z][\w.-]*", re.IGNORECASE
 )  # e-mails, group ids (`@g.us`, `@lid`), handles
+_NOUGHT = re.compile(r"(?<=\d)[oо](?![^\W\d_])|(?<![^\W\d_])[oо](?=\d)", re.IGNORECASE)
 _SPREADSHEET = re.compile(r"(?<![\w.,])(\d[.,]\d{1,17})e\+?(\d{1,2})(?!\w)", re.IGNORECASE)
 _POINT_ZERO = re.compile(r"(?<![\w.,])(\d{7,15})[.,]0+(?![\w.,])")
 _DATE = re.compile(
-    r"(?<![\d.\-+(])\d{1,2}\.\d{1,2}\.(?:19|20)\d\d(?![\d-])|(?<![\d.\-+(])(?:19|20)\d\d-\d\d-\d\d(?!\d)(?:T\d\d)?"
+    r"(?<![\d.\-+(/])\d{1,2}([./])\d{1,2}\1(?:19|20)\d\d(?![\d-])|(?<![\d.\-+(])(?:19|20)\d\d-\d\d-\d\d(?!\d)(?:T\d\d)?"
 )
 _CLOCK = re.compile(r"(?<!\d)\d{1,2}:\d\d(?::\d\d)?(?!\d)")
 _CARD = re.compile(r"(?<!\d)(?<!\d[ -])\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?!\d)(?![ -]\d)")
@@ -62,6 +67,7 @@ def plain_text(text: str) -> str:
         return text
     text = _plain_characters(html.unescape(_cut(text)))
     text = _WEB_CHAT.sub(lambda m: f"{_BREAK}+{m[1] or m[2]}{_BREAK}", text)
+    text = _CALL_LINK.sub(_BREAK, text)
     text = _LINK.sub(_BREAK, text)
     text = _TEL_URI.sub(_tel_uri, text)
     text = _WHATSAPP_ID.sub(_whatsapp_id, text)
@@ -70,7 +76,12 @@ def plain_text(text: str) -> str:
     text = _POINT_ZERO.sub(r"\1", text)
     for no_phone in (_DATE, _CLOCK, _PERSONAL_ID, _CARD, _ORDER):
         text = no_phone.sub(_BREAK, text)
-    return text.replace("_", " ")  # not before: addresses are recognised by it
+    return text.translate(_SEPARATORS)  # not before: addresses are recognised by some
+
+
+def with_letters_as_digits(text: str) -> str:
+    """The text with each letter O that stands at a digit, and at no other letter, as the nought that was meant."""
+    return _NOUGHT.sub("0", text)
 
 
 def _cut(text: str) -> str:
@@ -95,6 +106,8 @@ def _of_category(c: str) -> str:
     if c in "\n\r":
         return "\n"
     category = unicodedata.category(c)
+    if c == _MINUS:
+        return "-"
     if category == "Nd":
         return str(unicodedata.decimal(c))
     return _BY_CATEGORY.get(category, c)
@@ -110,9 +123,7 @@ def _tel_uri(match: re.Match[str]) -> str:
 
 
 def _whatsapp_id(match: re.Match[str]) -> str:
-    # WhatsApp still writes Mexico's mobiles with the `1` that the numbering plan dropped in 2019.
-    digits = re.sub(r"\A521(\d{10})\Z", r"52\1", match[1])
-    return f"{_BREAK}+{digits}{_BREAK}"
+    return f"{_BREAK}+{match[1]}{_BREAK}"
 
 
 def _spreadsheet(match: re.Match[str]) -> str:

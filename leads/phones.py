@@ -18,19 +18,22 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
-from leads.phone_text import MAX_LENGTH, plain_text
+from leads.phone_text import MAX_LENGTH, plain_text, with_letters_as_digits
 
 _MIN_DIGITS, _MAX_DIGITS = 7, 16
 _BARE_INTERNATIONAL_DIGITS = range(11, 14)
 _MAX_ATTEMPTS = 400
 """Readings tried per value: enough for dozens of numbers, and a bound on what a page of digits can cost."""
 
-_CHUNK = re.compile(r"\+*[\s(]*\d(?:[ ().-]*\d)*")
+_CHUNK = re.compile(r"\+*[\s(]*\d(?:[ ().\-/]*\d)*")
 _GROUP = re.compile(r"\d+")
 _EXTENSION = re.compile(
     r"[\s,;()]{0,5}(?:доб(?:авочный|ав)?\.?|вн(?:утр(?:енний)?)?\.?|ext(?:ension|n)?\.?|[xх#])\s{0,3}[:№#=]?\s{0,3}(\d{1,7})(?!\d)",
     re.IGNORECASE,
 )
+# WhatsApp, and people, still write Mexico's mobiles with the `1` that the numbering plan dropped in 2019.
+_OLD_MEXICAN = re.compile(r"((?:00)?52)1(\d{10})")
+_ONCE_TRUNK_EIGHT = frozenset({"AM", "AZ", "BY", "GE", "KG", "MD", "TJ", "TM", "UA", "UZ"})
 _SEQUENCE = "012345678901234567890"
 _SUBSCRIBER_TYPES = frozenset(
     {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
@@ -56,8 +59,14 @@ def phones_in(raw: object, region: str) -> tuple[Phone, ...]:
 
 @lru_cache(maxsize=8192)  # a batch meets each of its phones several times: told, read, stored
 def _phones_of_text(text: str, region: str) -> tuple[Phone, ...]:
+    plain = plain_text(text)
+    # Only where nothing else is found, so that no number that can be read as it stands is read differently.
+    return _all_in(plain, region) or _all_in(with_letters_as_digits(plain), region)
+
+
+def _all_in(plain: str, region: str) -> tuple[Phone, ...]:
     found: dict[str, Phone] = {}
-    for phone in _read_text(plain_text(text), region):
+    for phone in _read_text(plain, region):
         found.setdefault(phone.e164, phone)
     return tuple(found.values())
 
@@ -109,23 +118,28 @@ class _Attempts:
         if not _MIN_DIGITS <= len(digits) <= _MAX_DIGITS or self.left <= 0:
             return None
         self.left -= 1
+        if mexican := _OLD_MEXICAN.fullmatch(digits):
+            digits = mexican[1] + mexican[2]
         if explicit:
             return _explicit(digits, self.region, lenient)
         return _bare(digits, self.region) if not lenient else None
 
 
 def _read_chunk(chunk: str, attempts: _Attempts) -> Iterator[str]:
-    """Numbers in digits that only spaces, dots, dashes and brackets part: usually one, sometimes several in a row."""
+    """Numbers in digits that only spaces, dots, dashes, slashes and brackets part: usually one, sometimes several."""
     groups = list(_GROUP.finditer(chunk))
     explicit = "+" in chunk[: groups[0].start()]
+    is_rest_of_unread = False
     start = 0
     while start < len(groups):
         international = (start == 0 and explicit) or _has_exit_code(groups[start].group())
         found = _longest(chunk, groups, start, international, attempts)
-        if found:
+        if found and not (is_rest_of_unread and _is_without_prefix(_digits(groups[start : found[1]]), found[0])):
             e164, start = found
+            is_rest_of_unread = False
             yield e164
         else:
+            is_rest_of_unread = is_rest_of_unread or international
             start += 1
 
 
@@ -142,17 +156,26 @@ def _longest(
         for end in reversed(ends):
             digits = _digits(groups[start:end])
             e164 = attempts.read(digits, explicit=international, lenient=lenient)
-            if e164 and not (end - start > 1 and _is_torn_off(digits, e164, _digits(groups[end:]))):
+            if e164 and not (end - start > 1 and _is_torn_off(chunk, groups, end, digits, e164)):
                 return e164, end
     return None
 
 
-def _is_torn_off(digits: str, e164: str, rest: str) -> bool:
+def _is_torn_off(chunk: str, groups: list[re.Match[str]], end: int, digits: str, e164: str) -> bool:
     """Whether several groups without trunk or country code are but the beginning of something else.
 
     `972 50 123 45` is a number of Moscow's mobile operators, and `972 50 123 45 67` one of Israel that is too new.
+    After a slash (`701-555-01-02/03`) only the end of a second number is told.
     """
-    return 0 < len(rest) < _MIN_DIGITS and digits == str(phonenumbers.parse(e164).national_number)
+    if not 0 < len(_digits(groups[end:])) < _MIN_DIGITS or "/" in _gap(chunk, groups[end - 1], groups[end]):
+        return False
+    return _is_without_prefix(digits, e164)
+
+
+def _is_without_prefix(digits: str, e164: str) -> bool:
+    """Whether the digits are a number's national ones alone. After a `+7` that could not be read they are no number
+    of their own: `+7 701 555 01 0` lacks a digit, and is not Uzbekistan's `70 155 50 10`."""
+    return digits == str(phonenumbers.parse(e164).national_number)
 
 
 def _digits(groups: list[re.Match[str]]) -> str:
@@ -173,8 +196,12 @@ def _possible_ends(chunk: str, groups: list[re.Match[str]], start: int) -> list[
 
 
 def _parts(chunk: str, left: re.Match[str], right: re.Match[str]) -> bool:
-    gap = chunk[left.end() : right.start()]
-    return " " in gap or (len(left.group()) >= 10 and len(right.group()) >= 10)
+    gap = _gap(chunk, left, right)
+    return " " in gap or "/" in gap or (len(left.group()) >= 10 and len(right.group()) >= 10)
+
+
+def _gap(chunk: str, left: re.Match[str], right: re.Match[str]) -> str:
+    return chunk[left.end() : right.start()]
 
 
 def _explicit(digits: str, region: str, lenient: bool) -> str | None:
@@ -193,17 +220,40 @@ def _explicit(digits: str, region: str, lenient: bool) -> str | None:
 
 def _bare(digits: str, region: str) -> str | None:
     """A number without a sign of its country: of the region, or of another country in full."""
-    own = _e164_if_valid(digits, region)
+    own = _own_in_full(digits, region) or _e164_if_valid(digits, region) or _after_eight(digits, region)
     if own or len(digits) not in _BARE_INTERNATIONAL_DIGITS or _is_personal_id(digits, region):
         return own
     number = _parse(f"+{digits}", None)
-    if number is None or _e164(number) != f"+{digits}":
+    if number is None or _e164(number) != f"+{digits}" or digits in _SEQUENCE:
         return None
     if phonenumbers.is_valid_number(number) and phonenumbers.number_type(number) in _SUBSCRIBER_TYPES:
         return _e164(number)
     # The region's own code of two or more digits in front is hardly chance, so a possible length does here too.
     code = str(phonenumbers.country_code_for_region(region))
     return _e164_if_possible(f"+{digits}") if len(code) > 1 and digits.startswith(code) else None
+
+
+def _own_in_full(digits: str, region: str) -> str | None:
+    """A number with its own country's code, where what follows the trunk code could begin so too, as in Germany."""
+    code = str(phonenumbers.country_code_for_region(region))
+    if len(code) == 1 or len(digits) not in _BARE_INTERNATIONAL_DIGITS or not digits.startswith(code):
+        return None
+    return _e164_if_valid(f"+{digits}", None)
+
+
+def _after_eight(digits: str, region: str) -> str | None:
+    """A number written with the trunk code 8, which all of the Soviet Union had, and which people there still write.
+
+    It may stand before the trunk code of today (`8 067 …` in Ukraine), before a number of Russia or Kazakhstan, and as
+    `8 10` before one of any other country.
+    """
+    if region not in _ONCE_TRUNK_EIGHT or not digits.startswith("8"):
+        return None
+    if digits.startswith("80"):
+        return _e164_if_valid(digits[1:], region)
+    if digits.startswith("810") and (abroad := _e164_if_valid(f"+{digits[3:]}", None)):
+        return abroad
+    return _e164_if_valid(f"+7{digits[1:]}", None) if len(digits) == 11 else None
 
 
 def _is_personal_id(digits: str, region: str) -> bool:

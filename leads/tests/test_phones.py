@@ -70,6 +70,19 @@ def e164s(raw: object, region: str = "KZ") -> list[str]:
         "+8 701 555 01 02",
         "+7015550102",
         "8-701-555-01-02/03",
+        "701-555-01-02/03",
+        "8/701/555-01-02",
+        "+7 701/555-01-02",
+        "8[701]5550102",
+        "+7 [701] 555-01-02",
+        "8~701~555~01~02",
+        "+7\u2212701\u2212555\u221201\u221202",
+        "8·701·5550102",
+        "• 87015550102",
+        "tel://+77015550102",
+        "12/05/2024 87015550102",
+        "8701555O1O2",
+        "8 7О1 555 01 02",
         "87015550102, ул. Абая 12, кв. 34",
         "+7 701 555 01 02 12.05.2024",
         "заказ 87015550102",
@@ -106,8 +119,11 @@ def test_a_chat_id_or_a_link_is_the_number_in_it_whatever_the_region(raw: str) -
         assert e164s(raw, "DE") == [AIGUL]
 
 
-def test_a_mexican_whatsapp_id_loses_the_digit_that_the_country_dropped() -> None:
-    assert e164s("5215512345678@s.whatsapp.net") == ["+525512345678"]
+@pytest.mark.parametrize(
+    "raw", ["5215512345678@s.whatsapp.net", "+52 1 55 1234 5678", "0052 1 55 1234 5678", "5215512345678"]
+)
+def test_a_mexican_mobile_loses_the_digit_that_the_country_dropped(raw: str) -> None:
+    assert e164s(raw) == ["+525512345678"]
 
 
 @pytest.mark.parametrize(
@@ -139,6 +155,8 @@ def test_a_number_that_a_spreadsheet_rounded_is_lost() -> None:
         "1. 87015550102 2. 87025550103",
         "моб. 87015550102, мама 8 (702) 555-01-03",
         "77015550102@c.us, 77025550103@s.whatsapp.net",
+        "8/701/555-01-02 / 8/702/555-01-03",
+        "• 8701 555 01 02 • 8702 555 01 03",
     ],
 )
 def test_several_numbers_in_one_field_are_all_found_in_order(raw: str) -> None:
@@ -213,6 +231,36 @@ def test_a_number_that_says_its_country_needs_only_a_possible_length(raw: str, r
 
 
 @pytest.mark.parametrize(
+    ("raw", "region", "expected"),
+    [
+        ("8 701 555 01 02", "UZ", AIGUL),
+        ("87015550102", "UZ", AIGUL),
+        ("8 (916) 555-01-02", "UZ", "+79165550102"),
+        ("8 (495) 555-01-04", "KG", "+74955550104"),
+        ("8 10 7 701 555 01 02", "UZ", AIGUL),
+        ("810998905550102", "UZ", "+998905550102"),
+        ("80675550102", "UA", "+380675550102"),
+        ("8 (067) 555-01-02", "UA", "+380675550102"),
+        ("8 029 555-01-02", "BY", "+375295550102"),
+        ("8 90 555 01 02", "UZ", "+998905550102"),
+    ],
+)
+def test_the_trunk_code_of_the_soviet_union_is_read_where_people_still_write_it(
+    raw: str, region: str, expected: str
+) -> None:
+    assert e164s(raw, region) == [expected]
+
+
+@pytest.mark.parametrize("raw", ["+7 701 555 01 0", "+7 (701) 555-01-0_", "+7 (901) 234-56-7", "8701555010"])
+def test_a_number_that_lacks_a_digit_is_not_a_strangers_of_uzbekistan(raw: str) -> None:
+    assert e164s(raw, "UZ") == []
+
+
+def test_a_german_mobile_without_its_plus_is_no_number_of_friesland() -> None:
+    assert e164s("4915112345678", "DE") == ["+4915112345678"]
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         None,
@@ -255,6 +303,9 @@ def test_a_number_that_says_its_country_needs_only_a_possible_length(raw: str, r
         "+7 (000) 000-00-00",
         "+7 (123) 456-78-90",
         "0000000000000",
+        "12345678901",
+        "8701555OO",
+        "12/05/2024 14:00",
         float("nan"),
         float("inf"),
         -77015550102,
