@@ -1,8 +1,8 @@
 """UTM values of a deal, from the first place that holds any.
 
 The places, best first: fields with amoCRM's own codes, fields that the account mapped, fields named like UTM, the
-query of a URL in a field, tags. One place gives all five: mixing the source of one with the campaign of another
-would invent a campaign that nobody ran.
+query of a URL in a field or a list of them in its text, tags. One place gives all five: mixing the source of one with
+the campaign of another would invent a campaign that nobody ran.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TypeAlias
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from integrations.amocrm.fields import Field
 from integrations.amocrm.values import MAX_TEXT, text_of, unescape
@@ -22,7 +22,15 @@ from leads.told import told
 KEYS = ("source", "medium", "campaign", "content", "term")
 
 _NOTHING = frozenset({"none", "(none)", "null", "(null)", "undefined", "(undefined)", "-", "–", "—", "(not set)"})
-_IN_QUERY = re.compile(rf"(?:\A|[?&#;\s])utm[_-]({'|'.join(KEYS)})=([^&#\s]*)", re.IGNORECASE)
+# In a query (`utm_source=fb&…`), or as forms and programs list them in a text: a line for each, or a row of them with
+# commas, semicolons or bars between, or JSON.
+_IN_QUERY = re.compile(
+    rf"""(?<![\w-])utm[_-]({"|".join(KEYS)})(?:
+        =(?P<coded>[^&#;\s"<>]*?)(?=[&#;\s"<>]|\Z|[,|](?:\s|\Z|utm[_-]))
+        |(?:["']?\s?:|[ ]=)[ ]{{0,3}}["']?(?P<plain>[^\r\n"]*?)(?=[\r\n"]|\Z|[;,|/]?\s{{0,3}}["']?utm[_-])
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _IN_TAG = re.compile(r"([^:=]{1,40})[:=](.*)", re.DOTALL)
 _SPELLINGS = {f"utm{key}": key for key in KEYS}
 _MAX_PLACE = 120
@@ -100,8 +108,12 @@ def _by_tag(tags: Iterable[str]) -> Iterator[_Found]:
 def _in_query(text: str, where: str) -> Iterator[_Found]:
     # Escaped once by the form that made it and once more by amoCRM: `&amp;amp;` is met.
     plain = unescape(unescape(text))
+    if not _IN_QUERY.search(plain):  # it may be the address within that of a redirect
+        plain = unquote(plain, errors="replace")
     for match in _IN_QUERY.finditer(plain):
-        yield match[1].lower(), unquote_plus(match[2], errors="replace")[:MAX_TEXT], where
+        coded = match["coded"]
+        value = match["plain"].strip(" ',;|}") if coded is None else unquote_plus(coded, errors="replace")
+        yield match[1].lower(), value[:MAX_TEXT], where
 
 
 def _key(utm_key: object) -> str | None:

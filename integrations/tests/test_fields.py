@@ -162,14 +162,32 @@ def test_all_five_are_read_from_codes() -> None:
         "utm_source=fb&utm_campaign=весна+2026",
         "Страница: https://sarafan.test/?utm_source=fb&utm_campaign=весна+2026 (мобильная)",
         "utm_medium=none&utm_source=fb&utm_campaign=весна+2026",
+        "https://l.social.test/?u=https%3A%2F%2Fsarafan.test%2F%3Futm_source%3Dfb%26utm_campaign%3Dвесна%2B2026&h=AT1",
+        'Заявка: <a href="https://sarafan.test/?utm_campaign=весна+2026&utm_source=fb">страница</a>',
     ],
 )
 def test_a_url_is_read_wherever_its_query_holds_utm(url: str) -> None:
-    if ";utm_source=fb;" in url:
-        assert utm_of([field("Страница", url)], []).campaign == "весна 2026"
-        return
     assert utm_of([field("Страница", url)], []) == Utm(
         source="fb", campaign="весна 2026", place='URL in field "Страница"'
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "utm_source=fb;utm_medium=cpc;utm_campaign=a,b",
+        "utm_source=fb, utm_medium=cpc, utm_campaign=a,b",
+        "utm_source=fb|utm_medium=cpc|utm_campaign=a,b",
+        "utm_source = fb; utm_medium = cpc; utm_campaign = a,b",
+        "utm_source: fb\nutm_medium: cpc\r\nutm_campaign: a,b\nИмя: Асель",
+        "utm_source: fb, utm_medium: cpc, utm_campaign: a,b",
+        '{"utm_source":"fb","utm_medium":"cpc","utm_campaign":"a,b","utm_term":null}',
+        '{"utm_source": "fb", "utm_medium": "cpc", "utm_term": null, "utm_campaign": "a,b"}',
+    ],
+)
+def test_a_field_that_lists_utm_gives_each_its_own_value(text: str) -> None:
+    assert utm_of([field("utm_data", text)], []) == Utm(
+        source="fb", medium="cpc", campaign="a,b", place='URL in field "utm_data"'
     )
 
 
