@@ -5,6 +5,8 @@ They are stored in English, which logs and scripts rely on, and retold in the re
     lead.match_detail = told("contact %(id)s has no phone") % {"id": 7}   # where it is written
     {{ lead.match_detail|retold }}                                        # where it is read
 
+Several sentences in one text stand on lines of their own, or are parted by `; `.
+
 The process that reads has seldom run the line that wrote. So the sentences are found in the translations themselves,
 where they stand under a context of their own (`config.translations`).
 """
@@ -35,8 +37,9 @@ def retold(text: str) -> str:
 
 @functools.lru_cache(maxsize=4096)  # a page of sales says the same few reasons over and over
 def _retold(text: str, language: str) -> str:
-    if "; " in text:
-        return "; ".join(_retold(part, language) for part in text.split("; "))
+    for parting in ("\n", "; "):
+        if parting in text:
+            return parting.join(_retold(part, language) for part in text.split(parting))
     patterns, fixed = _sentences(language)
     for pattern, translated in patterns:
         if match := pattern.fullmatch(text):

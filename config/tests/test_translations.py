@@ -167,6 +167,13 @@ def test_a_stored_sentence_is_retold_with_what_stood_in_it() -> None:
         assert retold("Leads: bad filter") == "Leads: bad filter"
 
 
+def test_each_of_several_stored_sentences_is_retold() -> None:
+    gone = "Deal %s reads as 204: merged into another deal, or gone."
+    with translation.override("ru"):
+        assert retold(f"{gone % 402}\n{gone % 403}") == f"{retold(gone % 402)}\n{retold(gone % 403)}"
+        assert "Deal" not in retold(f"{gone % 402}\n{gone % 403}")
+
+
 # --- The pages ---
 
 

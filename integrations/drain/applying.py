@@ -230,7 +230,7 @@ def _outcome(delivery: Delivery, states: Mapping[int, DealState], buyers: Sequen
     return [
         delivery.log.pk,
         delivery.status.value,
-        " ".join(delivery.notes),
+        "\n".join(delivery.notes),
         json.dumps(delivery.parsed.data, ensure_ascii=False),
         snapshot.deal_id if snapshot else None,
         (snapshot.pipeline_id if snapshot else None) or (state.pipeline_id if state else None),
