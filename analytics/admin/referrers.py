@@ -22,7 +22,7 @@ from analytics.earning.payout import Balance, balances
 from analytics.earning.referrers import CodeTaken, referrer_save, rotate_link
 from analytics.models import MoneySettings, Referrer
 from analytics.models.referrals import code_key, default_rate
-from leads.admin.base import AccountForm, AccountScopedAdmin
+from leads.admin.base import AccountForm, AccountScopedAdmin, OnePerAccountAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, lines
 from leads.models import Role
@@ -180,7 +180,7 @@ def _sums(referrer: Referrer, name: str) -> SafeString:
 
 
 @admin.register(MoneySettings)
-class MoneySettingsAdmin(AccountScopedAdmin[MoneySettings]):
+class MoneySettingsAdmin(OnePerAccountAdmin[MoneySettings]):
     list_display = ("__str__", "default_commission_rate")
     list_select_related = ("user_account",)
     list_filter = (AccountFilter,)

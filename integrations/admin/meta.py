@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from integrations.meta.ad_accounts import act_id_typed, read_now, token_typed
 from integrations.models import MetaAdAccount, MetaProblem, MetaPull
@@ -31,14 +31,20 @@ STATE_BADGES = {MetaPull.State.RUNNING: "info", MetaPull.State.DONE: "success", 
 class MetaAdAccountForm(AccountForm):
     """The token is written and never shown."""
 
-    act_id = forms.CharField(label=_("ad account id"), help_text=_("Or Ads Manager's address, which holds it."))
+    act_id = forms.CharField(
+        label=_("ad account id"),
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Or Ads Manager's address, which holds it."),
+    )
     new_token = forms.CharField(
         label=_("access token"),
         required=False,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
         help_text=_("Empty: the one that it has, else the server's own (META_ADS_TOKEN)."),
     )
-    forget_token = forms.BooleanField(label=_("use the server's own token"), required=False)
+    forget_token = forms.BooleanField(
+        label=_("use the server's own token"), required=False, widget=UnfoldBooleanSwitchWidget
+    )
 
     def clean_act_id(self) -> str:
         return act_id_typed(self.cleaned_data["act_id"])

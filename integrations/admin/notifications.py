@@ -24,7 +24,7 @@ from integrations.notify.sending import send_again
 from integrations.notify.telegram import TelegramError
 from integrations.notify.trial import chats_of, send_test
 from leads.admin import tenancy
-from leads.admin.base import AccountScopedAdmin, ReadOnlyAdmin
+from leads.admin.base import OnePerAccountAdmin, ReadOnlyAdmin, capitalise_labels
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, cut, lines, numbered
 from leads.models import Role
@@ -44,6 +44,7 @@ class TestMessageForm(BaseDialogForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        capitalise_labels(self)
         self.chats = chats_of(tenancy.accounts_of(self.request, Role.STAFF))
         field = self.fields["chat"]
         assert isinstance(field, forms.ChoiceField)
@@ -140,9 +141,7 @@ class SaleNotificationAdmin(ReadOnlyAdmin[SaleNotification]):
 
 
 @admin.register(NotificationSettings)
-class NotificationSettingsAdmin(AccountScopedAdmin[NotificationSettings]):
-    """One row per account that wants something else than the defaults."""
-
+class NotificationSettingsAdmin(OnePerAccountAdmin[NotificationSettings]):
     list_display = ("__str__", "language", "daily_summary", "summary_hour")
     list_select_related = ("user_account",)
     list_filter = (AccountFilter,)

@@ -16,7 +16,7 @@ from unfold.decorators import display
 
 from integrations.models import LeadPush, PushSettings
 from integrations.push.queue import push_again
-from leads.admin.base import AccountScopedAdmin, ReadOnlyAdmin
+from leads.admin.base import OnePerAccountAdmin, ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, cut, link, numbered
 from leads.models import PushState, Role
@@ -74,9 +74,7 @@ class LeadPushAdmin(ReadOnlyAdmin[LeadPush]):
 
 
 @admin.register(PushSettings)
-class PushSettingsAdmin(AccountScopedAdmin[PushSettings]):
-    """One row per account that wants something else than the defaults."""
-
+class PushSettingsAdmin(OnePerAccountAdmin[PushSettings]):
     list_display = ("__str__", "qualified_tag")
     list_select_related = ("user_account",)
     list_filter = (AccountFilter,)

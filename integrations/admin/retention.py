@@ -5,15 +5,13 @@ from __future__ import annotations
 from django.contrib import admin
 
 from integrations.models import RetentionSettings
-from leads.admin.base import AccountScopedAdmin
+from leads.admin.base import OnePerAccountAdmin
 from leads.admin.filters import AccountFilter
 from leads.models import Role
 
 
 @admin.register(RetentionSettings)
-class RetentionSettingsAdmin(AccountScopedAdmin[RetentionSettings]):
-    """One row per account that wants something else than the defaults."""
-
+class RetentionSettingsAdmin(OnePerAccountAdmin[RetentionSettings]):
     add_role = change_role = delete_role = Role.OWNER
     list_display = ("__str__", "success_days", "ignored_days", "partial_days", "error_days")
     list_select_related = ("user_account",)

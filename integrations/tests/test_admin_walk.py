@@ -15,13 +15,14 @@ from analytics.models import ReferralConversion, ReferralEarning, Targetologist
 from integrations.models import AmoCRMConnection, LeadPush, MetaPull, SaleNotification, SyncRun, WebhookLog
 from integrations.tests import admin_world
 from integrations.tests.admin_world import World, address
-from leads.admin.base import AccountScopedAdmin, SuperuserOnly
+from leads.admin.base import AccountScopedAdmin, OnePerAccountAdmin, SuperuserOnly
 from leads.models import Creative, Direction, Lead, LeadStatusHistory, PipelineStage, User, UserAccount
 
 pytestmark = pytest.mark.django_db
 
 PAGES = dict(admin.site._registry)
 TENANT = [model for model, page in PAGES.items() if isinstance(page, AccountScopedAdmin)]
+ONE_PER_ACCOUNT = [model for model, page in PAGES.items() if isinstance(page, OnePerAccountAdmin)]
 INSTALLATION = [model for model in PAGES if model not in TENANT]
 READ_ONLY: list[type[Model]] = [
     *(WebhookLog, AmoCRMConnection, SyncRun, LeadStatusHistory, SaleNotification, LeadPush, MetaPull),
@@ -74,6 +75,31 @@ def test_a_form_that_is_filled_in_wrongly_says_so(world: World, model: type[Mode
     form = page.context["adminform"].form
     fields = [name for name, field in form.fields.items() if not isinstance(field, ChoiceField)]
     assert client.post(address(model, "add"), dict.fromkeys(fields, typed)).status_code == 200
+
+
+@pytest.mark.parametrize("model", PAGES, ids=by_name)
+def test_every_field_of_a_form_can_be_seen_and_begins_with_a_capital(world: World, model: type[Model]) -> None:
+    page = world.client("root").get(address(model, "add"))
+    if page.status_code == 403:
+        return  # nobody adds a row by hand
+    form = page.context["adminform"].form
+    # The theme takes its border from whatever has no class of the theme.
+    bare = [bound.name for bound in form.visible_fields() if 'class="' not in str(bound)]
+    small = [bound.name for bound in form.visible_fields() if bound.label[:1].islower() and bound.name[:4] != "utm_"]
+    assert (bare, small) == ([], [])
+
+
+@pytest.mark.parametrize("model", TENANT, ids=by_name)
+def test_a_list_that_is_shown_whole_does_not_offer_to_show_all(world: World, model: type[Model]) -> None:
+    assert "Show all" not in world.client("root").get(address(model, "changelist")).content.decode()
+
+
+@pytest.mark.parametrize("model", ONE_PER_ACCOUNT, ids=by_name)
+def test_settings_that_are_there_are_changed_and_not_added_again(world: World, model: type[Model]) -> None:
+    assert world.client("bob").get(address(model, "add")).status_code == 200
+    client = world.client("alice")
+    assert address(model, "add") not in client.get(address(model, "changelist")).content.decode()
+    assert client.get(address(model, "add")).status_code == 403
 
 
 def test_nobody_makes_up_an_attempt_to_sign_in(world: World) -> None:

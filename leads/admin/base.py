@@ -24,8 +24,18 @@ Row = TypeVar("Row", bound=Model)
 ACCOUNT = "user_account"
 
 
+def capitalise_labels(form: forms.BaseForm) -> None:
+    """Labels that a form names itself begin as those do that Django makes of a model's names."""
+    for field in form.fields.values():
+        field.label = capfirst(field.label)
+
+
 class AccountForm(forms.ModelForm[Any]):
     """A form in which a row cannot refer to another account's rows, even where its author belongs to both."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        capitalise_labels(self)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
@@ -81,6 +91,8 @@ class AccountScopedAdmin(ModelAdmin, Generic[Row]):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changes = super().get_changelist_instance(request)
         changes.title = capfirst(self.opts.verbose_name_plural)
+        if not (changes.query or changes.has_active_filters):
+            changes.full_result_count = changes.result_count  # or the theme offers to show all of what it shows
         rows = list(changes.result_list)
         self.prepare_page(request, rows)
         changes.result_list._result_cache = rows  # the list goes on with the rows that were just read
@@ -202,6 +214,15 @@ class ReadOnlyAdmin(AccountScopedAdmin[Row]):
 
     add_role = change_role = delete_role = None
     actions_on_top = True
+
+
+class OnePerAccountAdmin(AccountScopedAdmin[Row]):
+    """One row per account that wants something else than the defaults; none is added where each account has its own."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        accounts = tenancy.accounts_of(request, self.add_role or Role.OWNER)
+        taken = self.model._default_manager.values(ACCOUNT)
+        return super().has_add_permission(request) and accounts.exclude(pk__in=taken).exists()
 
 
 class SuperuserOnly:

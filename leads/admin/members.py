@@ -14,6 +14,7 @@ from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordWidget
 
 from leads.admin import tenancy
+from leads.admin.base import capitalise_labels
 from leads.deals.apply import lock_account
 from leads.models import Membership, Role, User
 from leads.services.accounts import member_add
@@ -36,6 +37,7 @@ class MemberForm(forms.ModelForm[Membership]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        capitalise_labels(self)
         if self.instance.pk:
             self.fields["email"].initial = self.instance.user.email
             self.fields["email"].disabled = self.fields["password"].disabled = True

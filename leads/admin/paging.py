@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
+from django.utils.formats import number_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
@@ -16,7 +17,7 @@ class CappedCount(int):
     """A count that stopped counting: prints as `10,000+`."""
 
     def __str__(self) -> str:
-        return _("%(count)s+") % {"count": f"{int(self):,}"}
+        return _("%(count)s+") % {"count": number_format(int(self), force_grouping=True)}
 
 
 def capped_count(rows: QuerySet[Any], limit: int = COUNT_LIMIT) -> int:
