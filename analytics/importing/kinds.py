@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework import ISO_8601, serializers
 
 from analytics.api.referrals import ReferrerSerializer
 from analytics.api.sale_serializers import PurchaseSerializer
-from analytics.models import Sale, Targetologist
+from analytics.models import Referrer, Sale, Targetologist
+from analytics.models.referrals import code_key
 from leads.api.days import MomentField
 from leads.api.lead_serializers import LeadEntrySerializer
 from leads.ids import MAX_ID
@@ -29,11 +31,6 @@ class SaleRow(PurchaseSerializer):
     amocrm_deal_id = serializers.IntegerField(min_value=1, max_value=MAX_ID, required=False)
     targetologist = serializers.CharField(required=False, write_only=True)
 
-    def validate_amocrm_deal_id(self, value: int) -> int:
-        if Sale.objects.filter(user_account=_account(self), amocrm_deal_id=value).exists():
-            raise serializers.ValidationError(_("The sale of deal %s is here already.") % value)
-        return value
-
     def validate_targetologist(self, value: str) -> Targetologist:
         for person in Targetologist.objects.filter(user_account=_account(self)):
             if value.lower() in (person.name.lower(), str(person).lower()):
@@ -41,10 +38,15 @@ class SaleRow(PurchaseSerializer):
         raise serializers.ValidationError(_("There is no targetologist %s.") % value)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        deal_id = attrs.get("amocrm_deal_id", -1)
+        # A row that names the purchase is known by that name, another one by its deal.
+        if attrs.get("external_id") and not _is_known_sale(self, attrs) and _sales_of(self, deal_id).exists():
+            message = _("The sale of deal %s is here already.") % deal_id
+            raise serializers.ValidationError({"amocrm_deal_id": message})
         person = attrs.pop("targetologist", None)
         if person is not None:
             attrs["targetologist_id"] = person.pk
-        deal = Lead.objects.filter(user_account=_account(self), amocrm_lead_id=attrs.get("amocrm_deal_id", -1))
+        deal = Lead.objects.filter(user_account=_account(self), amocrm_lead_id=deal_id)
         if "lead_id" not in attrs and (lead := deal.first()):
             attrs["lead_id"] = lead.pk
         return attrs
@@ -61,10 +63,20 @@ def _account(serializer: serializers.BaseSerializer[Any]) -> UserAccount:
     return account
 
 
+def _sales_of(row: SaleRow, deal_id: int) -> QuerySet[Sale]:
+    return Sale.objects.filter(user_account=_account(row), amocrm_deal_id=deal_id)
+
+
+def _is_known_sale(row: SaleRow, said: dict[str, Any]) -> bool:
+    """Whether the row was brought over before."""
+    if external_id := said.get("external_id"):
+        names = names_of(_account(row).pk, external_id)
+        return Sale.objects.filter(user_account=_account(row), external_id__in=names).exists()
+    return _sales_of(row, said.get("amocrm_deal_id", -1)).exists()
+
+
 def _save_sale(row: SaleRow) -> bool:
-    account, external_id = _account(row), row.validated_data.get("external_id")
-    names = names_of(account.pk, external_id) if external_id else []
-    if Sale.objects.filter(user_account=account, external_id__in=names).exists():
+    if _is_known_sale(row, row.validated_data):
         return False
     row.save()
     return True
@@ -78,6 +90,11 @@ def _save_lead(row: LeadRow) -> bool:
 
 
 def _save_referrer(row: ReferrerSerializer) -> bool:
+    said = row.validated_data
+    known = Referrer.objects.filter(user_account=_account(row), code_key=code_key(said["code"])).first()
+    # Who has the code and is nobody else by what the row says was brought over before.
+    if known and all(getattr(known, name) == value for name, value in said.items() if value and name != "code"):
+        return False
     row.save()
     return True
 

@@ -60,14 +60,19 @@ def test_sales_are_brought_over_with_their_credit_and_only_once(alfa: UserAccoun
     assert first.sold_at.isoformat() == "2026-01-31T19:00:00+00:00"  # the account's midnight
     assert (second.amocrm_deal_id, second.routing_decision) == (77, "referral")
     assert ReferralEarning.objects.get().amount == Decimal(50)
-    report, _said = bring("sales", tmp_path, SALES.replace(",77", ","), capsys, "--commit")
-    assert (report["created"], report["known"]) == (0, 2)
+    report, _said = bring("sales", tmp_path, SALES, capsys, "--commit")
+    assert (report["created"], report["known"], report["bad"]) == (0, 2, 0)
+    report, said = bring("sales", tmp_path, SALES.replace("A-2", "A-3"), capsys, "--commit")
+    assert (report["committed"], said.startswith("row 3: ")) == (False, True)
 
 
 def test_a_deals_sale_that_was_brought_over_follows_its_deal(alfa: UserAccount, tmp_path: Path, capsys: Any) -> None:
     bring("sales", tmp_path, "amount,sold_at,amocrm_deal_id\n5,2026-02-01,77\n", capsys, "--commit")
     assert settle(alfa, won(77, 10, 900, utm=by_code())).first_paid == ()
     assert Sale.objects.get().amount == Decimal(900)
+    grown = "amount,sold_at,amocrm_deal_id\n5,2026-02-01,77\n6,2026-02-02,78\n"
+    assert bring("sales", tmp_path, grown, capsys, "--commit")[0]["known"] == 1
+    assert Sale.objects.get(amocrm_deal_id=77).amount == Decimal(900)
 
 
 def test_bad_rows_are_named_and_nothing_is_kept(alfa: UserAccount, tmp_path: Path, capsys: Any) -> None:
@@ -91,9 +96,11 @@ def test_leads_and_referrers_are_brought_over(alfa: UserAccount, tmp_path: Path,
     people = 'code,name,commission_rate\nref_a,A,"0,15"\nref_b,,\n'
     assert bring("referrers", tmp_path, people, capsys, "--commit")[0]["created"] == 2
     assert Referrer.objects.get(code="ref_a").commission_rate == Decimal("0.15")
-    report, said = bring("referrers", tmp_path, "code\nref_c\nREF_A\n", capsys, "--commit")
+    report, said = bring("referrers", tmp_path, "code,name\nref_c,C\nREF_A,Another\n", capsys, "--commit")
     assert (report["bad"], said.startswith("row 3: ")) == (1, True)
     assert Referrer.objects.count() == 2
+    report, _said = bring("referrers", tmp_path, people + "ref_c,C,\n", capsys, "--commit")
+    assert (report["created"], report["known"], report["committed"]) == (1, 2, True)
 
 
 @pytest.mark.parametrize(
