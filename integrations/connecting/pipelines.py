@@ -23,12 +23,16 @@ class PipelinesCount:
 def pipelines_sync(connection: AmoCRMConnection) -> PipelinesCount:
     """Read the pipelines and keep them: new stages come, renamed ones change, those gone are archived.
 
-    What a person has set (`is_qualified_stage`) stays. Raises AmoCRMError.
+    What a person has set (`is_qualified_stage`) stays. An answer that comes once somebody has connected anew is not
+    kept: it may be another amoCRM account's. Raises AmoCRMError.
     """
     answer = AmoCRMClient(connection).pipelines()
     account = connection.user_account
     stages = [_row(account, pipeline, stage) for pipeline in answer.pipelines for stage in pipeline.statuses]
+    same = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at)
     with transaction.atomic():
+        if same.select_for_update(no_key=True).first() is None:
+            return PipelinesCount(0, 0)
         PipelineStage.objects.bulk_create(
             stages,
             update_conflicts=True,

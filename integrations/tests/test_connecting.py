@@ -322,6 +322,22 @@ def test_a_look_at_the_hook_that_a_disconnection_overtakes_says_nothing(
     assert (connection.state, connection.webhook_active, connection.webhook_destination) == ("disconnected", False, "")
 
 
+def test_pipelines_of_the_former_amocrm_account_that_come_late_are_not_taken_for_this_ones(
+    alpha: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = amocrm.crm.add_account("other")
+    other.pipelines.add("Продажи", ["Новая", "В работе"])
+
+    def change() -> None:
+        change_to(alpha, amocrm, other)
+        set_up(connection_of(alpha))
+
+    meanwhile(monkeypatch, "pipelines", change)
+    pipelines_sync(connection_of(alpha))
+    shown = PipelineStage.objects.filter(user_account=alpha, is_archived=False)
+    assert set(shown.values_list("pipeline_id", flat=True)) == {one.id for one in other.pipelines.by_id.values()}
+
+
 def test_no_hook_is_left_in_the_former_amocrm_account(alpha: UserAccount, amocrm: Server) -> None:
     address = hook_url(alpha, Hook.AMOCRM)
     other = amocrm.crm.add_account("other")
