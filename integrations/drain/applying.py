@@ -14,7 +14,7 @@ from django.db import connection as database
 from django.db import transaction
 
 from analytics.earning.settle import settle_deals
-from analytics.models import Sale
+from analytics.models import Sale, SaleStatus
 from analytics.routing import Buyer, Route, buyers_of, route
 from integrations.drain.deliveries import Delivery
 from integrations.drain.lacking import contacts_told
@@ -64,6 +64,7 @@ def apply_batch(
                 now=now,
             )
             note_late(account, applicable)
+            _announce_overtaken(account, applicable, now)
         _note_gone(account, applicable, readings, now)
         # amoCRM's events know when a deal stood in a stage; and a sync reads many changed contacts in few requests.
         if _has_stage_left(applicable, readings) or readings.is_cut:
@@ -99,6 +100,26 @@ def apply_and_settle(
     enqueue_tags(account, changes)
     transaction.on_commit(partial(_log_settled, account, (*settled.first_paid, *settled.changed), deliveries))
     return changes
+
+
+def _announce_overtaken(account: UserAccount, deliveries: Sequence[Delivery], now: datetime) -> None:
+    """Have the message sent of wins that a hook had told of before a sync met them, while it waited for its turn."""
+    told = {
+        news.snapshot.deal_id: delivery.log
+        for delivery in reversed(deliveries)
+        for news in delivery.parsed.deals
+        if news.snapshot.is_won
+    }
+    if not told:
+        return
+    met = Sale.objects.filter(
+        user_account=account, amocrm_deal_id__among=told, is_met_by_sync=True, status=SaleStatus.PAID
+    ).values_list("pk", "amocrm_deal_id", "created_at")
+    overtaken = [pk for pk, deal_id, met_at in met if deal_id and told[deal_id].received_at < met_at]
+    if overtaken:
+        Sale.objects.filter(pk__in=overtaken).update(is_met_by_sync=False)
+        told_by = {deal_id: log.pk for deal_id, log in told.items()}
+        enqueue_for(account, overtaken, met_by_sync=False, now=now, told_by=told_by)
 
 
 def _log_settled(account: UserAccount, sales: Sequence[Sale], deliveries: Mapping[int, int]) -> None:

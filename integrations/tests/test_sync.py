@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
-from integrations.models import SyncGap, SyncRun
+import pytest
+from django.utils import timezone
+
+from analytics.models import Sale
+from integrations.drain.lease import Lease
+from integrations.models import AmoCRMConnection, SaleNotification, SyncGap, SyncRun
 from integrations.sync import runs
 from integrations.sync.runner import work
 from integrations.tests.sync_world import our_history, their_history
 from integrations.tests.test_drain import NOWHERE
 from integrations.tests.test_laws import EVENTS, ours, truth
+from integrations.tests.world import bodies, deliver, drain_all
 from leads.models import Lead, LeadStatusHistory, UserAccount
 from sandbox import Server, seed_bulk
 
@@ -61,6 +67,29 @@ def test_a_second_run_changes_nothing_and_costs_a_page_of_each_list(connected: U
     assert (run.state, run.updated, run.drift_count) == ("done", 0, 0)
     assert len(amocrm.crm.requests) - before <= 5
     assert run.api_requests == len(amocrm.crm.requests) - before
+
+
+@pytest.mark.parametrize("hook_came_first", [True, False])
+def test_a_win_that_a_hook_told_of_before_a_sync_met_it_is_announced(
+    connected: UserAccount, crm: Server, hook_came_first: bool
+) -> None:
+    deal = crm.crm.demo.deals.create("Имплант", price=100)
+    sync(connected)
+    crm.crm.demo.deals.win(deal.id)
+    won = bodies(crm)[-1]
+    connection = AmoCRMConnection.objects.get()
+    if hook_came_first:
+        deliver(connected, won)
+        assert Lease.take(connection.pk)  # a drain that waits for amoCRM meanwhile
+    sync(connected)
+    AmoCRMConnection.objects.update(lease_until=None)
+    assert (Sale.objects.get().status, SaleNotification.objects.count()) == ("paid", 0)
+    if not hook_came_first:
+        Sale.objects.update(created_at=timezone.now() - timedelta(hours=1))
+        deliver(connected, won)
+    drain_all(connected)
+    drain_all(connected)
+    assert SaleNotification.objects.count() == hook_came_first
 
 
 def test_silent_changes_are_found_repaired_and_written_down(connected: UserAccount, crm: Server) -> None:
