@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-BEFORE = ("reset", "hang", "status", "latency")
+BEFORE = ("reset", "hang", "status", "latency", "empty")
 AFTER = ("truncate", "drip", "lose_answer")
 KINDS = BEFORE + AFTER
 
@@ -18,7 +18,7 @@ class Fault:
     Kinds: `reset` cuts the connection before anything is done; `hang` answers nothing for `seconds`, then cuts;
     `status` answers `status` (its body as HTML if `html`, with `retry_after` if given); `latency` waits `seconds`
     first; `truncate` does the work and sends half of the body; `drip` sends it slowly, over `seconds`;
-    `lose_answer` does the work, then cuts the connection without an answer.
+    `lose_answer` does the work, then cuts the connection without an answer; `empty` answers 200 and no more.
     """
 
     kind: str

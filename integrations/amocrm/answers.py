@@ -17,7 +17,7 @@ _LONGEST_RETRY_AFTER = 3600.0
 
 
 def payload_of(response: requests.Response, method: str, path: str) -> Any:
-    """The JSON of a success, None for 204 and for an empty body.
+    """The JSON of a success; None for 204, and where nothing was asked for an empty body.
 
     401 and 403 are the caller's to tell apart; here they are RequestErrors like the other refusals.
 
@@ -26,7 +26,8 @@ def payload_of(response: requests.Response, method: str, path: str) -> Any:
     status = response.status_code
     if status >= 300:
         raise error_of(response, method, path)
-    if status == 204 or not response.content.strip():
+    # An empty page would else be a list's end, and an empty deal one that is gone.
+    if status == 204 or (method != "GET" and not response.content.strip()):
         return None
     try:
         return _parsed(response.content)

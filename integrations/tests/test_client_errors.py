@@ -78,6 +78,12 @@ def test_a_page_of_html_with_200_is_an_outage(client: AmoCRMClient, amocrm: Serv
         client.account()
 
 
+def test_an_empty_answer_to_a_question_is_an_outage_and_no_empty_list(client: AmoCRMClient, amocrm: Server) -> None:
+    amocrm.crm.faults.arm(Fault("empty"))
+    with pytest.raises(Outage):
+        client.get("leads", {"limit": 250})
+
+
 def test_a_redirect_is_an_outage_and_not_followed(client: AmoCRMClient, amocrm: Server) -> None:
     amocrm.crm.faults.answer(302)
     with pytest.raises(Outage):

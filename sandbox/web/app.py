@@ -61,6 +61,8 @@ class App:
             time.sleep(fault.seconds)
         if fault.kind in ("reset", "hang"):
             return Response(0, fault=fault)
+        if fault.kind == "empty":
+            return Response(200)
         if fault.kind == "status":
             make = page if fault.html else problem
             return make(fault.status, retry_after=fault.retry_after)
