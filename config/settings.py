@@ -184,6 +184,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ["leads.access.AccountPermission"],
     "DEFAULT_PAGINATION_CLASS": "leads.api.pagination.Pages",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "leads.api.negotiation.AlwaysAnswered",
     "DEFAULT_PARSER_CLASSES": [
         "leads.api.parsers.JSONParser",
         "rest_framework.parsers.FormParser",

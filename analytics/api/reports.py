@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import exceptions
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -47,18 +46,7 @@ FORMAT = OpenApiParameter("format", enum=Format.values, description="`csv`: a fi
 CSV_FILE = {(200, "text/csv"): OpenApiTypes.STR}
 
 
-class AsAsked(DefaultContentNegotiation):
-    """`format` alone chooses: who says Accept: text/csv with it is not to be turned away for want of a renderer."""
-
-    def get_accept_list(self, request: Any) -> list[str]:
-        return ["*/*"]
-
-
-class Report(APIView):
-    content_negotiation_class = AsAsked
-
-
-class RoiReport(Report):
+class RoiReport(APIView):
     @extend_schema(
         summary="ROI by creative, direction, campaign, targetologist or referrer",
         parameters=[
@@ -109,7 +97,7 @@ def _roi_cells(figures: Any, report: Roi) -> dict[str, Any]:
     return body | {name: getattr(figures, name) for name in FIGURES} | {"missing_rates": gaps}
 
 
-class QualificationStats(Report):
+class QualificationStats(APIView):
     @extend_schema(
         summary="How many leads are qualified, and how many have bought",
         parameters=[
@@ -136,7 +124,7 @@ class QualificationStats(Report):
         return Response(body | {"creatives": rows})
 
 
-class FunnelReport(Report):
+class FunnelReport(APIView):
     @extend_schema(
         summary="How far leads have come in a pipeline",
         parameters=[

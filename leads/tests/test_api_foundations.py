@@ -53,6 +53,15 @@ def test_a_method_that_is_not_there_is_405_in_words(cast: Cast) -> None:
     assert answer.json()["detail"]
 
 
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "nonsense"])
+def test_whoever_accepts_something_else_gets_json_all_the_same(cast: Cast, accept: str) -> None:
+    people = (None, cast.vera)
+    answers = [client(person).get("/leads", HTTP_ACCEPT=accept) for person in people]
+    answers.append(client().get("/amocrm/disabled", HTTP_ACCEPT=accept))
+    assert [answer.status_code for answer in answers] == [401, 200, 403]
+    assert {answer["Content-Type"] for answer in answers} == {"application/json"}
+
+
 def test_broken_json_is_400_in_words(cast: Cast) -> None:
     answer = client(cast.sam).generic("POST", "/directions", "{", content_type="application/json")
     assert answer.status_code == 400
