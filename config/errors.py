@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views import defaults
 
 from config.paths import is_page
+from integrations.secrets import NoKeyFits
 
 
 def wants_page(request: HttpRequest) -> bool:
@@ -39,9 +40,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500; 503 where the database is out of reach, locked or full, which is no mistake and goes over."""
+    """500; 503 where the database is out of reach, locked or full, which is no mistake and goes over.
+
+    What whoever runs the server has to mend is said.
+    """
     if isinstance(sys.exception(), (OperationalError, InterfaceError)):
         return _out_of_reach(request)
+    if isinstance(sys.exception(), NoKeyFits):
+        return _no_key_fits(request)
     if wants_page(request):
         return defaults.server_error(request)
     return JsonResponse({"detail": _("Something went wrong here. It has been logged.")}, status=500)
@@ -51,3 +57,10 @@ def _out_of_reach(request: HttpRequest) -> HttpResponse:
     if wants_page(request):
         return HttpResponse(loader.get_template("503.html").render(), status=503)
     return JsonResponse({"detail": _("The database is out of reach. Try again in a minute.")}, status=503)
+
+
+def _no_key_fits(request: HttpRequest) -> HttpResponse:
+    if wants_page(request):
+        return HttpResponse(loader.get_template("no_key_fits.html").render(), status=500)
+    detail = _("A stored secret cannot be opened with any key of FIELD_ENCRYPTION_KEYS: add the key it was saved with.")
+    return JsonResponse({"detail": detail}, status=500)

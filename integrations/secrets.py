@@ -20,6 +20,10 @@ else:
     _Text = models.TextField
 
 
+class NoKeyFits(ImproperlyConfigured):
+    """No key of FIELD_ENCRYPTION_KEYS opens what is stored."""
+
+
 @lru_cache(maxsize=4)
 def _fernet(keys: tuple[str, ...]) -> MultiFernet:
     return MultiFernet([Fernet(key) for key in keys])
@@ -30,11 +34,11 @@ def encrypt(value: str) -> str:
 
 
 def decrypt(value: str) -> str:
-    """:raises ImproperlyConfigured: no key of FIELD_ENCRYPTION_KEYS opens the value."""
+    """:raises NoKeyFits: the value was saved with another key."""
     try:
         return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS)).decrypt(value.encode()).decode()
     except InvalidToken:
-        raise ImproperlyConfigured(
+        raise NoKeyFits(
             "A stored secret cannot be opened with any key of FIELD_ENCRYPTION_KEYS: add the key it was saved with."
         ) from None
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.fernet import Fernet
 from django.db import OperationalError
 from django.test import Client, RequestFactory
+from pytest_django import Settings
 
 from config.errors import server_error
 from config.sessions import SessionStore
+from integrations.models import AmoCRMConnection
+from leads.tests.cast import make_cast
 
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
 pytestmark = pytest.mark.django_db
@@ -55,3 +59,17 @@ def test_a_database_that_is_out_of_reach_is_503_for_programs_and_people(
     assert response.status_code == 503
     assert "database is out of reach" in response.content.decode()
     assert "5.00" not in response.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/amocrm/status", "/connection"])
+def test_who_runs_the_server_with_other_keys_is_told_which_are_missing(
+    client: Client, settings: Settings, path: str
+) -> None:
+    cast = make_cast()
+    AmoCRMConnection.objects.create(user_account=cast.alpha, access_token="secret", state="connected")
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    client.force_login(cast.sam)
+    client.raise_request_exception = False
+    response = client.get(path, {"userAccountId": str(cast.alpha.pk)})
+    assert response.status_code == 500
+    assert "any key of FIELD_ENCRYPTION_KEYS" in response.content.decode()
