@@ -224,6 +224,15 @@ class OnePerAccountAdmin(AccountScopedAdmin[Row]):
         taken = self.model._default_manager.values(ACCOUNT)
         return super().has_add_permission(request) and accounts.exclude(pk__in=taken).exists()
 
+    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
+        """For the menu, which stands on every page: it asks no database whether there is one to be added."""
+        return {
+            "add": super().has_add_permission(request),
+            "change": self.has_change_permission(request),
+            "delete": self.has_delete_permission(request),
+            "view": self.has_view_permission(request),
+        }
+
 
 class SuperuserOnly:
     """A page for those who run the installation: people, tokens, the schedule."""
