@@ -6,19 +6,42 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
+from analytics.models import ReferralConversion, ReferralEarning, Referrer, Sale
+from integrations.models import LeadPush, SaleNotification, SyncGap, WebhookLog
 from integrations.people.erasing import erase_person
 from integrations.people.export import as_json, export_person
 from leads.admin import tenancy
 from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.filters import AccountFilter
-from leads.models import PersonRequest, Role
+from leads.models import Lead, LeadStatusHistory, PersonRequest, Role
 from leads.people import find_person
+
+_KINDS: dict[str, type[Model]] = {
+    "leads": Lead,
+    "status_history": LeadStatusHistory,
+    "sales": Sale,
+    "referral_conversions": ReferralConversion,
+    "referral_earnings": ReferralEarning,
+    "referrers": Referrer,
+    "notifications": SaleNotification,
+    "pushes": LeadPush,
+    "sync_gaps": SyncGap,
+    "gaps": SyncGap,
+    "deliveries": WebhookLog,
+}
+NAMES = {
+    **{table: model._meta.verbose_name_plural for table, model in _KINDS.items()},
+    "tags": _("tags"),
+    "deliveries_waiting": _("deliveries that wait"),
+}
+"""What a request counted, as people call it."""
 
 
 class PersonForm(AccountForm):
@@ -60,7 +83,7 @@ class PersonRequestAdmin(AccountScopedAdmin[PersonRequest]):
 
     @display(description=_("how much"))
     def how_much(self, request: PersonRequest) -> str:
-        return ", ".join(f"{table}: {number}" for table, number in request.counts.items() if number)
+        return ", ".join(f"{NAMES.get(table, table)}: {number}" for table, number in request.counts.items() if number)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fields(request, obj) if obj else ("user_account", "kind", "phone", "is_certain")

@@ -8,7 +8,7 @@ import pytest
 
 from integrations.tests import admin_world
 from integrations.tests.admin_world import World, address
-from leads.models import Lead, PersonRequest
+from leads.models import Lead, PersonRequest, User
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +48,9 @@ def test_an_owner_erases_only_when_certain(world: World) -> None:
     listed = world.client("vera").get(address(PersonRequest, "changelist")).content.decode()
     assert "leads: 1" in listed
     assert "alice@x.kz" in listed
+    User.objects.filter(email="vera@x.kz").update(language="ru")
+    listed = world.client("vera").get(address(PersonRequest, "changelist")).content.decode()
+    assert "лиды: 1" in listed
 
 
 @pytest.mark.parametrize("who", ["sam", "vera"])
