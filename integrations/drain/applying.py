@@ -103,12 +103,13 @@ def apply_and_settle(
 
 
 def _announce_overtaken(account: UserAccount, deliveries: Sequence[Delivery], now: datetime) -> None:
-    """Have the message sent of wins that a hook had told of before a sync met them, while it waited for its turn."""
+    """Have the message sent of wins that a hook had told of before a sync met them, while it waited for its turn; or
+    had told only that something happened."""
     told = {
         news.snapshot.deal_id: delivery.log
         for delivery in reversed(deliveries)
         for news in delivery.parsed.deals
-        if news.snapshot.is_won
+        if news.snapshot.is_won or news.snapshot.status_id is None
     }
     if not told:
         return

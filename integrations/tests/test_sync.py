@@ -69,14 +69,15 @@ def test_a_second_run_changes_nothing_and_costs_a_page_of_each_list(connected: U
     assert run.api_requests == len(amocrm.crm.requests) - before
 
 
+@pytest.mark.parametrize("is_bare", [False, True])
 @pytest.mark.parametrize("hook_came_first", [True, False])
 def test_a_win_that_a_hook_told_of_before_a_sync_met_it_is_announced(
-    connected: UserAccount, crm: Server, hook_came_first: bool
+    connected: UserAccount, crm: Server, hook_came_first: bool, is_bare: bool
 ) -> None:
     deal = crm.crm.demo.deals.create("Имплант", price=100)
     sync(connected)
     crm.crm.demo.deals.win(deal.id)
-    won = bodies(crm)[-1]
+    won = f"leads[update][0][id]={deal.id}" if is_bare else bodies(crm)[-1]
     connection = AmoCRMConnection.objects.get()
     if hook_came_first:
         deliver(connected, won)
