@@ -21,7 +21,7 @@ from analytics.models import (
 )
 from analytics.models.referrals import code_key
 from leads.access import account_of, account_rows
-from leads.api.filters import an_id, any_case, flag, one_of
+from leads.api.filters import an_id, any_case, cases_of, flag, one_of
 from leads.ids import id_in
 from leads.news import UTM_COLUMNS
 from leads.phones import normalise_phone
@@ -30,16 +30,16 @@ NOBODY = ("none", "null", "unknown")
 
 
 def by_referrer(path: str, **only: Any) -> Any:
-    """Rows of a referrer, who is named by code (in any case) or id. `path` leads from the row to the referrer; `only`
-    are the conditions under which the row is the referrer's."""
+    """Rows of a referrer, who is told by name or code (both in any case) or id. `path` leads from the row to the
+    referrer; `only` are the conditions under which the row is the referrer's."""
 
     def condition(rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         rows = rows.filter(**only)
-        found = Q(**{f"{path}__code_key": code_key(value)})
+        found = Q(**{f"{path}__code_key": code_key(value)}) | Q(**{f"{path}__name__in": cases_of(value)})
         number = id_in(value)
         return rows.filter(found | Q(**{f"{path}_id": number}) if number is not None else found)
 
-    return django_filters.CharFilter(method=condition, help_text=_("Code or id."))
+    return django_filters.CharFilter(method=condition, help_text=_("Name, code or id."))
 
 
 class SaleFilters(FilterSet):

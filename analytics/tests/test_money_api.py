@@ -42,7 +42,7 @@ def ids(answer: Any) -> list[int]:
 @pytest.fixture
 def sold(cast: Cast) -> Cast:
     buyer(cast.alpha, "Кенесары", "tripwire", emoji="👑")
-    referrer(cast.alpha)
+    referrer(cast.alpha, name="Мадина")
     settle(
         cast.alpha,
         won(5, 10, 100_000, utm=Utm(source="fb", campaign="tripwire_test"), contact_ids=(9,)),
@@ -106,6 +106,11 @@ def test_sales_are_filtered_by_the_ids_of_people(sold: Cast) -> None:
     assert ids(get(sold, "/sales", targetologist=sale_of_5(sold)["targetologist_id"])) == [5]
     [person] = get(sold, "/referrers")["results"]
     assert ids(get(sold, "/sales", referrer=person["id"])) == [6]
+
+
+def test_sales_are_filtered_by_a_referrers_name(sold: Cast) -> None:
+    assert ids(get(sold, "/sales", referrer="мадина")) == [6]
+    assert ids(get(sold, "/sales", referrer="мад")) == []
 
 
 def sale_of_5(cast: Cast) -> Any:

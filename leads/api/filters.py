@@ -61,10 +61,14 @@ class _Ordering(django_filters.OrderingFilter):
         return qs.order_by(*value, "-id") if value else qs
 
 
+def cases_of(text: str) -> set[str]:
+    """The cases in which people write it: SQLite itself knows case only of Latin letters."""
+    return {text, text.lower(), text.upper(), text.capitalize(), text.title()}
+
+
 def any_case(column: str, text: str) -> Q:
-    """Rows with `text` in the column, whatever the case. SQLite knows case only of Latin letters."""
-    spellings = {text, text.lower(), text.upper(), text.capitalize(), text.title()}
+    """Rows with `text` in the column, whatever the case."""
     found = Q()
-    for spelling in spellings:
+    for spelling in cases_of(text):
         found |= Q(**{f"{column}__icontains": spelling})
     return found
