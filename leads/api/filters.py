@@ -28,12 +28,19 @@ def one_of(choices: list[tuple[str, Any]], **extra: Any) -> django_filters.Choic
     return django_filters.ChoiceFilter(choices=choices, error_messages=messages, empty_label=None, **extra)
 
 
+class _FlagField(forms.TypedChoiceField):
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value)).lower()  # `True` is how Python writes it into an address
+
+
+class _Flag(django_filters.TypedChoiceFilter):
+    field_class: type[forms.Field] = _FlagField
+
+
 def flag(**extra: Any) -> django_filters.TypedChoiceFilter:
     """`1`, `true`, `0` or `false`."""
     choices = [(value, value) for value in _FLAGS]
-    return django_filters.TypedChoiceFilter(
-        choices=choices, coerce=_FLAGS.get, error_messages=_allowed(_FLAGS), **extra
-    )
+    return cast("Any", _Flag)(choices=choices, coerce=_FLAGS.get, error_messages=_allowed(_FLAGS), **extra)
 
 
 class _WholeNumber(django_filters.NumberFilter):
