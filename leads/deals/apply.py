@@ -100,8 +100,16 @@ def _lay(
         snapshots = told.get(deal_id, ())
         lay_deal(lead, snapshots)
         ids = [contact_id for snapshot in snapshots for contact_id in snapshot.contact_ids]
-        linked = dict.fromkeys([lead.amocrm_contact_id, *ids])
-        phones_came = lay_contact(lead, [book[i] for i in linked if i in book], account, erased)
+        linked = [book[i] for i in dict.fromkeys([lead.amocrm_contact_id, *ids]) if i in book]
+        phones_came = lay_contact(lead, _who_count(lead, linked, account.phone_region), account, erased)
         if lead.pk is None or (phones_came and not lead.is_deleted):
             seeking.append(deal_id)
     return seeking
+
+
+def _who_count(lead: Lead, contacts: Sequence[ContactSnapshot], region: str) -> Sequence[ContactSnapshot]:
+    """Of the contacts told of, the main one first; the others only where the deal has no phone by it. They are not
+    looked for elsewhere either, and whether they were told of in the same batch must not matter.
+    """
+    main = [contact for contact in contacts if contact.contact_id == lead.amocrm_contact_id]
+    return main if lead.contact_phones or phones_typed(main, region) else contacts

@@ -237,6 +237,17 @@ def test_a_second_phone_that_comes_later_makes_a_repeat_known(is_tied: bool) -> 
     assert Lead.objects.get(amocrm_lead_id=6).match_method == "repeat"
 
 
+@pytest.mark.parametrize("main_phones", [(), (AIDA,)])
+def test_another_contact_counts_the_same_in_one_batch_with_the_deal_as_after_it(main_phones: tuple[str, ...]) -> None:
+    main, other, deal = contact(7, *main_phones), contact(8, BORIS), read(5, 1, 10, contact_ids=(7, 8))
+    together, apart = account(name="A"), account(name="B")
+    apply(together, deal, main, other)
+    apply(apart, deal, main)
+    apply(apart, deal, other)
+    for owner in (together, apart):
+        assert Lead.objects.get(user_account=owner).contact_phones == list(main_phones or (BORIS,))
+
+
 OLD = replace(contact(7, AIDA, name="Old"), updated_at=at(20))
 NEW = replace(contact(7, BORIS, AIDA, name="New"), updated_at=at(30))
 
