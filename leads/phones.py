@@ -139,8 +139,10 @@ def _read_chunk(chunk: str, attempts: _Attempts) -> Iterator[str]:
             is_rest_of_unread = False
             yield e164
         else:
-            is_rest_of_unread = is_rest_of_unread or international
+            is_rest_of_unread = is_rest_of_unread or (start == 0 and international)
             start += 1
+            if start < len(groups) and "/" in _gap(chunk, groups[start - 1], groups[start]):
+                is_rest_of_unread = False
 
 
 def _has_exit_code(group: str) -> bool:
@@ -151,23 +153,41 @@ def _longest(
     chunk: str, groups: list[re.Match[str]], start: int, international: bool, attempts: _Attempts
 ) -> tuple[str, int] | None:
     """The number that begins at a group, the most groups that make one; with where the next may begin."""
-    ends = _possible_ends(chunk, groups, start)
+    ends = _possible_ends(chunk, groups, start)[::-1]
+    over_slash = {end: _is_over_slash(chunk, groups, start, end) for end in ends}
+    if not international:  # a second number behind a slash, or the end of one, is no part of the first
+        ends = sorted(ends, key=over_slash.__getitem__)
     for lenient in (False, True) if international else (False,):
-        for end in reversed(ends):
+        for end in ends:
             digits = _digits(groups[start:end])
+            if over_slash[end] and not _is_whole_between_slashes(chunk, groups, start, end):
+                continue
             e164 = attempts.read(digits, explicit=international, lenient=lenient)
+            if e164 and over_slash[end] and not international and e164.endswith(digits):
+                continue  # `70155/50102` is a contract, `0171/1234567` and `8/701/555-01-02` have a trunk code in front
             if e164 and not (end - start > 1 and _is_torn_off(chunk, groups, end, digits, e164)):
                 return e164, end
     return None
+
+
+def _is_over_slash(chunk: str, groups: list[re.Match[str]], start: int, end: int) -> bool:
+    return "/" in chunk[groups[start].end() : groups[end - 1].start()]
+
+
+def _is_whole_between_slashes(chunk: str, groups: list[re.Match[str]], start: int, end: int) -> bool:
+    """Whether the groups neither begin nor end in the middle of what stands between two slashes."""
+    begins = start == 0 or "/" in _gap(chunk, groups[start - 1], groups[start])
+    return begins and (end == len(groups) or "/" in _gap(chunk, groups[end - 1], groups[end]))
 
 
 def _is_torn_off(chunk: str, groups: list[re.Match[str]], end: int, digits: str, e164: str) -> bool:
     """Whether several groups without trunk or country code are but the beginning of something else.
 
     `972 50 123 45` is a number of Moscow's mobile operators, and `972 50 123 45 67` one of Israel that is too new.
-    After a slash (`701-555-01-02/03`) only the end of a second number is told.
+    What is after a slash (`701-555-01-02/03`) is of a second number.
     """
-    if not 0 < len(_digits(groups[end:])) < _MIN_DIGITS or "/" in _gap(chunk, groups[end - 1], groups[end]):
+    rest = chunk[groups[end - 1].end() :].partition("/")[0]
+    if not 0 < sum(map(str.isdigit, rest)) < _MIN_DIGITS:
         return False
     return _is_without_prefix(digits, e164)
 

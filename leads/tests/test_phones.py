@@ -256,6 +256,21 @@ def test_a_number_that_lacks_a_digit_is_not_a_strangers_of_uzbekistan(raw: str) 
     assert e164s(raw, "UZ") == []
 
 
+@pytest.mark.parametrize(
+    ("raw", "region", "expected"),
+    [
+        ("0171 / 1234567", "DE", ["+491711234567"]),
+        ("030 123456/57", "DE", ["+4930123456"]),
+        ("10 123 45 00 / 8 701 555 01 02", "KZ", [AIGUL]),
+        ("8 702 555 01 03 / 4843 / 8 (701) 555 0102", "KZ", ["+77025550103", AIGUL]),
+        ("+7 702 555 01 0 / 7015550102", "KZ", [AIGUL]),
+        ("+7 702 555 01 0 / 90 555 01 03", "UZ", ["+998905550103"]),
+    ],
+)
+def test_a_slash_stands_in_a_number_or_between_two(raw: str, region: str, expected: list[str]) -> None:
+    assert e164s(raw, region) == expected
+
+
 def test_a_german_mobile_without_its_plus_is_no_number_of_friesland() -> None:
     assert e164s("4915112345678", "DE") == ["+4915112345678"]
 
@@ -304,6 +319,9 @@ def test_a_german_mobile_without_its_plus_is_no_number_of_friesland() -> None:
         "+7 (123) 456-78-90",
         "0000000000000",
         "12345678901",
+        "442000/297000",
+        "77 000 / 208 000",
+        "договор 70155/50102",
         "8701555OO",
         "12/05/2024 14:00",
         float("nan"),
