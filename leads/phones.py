@@ -60,8 +60,11 @@ def phones_in(raw: object, region: str) -> tuple[Phone, ...]:
 @lru_cache(maxsize=8192)  # a batch meets each of its phones several times: told, read, stored
 def _phones_of_text(text: str, region: str) -> tuple[Phone, ...]:
     plain = plain_text(text)
+    found = _all_in(plain, region)
+    if found or (spelled := with_letters_as_digits(plain)) == plain:
+        return found
     # Only where nothing else is found, so that no number that can be read as it stands is read differently.
-    return _all_in(plain, region) or _all_in(with_letters_as_digits(plain), region)
+    return _all_in(spelled, region)
 
 
 def _all_in(plain: str, region: str) -> tuple[Phone, ...]:
