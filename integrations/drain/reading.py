@@ -15,8 +15,8 @@ from leads.models import UserAccount
 from leads.news import ContactSnapshot, DealSnapshot
 from leads.phones import normalise_phone
 
-# Each may cost a request of its own; the deals of more contacts than these are found by a sync.
-MOST_STRANGERS = 20
+# Of either kind: each may cost a request of its own, and what more contacts than these have to say is found by a sync.
+MOST_ASKED = 20
 
 
 @dataclass(slots=True)
@@ -51,10 +51,10 @@ def read(client: AmoCRMClient, account: UserAccount, deliveries: Sequence[Delive
     readings = _read_deals(client, account, deals_to_read(account, deliveries))
     strangers = _strangers(account, deliveries, readings)
     silent = _silent(account, deliveries, readings)
-    readings.is_cut = len(strangers) + len(silent) > MOST_STRANGERS
-    if strangers and not readings.is_cut:
+    readings.is_cut = max(len(strangers), len(silent)) > MOST_ASKED
+    if 0 < len(strangers) <= MOST_ASKED:
         _read_deals_of(client, account, strangers, readings)
-    if silent and not readings.is_cut:
+    if 0 < len(silent) <= MOST_ASKED:
         readings.contacts |= contacts_shown(client, silent, refused=readings.refused)
     return readings
 

@@ -505,6 +505,25 @@ def test_many_contacts_that_no_deal_is_known_to_have_are_left_to_a_sync(
     assert SyncDue.objects.exists() == sync_due
 
 
+def test_many_contacts_without_a_phone_keep_no_other_from_being_found(connected: UserAccount, told: Server) -> None:
+    demo = told.crm.demo
+    lead = response(connected, "+77011234567")
+    deal = demo.deals.create("Имплант")
+    for index in range(21):
+        silent = demo.contacts.create(f"instagram {index}", silent=True)
+        demo.deals.link(demo.deals.create(f"deal {index}").id, silent.id, main=True, silent=True)
+    take_over(connected, told)
+    drain_all(connected)
+    aida = demo.contacts.create("Aida", phone="8 701 123 45 67")
+    demo.deals.link(deal.id, aida.id, main=True, silent=True)
+    for contact in list(demo.contacts.by_id.values())[:21]:
+        demo.contacts.change(contact.id, name=f"{contact.name} again")
+    deliver_together(connected, bodies(told))
+    drain_all(connected)
+    lead.refresh_from_db()
+    assert lead.amocrm_lead_id == deal.id
+
+
 def test_routing_stands_on_every_processed_delivery_about_a_deal(connected: UserAccount, told: Server) -> None:
     Targetologist.objects.create(user_account=connected, name="Kenesary", emoji="👑", patterns=["tripwire"])
     demo = told.crm.demo
