@@ -85,10 +85,10 @@ def _ignore_batch(connection: AmoCRMConnection) -> None:
     """Nothing of it is applied, and nothing left in it of people who asked to be forgotten."""
     account = connection.user_account
     parted = AmoCRMConnection.objects.filter(pk=connection.pk, state=ConnectionState.DISCONNECTED)
+    batch = next_batch(connection)  # parsing large bodies takes seconds, for which SQLite would let nobody else write
     with transaction.atomic():
         if parted.select_for_update(no_key=True).first() is None:
             return  # connected anew meanwhile
-        batch = next_batch(connection)
         waiting(account.pk).filter(pk__in=[delivery.log.pk for delivery in batch]).update(
             processing_status=ProcessingStatus.IGNORED,
             processed_at=timezone.now(),

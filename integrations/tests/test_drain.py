@@ -18,6 +18,7 @@ from integrations.connecting.connect import disconnect
 from integrations.connecting.problems import clear_problem
 from integrations.drain import drain as drains
 from integrations.drain.applying import apply_batch
+from integrations.drain.deliveries import Delivery, next_batch
 from integrations.drain.lease import Lease
 from integrations.drain.sweep import accounts_in_need
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, SyncDue, WebhookLog
@@ -200,6 +201,23 @@ def test_what_comes_once_the_account_is_connected_anew_is_applied_whoever_was_ig
     monkeypatch.setattr(drains, "_ignore_batch", connect_first)
     drain_all(connected)
     assert set(statuses(connected)) == {"success"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_others_may_write_while_what_is_ignored_is_parsed(
+    connected: UserAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    AmoCRMConnection.objects.update(state=ConnectionState.DISCONNECTED)
+    deliver(connected, form(**{"leads[status][0][id]": 5, "leads[status][0][status_id]": 142}))
+    held: list[bool] = []
+
+    def parse(*args: Any) -> list[Delivery]:
+        held.append(connection.in_atomic_block)
+        return next_batch(*args)
+
+    monkeypatch.setattr(drains, "next_batch", parse)
+    drain_all(connected)
+    assert (statuses(connected), held) == (["ignored"], [False])
 
 
 def test_a_deal_that_reads_as_204_invents_nothing_and_says_so(connected: UserAccount, amocrm: Server) -> None:
