@@ -26,7 +26,7 @@ _NOTHING = frozenset({"none", "(none)", "null", "(null)", "undefined", "(undefin
 # commas, semicolons or bars between, or JSON.
 _IN_QUERY = re.compile(
     rf"""(?<![\w-])utm[_-]({"|".join(KEYS)})(?:
-        =(?P<coded>[^&#;\s"<>]*?)(?=[&#;\s"<>]|\Z|[,|](?:\s|\Z|utm[_-]))
+        =(?P<coded>[^&#\s"<>]*?)(?=[&#\s"<>]|\Z|[;,|](?:\s|\Z|utm[_-])|;[\w-]+=)
         |(?:["']?\s?:|[ ]=)[ ]{{0,3}}["']?(?P<plain>[^\r\n"]*?)(?=[\r\n"]|\Z|[;,|/]?\s{{0,3}}["']?utm[_-])
     )""",
     re.IGNORECASE | re.VERBOSE,

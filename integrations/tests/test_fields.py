@@ -191,6 +191,12 @@ def test_a_field_that_lists_utm_gives_each_its_own_value(text: str) -> None:
     )
 
 
+def test_a_campaigns_name_may_hold_what_lists_are_parted_by() -> None:
+    url = "https://sarafan.test/?utm_campaign=весна;алматы,2026|а&utm_source=fb;"
+    found = utm_of([field("Страница", url)], [])
+    assert (found.source, found.campaign) == ("fb", "весна;алматы,2026|а")
+
+
 def test_a_parameter_that_begins_like_an_html_entity_spoils_no_value() -> None:
     entity = {"custom_fields": [{"name": "Ссылка", "values": ["https://s.test/?utm_source=fb&region=kz&copy=1"]}]}
     assert utm_of(fields_of(entity), []).source == "fb"
