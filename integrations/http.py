@@ -41,6 +41,7 @@ class _Deadline(HTTPConnection):
             raise
         finally:
             watch.cancel()
+            watch.join()  # lest it shuts down what has taken the socket's number meanwhile, as a database's connection
         if self._is_given_up:  # headers that were cut off look like headers that have come to their end
             response.close()
             raise TimeoutError("the answer is too slow")

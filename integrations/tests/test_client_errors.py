@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from contextlib import suppress
+from http.client import HTTPException
 
 import pytest
 from pytest_django import Settings
@@ -100,6 +103,22 @@ def test_an_answer_that_drips_is_given_up_at_the_deadline(
     with pytest.raises(Outage):
         client.account()
     assert time.monotonic() - began < 30
+
+
+def test_a_deadline_that_has_begun_to_cut_a_connection_is_over_before_the_answer_is_used(
+    amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut: list[bool] = []
+
+    def cut_slowly(_connection: object) -> None:
+        threading.Event().wait(0.3)
+        cut.append(True)
+
+    monkeypatch.setattr(http, "ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr(http._Deadline, "_give_up", cut_slowly)
+    with suppress(HTTPException, OSError):
+        http.BoundedSession().get(amocrm.url)
+    assert cut
 
 
 def test_an_answer_too_long_is_given_up(client: AmoCRMClient, amocrm: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,8 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _cut(self) -> None:
         # No linger: the other side gets a reset, as from a machine that died.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HARD_CLOSE)
-        with self.server.closing:
-            self.connection.close()
+        self.connection.close()  # which it is in `finish`, with the files that were made of it
         self.close_connection = True
 
     def _drip(self, data: bytes, fault: Fault) -> None:
@@ -125,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(fault.seconds / DRIP_STEPS)
 
     def finish(self) -> None:
-        with suppress(OSError, ValueError):
+        with self.server.closing, suppress(OSError, ValueError):
             super().finish()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
