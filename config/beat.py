@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 HEARTBEAT = "voronka heartbeat"
 SILENT_AFTER = timedelta(minutes=3)
 BEAT_EVERY_SECONDS = 20.0
+_ASKS_AGAIN_SECONDS = 1.0
 
 
 def beat() -> None:
@@ -84,6 +85,26 @@ class HeartbeatScheduler(DatabaseScheduler):
 
     Entry = HeededEntry
     _next_beat = 0.0
+    _is_setting_up = False
+
+    def setup_schedule(self) -> None:
+        """Once the database is there: it may be away just while beat starts, and a Procfile's runner ends with beat."""
+        if HeartbeatScheduler._is_setting_up:
+            raise SystemExit  # Celery, told to end, asks for the scheduler once more
+        HeartbeatScheduler._is_setting_up = True
+        while not self._is_set_up():
+            sleep(_ASKS_AGAIN_SECONDS)
+        HeartbeatScheduler._is_setting_up = False
+
+    def _is_set_up(self) -> bool:
+        try:
+            super().setup_schedule()
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("beat waits for the database: %s", error)
+            close_old_connections()
+            self._initial_read = True  # set before it was tried
+            return False
+        return True
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         if monotonic() >= self._next_beat:

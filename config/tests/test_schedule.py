@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from celery.schedules import crontab
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler
 
+from config import beat
 from config.beat import HeartbeatScheduler
 from config.celery import app, task_packages
 
@@ -80,3 +84,18 @@ def test_a_row_of_an_earlier_version_follows_too(start: Callable[[str], Periodic
     PeriodicTask.objects.update(description="")
     start("0 */6 * * *")
     assert start("0 5 * * *").crontab.hour == "5"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_beat_begins_once_the_database_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, tries = DatabaseScheduler.all_as_schedule, iter([OperationalError("away"), InterfaceError("away")])
+
+    def read_when_it_is_there(scheduler: DatabaseScheduler) -> Any:
+        if error := next(tries, None):
+            raise error
+        return read(scheduler)
+
+    monkeypatch.setattr(DatabaseScheduler, "all_as_schedule", read_when_it_is_there)
+    monkeypatch.setattr(beat, "_ASKS_AGAIN_SECONDS", 0.0)
+    HeartbeatScheduler(app=app)
+    assert set(settings.CELERY_BEAT_SCHEDULE) <= set(PeriodicTask.objects.values_list("name", flat=True))
