@@ -116,6 +116,11 @@ def is_newest_first(times: Sequence[datetime | None]) -> bool:
     return told == sorted(told, reverse=True)
 
 
+def is_all_older(times: Sequence[datetime | None], than: datetime) -> bool:
+    """Whether all that follows a page, asked for newest first, is older than this."""
+    return any(moment is not None and moment < than for moment in times) and is_newest_first(times)
+
+
 def _recent_pages(ask: Ask, kind: Kind[T]) -> Iterator[dict[int, T]]:
     number = 0
     while True:

@@ -15,7 +15,7 @@ from integrations.amocrm.brackets import items_of
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.entities import deal_from_api, entities_in
 from integrations.amocrm.fields import tags_of
-from integrations.amocrm.lookups import PAGE, is_newest_first
+from integrations.amocrm.lookups import PAGE, is_all_older
 from integrations.amocrm.values import id_of, text_of, time_of
 
 TAG = "Voronka"
@@ -83,9 +83,7 @@ def find_deals(client: AmoCRMClient, lead_ids: Collection[int], since: datetime)
     query = {"limit": PAGE, "order[created_at]": "desc", "with": "contacts"}
     for page in client.pages("leads", query):
         born = [_look_at(data, wanted, found) for data in entities_in(page, "leads")]
-        oldest = min((moment for moment in born if moment is not None), default=None)
-        is_past = oldest is not None and oldest < since - _CLOCKS_DIFFER
-        if len(found) == len(wanted) or (is_past and is_newest_first(born)):
+        if len(found) == len(wanted) or is_all_older(born, since - _CLOCKS_DIFFER):
             break
     return found
 

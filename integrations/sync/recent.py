@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from integrations.amocrm.entities import contacts_in, deals_in, entities_in
-from integrations.amocrm.lookups import PAGE, is_newest_first
+from integrations.amocrm.lookups import PAGE, is_all_older
 from integrations.amocrm.values import id_of, time_of
 from integrations.sync.pages import apply_contacts, apply_deals, befriend, read_contacts_of
 from integrations.sync.session import Session
@@ -68,8 +68,7 @@ def _read(
                 session.remember(is_paged=True)
             apply(page.rows)
             session.show(phase=path, done=number, expected=None)
-        is_past = since is not None and bool(times) and min(times) < since - OVERLAP
-        if not page.has_next or (is_past and is_newest_first(times)):
+        if not page.has_next or (since is not None and is_all_older(times, since - OVERLAP)):
             return
 
 
