@@ -6,6 +6,8 @@ a delivery needs, which is its signature checked and its body stored, together w
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import structlog
 from asgiref.typing import ASGIReceiveCallable, HTTPScope
 
@@ -55,25 +57,29 @@ async def receive(scope: HTTPScope, next_event: ASGIReceiveCallable, hook: Hook)
 
 async def _pass_over(next_event: ASGIReceiveCallable) -> None:
     """Read what nobody signed, and forget it, since who still sends reads no answer. No more than we would store."""
-    size, has_more = 0, True
-    while has_more and size <= MAX_BODY_BYTES:
-        event = await next_event()
-        if event["type"] != "http.request":
-            raise HungUp
-        size += len(event["body"])
-        has_more = event["more_body"]
+    size = 0
+    async for piece in _pieces(next_event):
+        size += len(piece)
+        if size > MAX_BODY_BYTES:
+            return
 
 
 async def _body(next_event: ASGIReceiveCallable) -> bytes | None:
     """The raw body; None when it is too large: read to its end all the same, since who still sends reads no answer."""
-    parts: list[bytes] = []
-    size, has_more = 0, True
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in _pieces(next_event):
+        size += len(piece)
+        if size <= MAX_BODY_BYTES:
+            pieces.append(piece)
+    return b"".join(pieces) if size <= MAX_BODY_BYTES else None
+
+
+async def _pieces(next_event: ASGIReceiveCallable) -> AsyncIterator[bytes]:
+    has_more = True
     while has_more:
         event = await next_event()
         if event["type"] != "http.request":
             raise HungUp
-        size += len(event["body"])
-        if size <= MAX_BODY_BYTES:
-            parts.append(event["body"])
+        yield event["body"]
         has_more = event["more_body"]
-    return b"".join(parts) if size <= MAX_BODY_BYTES else None
