@@ -16,7 +16,10 @@ class Cancelled(Exception):
 
 
 class RunLease:
-    """Held by whoever works on the run; each of its transactions begins with `hold()`. `mine`: the run, as long as."""
+    """Held by whoever works on the run; each of its transactions begins with `hold()`.
+
+    `mine`: the run, as a query that finds nothing once it is over or another's.
+    """
 
     def __init__(self, run_id: int, key: uuid.UUID) -> None:
         self.mine = SyncRun.objects.filter(pk=run_id, lease_key=key, state=SyncRun.State.RUNNING)

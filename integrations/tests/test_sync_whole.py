@@ -127,13 +127,18 @@ def test_a_price_that_a_deletion_moved_past_the_page_under_way_is_read_by_the_ne
     assert len(amocrm.crm.requests) - requests <= 7  # nothing is read a third time
 
 
-def test_old_history_is_handed_to_a_run_of_its_own(
-    connected: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def seed_old_history(amocrm: Server, monkeypatch: pytest.MonkeyPatch) -> int:
+    """More events than a first sync reads by itself. How many of them moved a deal."""
     monkeypatch.setattr(events, "_AT_LEAST", 1)
     monkeypatch.setattr(events, "_SHARE", 0.0)
     seed_bulk(amocrm.crm.demo, 300, with_events=True)
-    moved = sum(event.type == "lead_status_changed" for event in amocrm.crm.demo.history.by_id.values())
+    return sum(event.type == "lead_status_changed" for event in amocrm.crm.demo.history.by_id.values())
+
+
+def test_old_history_is_handed_to_a_run_of_its_own(
+    connected: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = seed_old_history(amocrm, monkeypatch)
     assert moved > EVENTS_PAGE
     sync(connected)
     passed = LeadStatusHistory.objects.exclude(from_status_id=None)
@@ -150,10 +155,7 @@ def test_old_history_is_handed_to_a_run_of_its_own(
 def test_old_history_is_read_on_once_a_disconnected_account_is_connected_again(
     connected: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "_AT_LEAST", 1)
-    monkeypatch.setattr(events, "_SHARE", 0.0)
-    seed_bulk(amocrm.crm.demo, 300, with_events=True)
-    moved = sum(event.type == "lead_status_changed" for event in amocrm.crm.demo.history.by_id.values())
+    moved = seed_old_history(amocrm, monkeypatch)
     sync(connected)
     history = SyncRun.objects.get(kind=SyncRun.Kind.HISTORY)
     disconnect(AmoCRMConnection.objects.get())
