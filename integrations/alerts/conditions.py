@@ -27,9 +27,10 @@ class Condition:
 
     @property
     def expression(self) -> str:
-        """In Prometheus' language."""
+        """In Prometheus' language. Each web process that is scraped answers for all: they are not added up."""
         label = f'{{{self.label[0]}="{self.label[1]}"}}' if self.label else ""
-        return f"sum({self.metric}{label}) {'<' if self.is_below else '>'} {self.bound:g}"
+        worst, than = ("min", "<") if self.is_below else ("max", ">")
+        return f"{worst}(sum by (instance) ({self.metric}{label})) {than} {self.bound:g}"
 
     def value(self, metrics: Iterable[Metric]) -> float | None:
         """The sum; None while there is nothing to sum up, and so nothing to tell."""
