@@ -15,10 +15,19 @@ POOL_SIZE = 12
 # Seconds to wait for a connection. An intake that gets none answers 503, and amoCRM sends again: no use in waiting.
 CONNECT_SECONDS = 5
 # A host whose cable is pulled says no goodbye. Without these the kernel would go on trying for a quarter of an hour: at
-# our end a thread hangs, at the server's end a transaction keeps its account locked.
-SILENCE = {"tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+# our end a thread hangs, at the server's end a transaction keeps its account locked. As soon as such a timeout is set,
+# Linux drops an idle connection at the first keepalive after it that finds another unanswered. Ten seconds left room
+# for one, and on a crowded machine sound connections to itself were dropped; half a minute leaves room for four.
+_DEAD_AFTER, _IDLE, _INTERVAL = 30, 10, 5
+SILENCE = {
+    "tcp_user_timeout": _DEAD_AFTER * 1000,
+    "keepalives_idle": _IDLE,
+    "keepalives_interval": _INTERVAL,
+    "keepalives_count": (_DEAD_AFTER - _IDLE) // _INTERVAL,
+}
 SERVER_SILENCE = (
-    "-c tcp_user_timeout=10000 -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2"
+    f"-c tcp_user_timeout={_DEAD_AFTER * 1000} -c tcp_keepalives_idle={_IDLE} -c tcp_keepalives_interval={_INTERVAL}"
+    f" -c tcp_keepalives_count={(_DEAD_AFTER - _IDLE) // _INTERVAL}"
 )
 
 
