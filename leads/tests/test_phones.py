@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from config.tests.growth import cpu_of
 from leads import phones
-from leads.phones import Phone, display_phone, normalise_phone, phones_in
+from leads.phones import Phone, display_phone, normalise_phone, numbering, phones_in
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "amocrm-samples" / "phones.json"
 AIGUL, DOS = "+77015550102", "+77025550103"
@@ -28,7 +28,7 @@ def nothing_remembered() -> None:
 
 def forget() -> None:
     phones._phones_of_text.cache_clear()
-    phones._parse.cache_clear()
+    numbering._parse.cache_clear()
 
 
 def e164s(raw: object, region: str = "KZ") -> list[str]:

@@ -2,7 +2,7 @@
 
 People and programs write numbers into links, chat ids, spreadsheet cells and sentences. Each rule here either spells
 such a number plainly (`77011234567@c.us` → `+77011234567`) or takes digits away that are no phone (e-mails, dates,
-bank cards), so that the reader in `phones.py` meets nothing but candidates. No rule knows a country's numbering plan.
+bank cards), so that the reader of groups meets nothing but candidates. No rule knows a country's numbering plan.
 """
 
 from __future__ import annotations
