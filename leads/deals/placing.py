@@ -18,7 +18,7 @@ from leads.deals.facts import settle
 from leads.deals.matching import DealToMatch, Match, Response, match_deals
 from leads.deals.stored import leads_by_deal, leads_by_phone
 from leads.models import Creative, DealPhone, Lead, LeadSource, MatchMethod, UserAccount
-from leads.news import UTM_KEYS
+from leads.news import UTM_COLUMNS, UTM_KEYS
 from leads.phones import display_phone
 from leads.told import told
 
@@ -48,6 +48,7 @@ DEAL_COLUMNS: dict[str, Any] = {
     "contact_at": None,
     "matched_at": None,
 }
+INHERITED_COLUMNS = {"creative_id", "direction_id", *UTM_COLUMNS}
 # A chain of phones longer than this ties strangers together; what lies beyond is left as it is.
 MAX_ROUNDS = 6
 TIED = (MatchMethod.DEAL_ID, MatchMethod.MANUAL)
@@ -201,16 +202,52 @@ class Placing:
         return [lead for lead, _origin in self._late_origins]
 
     def describe(self) -> None:
-        """Write how each deal was matched, and let repeats inherit."""
-        creatives = _CreativeOfContent(self.account, self.rows.values())
+        """Write how each deal was matched, and let repeats inherit what their origins have by then."""
         for deal_id, match in self.matches.items():
             lead = self.rows[deal_id]
             lead.match_method = match.method
             lead.match_detail = _in_words(match, lead)
             lead.origin_lead = None
-            if match.origin_deal_id is not None:
-                self._inherit(lead, self.rows[match.origin_deal_id])
-        for lead in self.rows.values():
+        origins = self._origins()
+        self._settle(lead for deal_id, lead in self.rows.items() if deal_id not in origins)
+        origins |= self._followers()
+        for deal_id, origin in origins.items():
+            self._inherit(self.rows[deal_id], origin)
+        self._settle(self.rows[deal_id] for deal_id in origins)
+
+    def _origins(self) -> dict[int, Lead]:
+        """By deal, the rows of which repeats are: those matched just now, and others whose origin is at hand."""
+        by_id = {lead.pk: lead for lead in self.rows.values() if lead.pk}
+        found = {
+            deal_id: by_id[lead.origin_lead_id]
+            for deal_id, lead in self.rows.items()
+            if lead.origin_lead_id in by_id and deal_id not in self.matches
+        }
+        matched = ((deal_id, match.origin_deal_id) for deal_id, match in self.matches.items())
+        return found | {deal_id: self.rows[origin] for deal_id, origin in matched if origin is not None}
+
+    def _followers(self) -> dict[int, Lead]:
+        """Further repeats, of rows that have come to say something else: by deal, with the row that each is of. They
+        join `rows`, lest it matter whether they were met before or after the change."""
+        changed = {
+            lead.pk: lead for lead in self.rows.values() if lead.pk and self.changed_columns(lead) & INHERITED_COLUMNS
+        }
+        if not changed:
+            return {}
+        repeats = Lead.objects.filter(user_account=self.account, origin_lead__id__among=changed).order_by()
+        found: dict[int, Lead] = {}
+        for lead in repeats:
+            deal_id = lead.amocrm_lead_id
+            if deal_id is not None and deal_id not in self.rows:
+                self.loaded([lead])
+                self.rows[deal_id], self.before[deal_id] = lead, DealState.of(lead)
+                found[deal_id] = changed[lead.origin_lead_id or 0]
+        return found
+
+    def _settle(self, leads: Iterable[Lead]) -> None:
+        leads = list(leads)
+        creatives = _CreativeOfContent(self.account, leads)
+        for lead in leads:
             settle(lead)
             if lead.source == LeadSource.AMOCRM and (lead.creative_id is None or self._names_another(lead)):
                 creatives.credit(lead)
@@ -274,7 +311,7 @@ class _CreativeOfContent:
     """The creative that a deal's utm_content names: by external ad id, else by name."""
 
     def __init__(self, account: UserAccount, leads: Iterable[Lead]) -> None:
-        contents = {str(lead.deal_utm.get("content") or "") for lead in leads if lead.source == LeadSource.AMOCRM}
+        contents = {_content(lead) for lead in leads if lead.source == LeadSource.AMOCRM}
         contents.discard("")
         named = Q(external_ad_id__in=contents) | Q(name__in=contents)
         found = list(Creative.objects.filter(named, user_account=account).order_by("-id")) if contents else []
@@ -282,8 +319,13 @@ class _CreativeOfContent:
         self._of |= {creative.external_ad_id: creative for creative in found if creative.external_ad_id}
 
     def credit(self, lead: Lead) -> None:
-        creative = self._of.get(lead.utm_content) if lead.utm_content else None
+        creative = self._of.get(_content(lead))
         if creative is not None:
             lead.creative_id, lead.direction_id = creative.pk, creative.direction_id
         elif lead.creative_id is not None:
             lead.creative_id = lead.direction_id = None  # both were those of what was named before
+
+
+def _content(lead: Lead) -> str:
+    """The deal's own: what a repeat inherits was its origin's to name a creative by."""
+    return str(lead.deal_utm.get("content") or "")

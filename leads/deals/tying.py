@@ -44,13 +44,14 @@ def tie_deal(
         matched_at=now,
     )
     if holder.pk == target.pk:
-        Lead.objects.filter(pk=target.pk).update(match_method=MatchMethod.DEAL_ID, match_detail=detail)
-        return []
-    is_response = holder.source != LeadSource.AMOCRM
-    if holder.match_method in TIED or target.match_method in TIED or (is_response and not may_take_from_response):
-        return []
-    placing = _move(account, holder, target, deal_id, now)
-    target.amocrm_contact_id = target.amocrm_contact_id or contact_id
+        # Its phone had led it here. By its id it stands before all other deals of the phone.
+        placing = Placing(account, {deal_id: target}, {deal_id: DealState.of(target)}, now)
+    else:
+        is_response = holder.source != LeadSource.AMOCRM
+        if holder.match_method in TIED or target.match_method in TIED or (is_response and not may_take_from_response):
+            return []
+        placing = _move(account, holder, target, deal_id, now)
+        target.amocrm_contact_id = target.amocrm_contact_id or contact_id
     target.match_method, target.match_detail, target.origin_lead = MatchMethod.DEAL_ID, detail, None
     placing.place(set(placing.rows))
     save_placed(account, placing)

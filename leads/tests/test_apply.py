@@ -9,8 +9,10 @@ from decimal import Decimal
 from itertools import permutations
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
+from leads.deals.tying import tie_deal
 from leads.models import Creative, Direction, Lead, LeadSource, LeadStatusHistory, MatchMethod, PipelineStage
 from leads.news import DealSnapshot, Utm
 from leads.qualification import recompute_qualified
@@ -67,6 +69,66 @@ def test_a_repeat_purchase_inherits_creative_direction_and_utm() -> None:
     repeat = Lead.objects.get(amocrm_lead_id=6)
     assert (repeat.match_method, repeat.origin_lead_id) == (MatchMethod.REPEAT, lead.pk)
     assert (repeat.creative, repeat.direction, repeat.utm_campaign) == (creative, direction, "spring")
+
+
+@pytest.mark.parametrize("batches", [[[5, 6]], [[6], [5]], [[5], [6]]])
+def test_a_repeat_inherits_from_an_origin_met_with_it_or_after_it(batches: list[list[int]]) -> None:
+    alfa = account()
+    creative = Creative.objects.create(user_account=alfa, name="ad-1")
+    deals = {
+        5: read(5, 1, 10, contact_ids=(9,), utm=Utm(source="ig", content="ad-1")),
+        6: read(6, 1, 11, contact_ids=(9,)),
+    }
+    for batch in batches:
+        apply(alfa, *(deals[deal_id] for deal_id in batch), contact(9, AIDA))
+    repeat = Lead.objects.get(amocrm_lead_id=6)
+    assert (repeat.match_method, repeat.creative, repeat.utm_source) == (MatchMethod.REPEAT, creative, "ig")
+
+
+@pytest.mark.parametrize("met_first", [True, False])
+def test_a_repeat_follows_its_origin_to_another_creative(met_first: bool) -> None:
+    alfa = account()
+    for name in ("ad-1", "ad-2"):
+        Creative.objects.create(user_account=alfa, name=name)
+    repeat = read(6, 1, 11, contact_ids=(9,))
+    apply(alfa, read(5, 1, 10, contact_ids=(9,), utm=Utm(source="ig", content="ad-1")), contact(9, AIDA))
+    if met_first:
+        apply(alfa, repeat, contact(9, AIDA))
+    changed = apply(alfa, read(5, 1, 20, contact_ids=(9,), utm=Utm(source="fb", content="ad-2")))
+    if met_first:
+        assert {change.deal_id for change in changed} == {5, 6}  # its sale has to follow
+    else:
+        apply(alfa, repeat, contact(9, AIDA))
+    lead = Lead.objects.get(amocrm_lead_id=6)
+    assert (lead.utm_source, lead.creative.name if lead.creative else None) == ("fb", "ad-2")
+
+
+@pytest.mark.parametrize("is_told_first", [False, True])
+def test_a_deal_of_before_the_one_we_made_is_a_repeat_whether_or_not_its_hook_was_first(is_told_first: bool) -> None:
+    alfa = account()
+    creative = Creative.objects.create(user_account=alfa, name="ad-1")
+    apply(alfa, read(5, 1, 10, contact_ids=(9,)), contact(9, AIDA))
+    lead = response(alfa, AIDA, creative=creative)
+    made = (read(6, 1, 11, contact_ids=(9,)), contact(9, AIDA))
+    if is_told_first:
+        apply(alfa, *made)
+    with transaction.atomic():
+        tie_deal(alfa, lead, 6, contact_id=9, created_at=at(6), detail="made of it", now=timezone.now())
+    if not is_told_first:
+        apply(alfa, *made)
+    earlier = Lead.objects.get(amocrm_lead_id=5)
+    assert (earlier.match_method, earlier.origin_lead, earlier.creative) == (MatchMethod.REPEAT, lead, creative)
+
+
+def test_an_inherited_utm_names_no_creative_whatever_else_is_told_with_it() -> None:
+    alfa = account()
+    Creative.objects.create(user_account=alfa, name="ad-1")
+    response(alfa, AIDA, own_utm={"content": "ad-1"})
+    apply(alfa, read(5, 1, 10, contact_ids=(9,)), contact(9, AIDA))
+    stranger = read(7, 1, 10, utm=Utm(content="ad-1"))
+    apply(alfa, read(6, 1, 11, contact_ids=(9,)), stranger, contact(9, AIDA))
+    credited = Lead.objects.exclude(creative=None)
+    assert [lead.amocrm_lead_id for lead in credited] == [7]
 
 
 def test_the_creative_of_a_deal_met_only_in_amocrm_is_found_by_utm_content() -> None:
