@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 
 CENT = Decimal("0.01")
+# Where people read amounts that run to thousands, cents are noise.
+CENTS_BELOW = 1000
 
 
 def to_cents(amount: Decimal) -> Decimal:

@@ -17,11 +17,10 @@ from analytics.reports.definitions import NO_RATE, OF_NONE, ONE_OF, ROI_FIGURES,
 from analytics.reports.figures import Figures
 from analytics.reports.roi import Roi, Row
 from analytics.reports.spans import Basis, GroupBy
+from leads.cents import CENTS_BELOW
 from leads.pages.sorting import turn
 
 NO_VALUE = "—"
-# Where amounts run to thousands, cents are noise; the CSV has them.
-CENTS_BELOW = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
 
-from analytics.models import Sale
+from analytics.models import AdSpend, Sale
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, Problem, ProcessingStatus, WebhookLog
 from integrations.pages.condition import REMEDIES, TITLES
 from leads.models import Lead, UserAccount
@@ -58,6 +58,18 @@ def test_the_period_stands_in_the_address(vera: Client, cast: Cast) -> None:
     assert "100,000\xa0₸" not in vera.get("/app/?days=7").content.decode()
     assert "100,000\xa0₸" in vera.get("/app/").content.decode()
     assert vera.get("/app/?days=nonsense").status_code == 200
+
+
+def test_amounts_are_rounded_as_in_the_report_and_small_ones_keep_their_cents(vera: Client, cast: Cast) -> None:
+    for _ in range(4):
+        lead(cast.alpha, 1)
+    Sale.objects.create(user_account=cast.alpha, sold_at=timezone.now(), amount=Decimal("1234.50"), currency="KZT")
+    spent = {"what": "campaign:a", "campaign": "a", "amount": Decimal("1.80"), "currency": "KZT"}
+    AdSpend.objects.create(user_account=cast.alpha, day=timezone.localdate(timezone=cast.alpha.zone), **spent)
+    dashboard, report = (vera.get(page).content.decode() for page in ("/app/", "/app/roi"))
+    assert "1,235\xa0₸" in dashboard
+    assert "1,235<" in report
+    assert "0.45\xa0₸ per lead" in dashboard
 
 
 def test_a_new_account_is_told_to_connect(vera: Client) -> None:

@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django import template
 from django.utils.formats import number_format
 
+from leads.cents import CENTS_BELOW, to_cents
 from leads.phones import display_phone
 from leads.told import retold
 
@@ -22,15 +23,16 @@ def money(amount: Decimal | None, currency: str) -> str:
     """`100,000 ₸`; cents only where there are any. Nothing for None."""
     if amount is None:
         return ""
-    decimals = 0 if amount == amount.to_integral_value() else 2
-    written = number_format(amount, decimals, use_l10n=True, force_grouping=True)
+    cents = to_cents(amount)
+    decimals = 0 if cents == cents.to_integral_value() else 2
+    written = number_format(cents, decimals, use_l10n=True, force_grouping=True)
     return f"{written}{NO_BREAK}{SYMBOLS.get(currency, currency)}"
 
 
 @register.filter
 def whole(amount: Decimal) -> Decimal:
-    """Without cents, where they would only feign precision."""
-    return amount.quantize(Decimal(1))
+    """Without cents from a thousand on, where they are noise. Half-up, as figures are everywhere."""
+    return amount if abs(amount) < CENTS_BELOW else amount.quantize(Decimal(1), ROUND_HALF_UP)
 
 
 @register.filter
