@@ -96,7 +96,7 @@ class Placing:
         for deal_id in wanted:
             lead = self.rows[deal_id]
             lead.matched_at = lead.matched_at or self.now
-        phones = {phone for deal_id in wanted for phone in self.rows[deal_id].contact_phones}
+        phones = {phone for deal_id in wanted for phone in _phones_of(self.rows[deal_id])}
         responses = self._neighbours(phones)
         related = {deal_id for deal_id, lead in self.rows.items() if phones.intersection(_phones_of(lead))}
         self.matches = match_deals(

@@ -103,18 +103,18 @@ def test_a_repeat_follows_its_origin_to_another_creative(met_first: bool) -> Non
     assert (lead.utm_source, lead.creative.name if lead.creative else None) == ("fb", "ad-2")
 
 
-@pytest.mark.parametrize("is_told_first", [False, True])
-def test_a_deal_of_before_the_one_we_made_is_a_repeat_whether_or_not_its_hook_was_first(is_told_first: bool) -> None:
+@pytest.mark.parametrize("told_when", ["before", "after", "never"])
+def test_a_deal_of_before_the_one_we_made_is_a_repeat_whenever_that_is_told_of(told_when: str) -> None:
     alfa = account()
     creative = Creative.objects.create(user_account=alfa, name="ad-1")
     apply(alfa, read(5, 1, 10, contact_ids=(9,)), contact(9, AIDA))
     lead = response(alfa, AIDA, creative=creative)
     made = (read(6, 1, 11, contact_ids=(9,)), contact(9, AIDA))
-    if is_told_first:
+    if told_when == "before":
         apply(alfa, *made)
     with transaction.atomic():
         tie_deal(alfa, lead, 6, contact_id=9, created_at=at(6), detail="made of it", now=timezone.now())
-    if not is_told_first:
+    if told_when == "after":
         apply(alfa, *made)
     earlier = Lead.objects.get(amocrm_lead_id=5)
     assert (earlier.match_method, earlier.origin_lead, earlier.creative) == (MatchMethod.REPEAT, lead, creative)
