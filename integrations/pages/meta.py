@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import Max, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -22,6 +23,7 @@ from integrations.models import MetaAdAccount, MetaAdDay, MetaPull
 from leads.access import account_of, account_rows, demand, page
 from leads.models import Creative, Role, UserAccount
 from leads.pages.rendering import render_page
+from leads.services.ads import creatives_appeared
 
 SHOWN_PULLS = 5
 SHOWN_ADS = 50
@@ -84,8 +86,10 @@ def meta_read(request: HttpRequest) -> HttpResponse:
 
 @page(Role.STAFF)
 @require_POST
+@transaction.atomic
 def meta_creatives(request: HttpRequest) -> HttpResponse:
-    """A creative of each chosen ad. Their spend moves to them with the reading that is begun here."""
+    """A creative of each chosen ad, to which deals that named the ad are credited. Their spend moves to them with the
+    reading that is begun here."""
     account = account_of(request)
     chosen = _ads_without_creative(account, request.POST.getlist("ad")[:SHOWN_ADS])
     made = Creative.objects.bulk_create(
@@ -95,6 +99,7 @@ def meta_creatives(request: HttpRequest) -> HttpResponse:
         ],
         ignore_conflicts=True,
     )
+    creatives_appeared(account, made)
     for ad_account in account_rows(MetaAdAccount, request).filter(is_active=True):
         read_now(ad_account)
     text = ngettext("%(n)s creative is made.", "%(n)s creatives are made.", len(made)) % {"n": len(made)}

@@ -11,8 +11,10 @@ from analytics.models import AdSpend
 from integrations.meta.ad_accounts import act_id_typed
 from integrations.models import MetaAdAccount
 from integrations.tests.meta_world import ACT, ad_account_of, ago, pull, today
-from leads.models import Creative, User
+from leads.models import Creative, Lead, User
+from leads.news import Utm
 from leads.tests.cast import Cast, make_cast
+from leads.tests.world import apply, read
 from sandbox import Server
 from sandbox.meta import TOKEN
 
@@ -115,6 +117,15 @@ def test_an_ad_becomes_a_creative_and_takes_its_money_along(cast: Cast, meta: Se
         "campaign:spring",
         f"creative:{creative.pk}",
     ]
+
+
+def test_an_ad_that_becomes_a_creative_takes_its_deals_along(cast: Cast, meta: Server, settings: Settings) -> None:
+    settings.META_ADS_TOKEN = TOKEN
+    meta.crm.meta.spend(ACT, today(), "7", "12.30", ad_name="Video 7")
+    pull(ad_account_of(cast.alpha))
+    apply(cast.alpha, read(5, 1, 10, utm=Utm(source="ig", content="7")))
+    client(cast.sam).post(reverse("page-meta-creatives"), {"ad": ["7"]})
+    assert Lead.objects.get().creative == Creative.objects.get()
 
 
 def test_an_ad_whose_campaign_was_renamed_is_one_ad_with_its_latest_names(

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from leads.admin.base import AccountScopedAdmin
 from leads.admin.filters import AccountFilter, DirectionFilter
 from leads.models import Creative, Direction
-from leads.services.ads import leads_follow
+from leads.services.ads import creatives_appeared, leads_follow
 
 
 @admin.register(Direction)
@@ -37,3 +37,5 @@ class CreativeAdmin(AccountScopedAdmin[Creative]):
     def save_model(self, request: HttpRequest, obj: Creative, form: Any, change: bool) -> None:
         with leads_follow(obj) if change else nullcontext():
             super().save_model(request, obj, form, change)
+        if not change:
+            creatives_appeared(obj.user_account, [obj])

@@ -11,7 +11,7 @@ from rest_framework import generics, serializers
 
 from leads.api.rows import AccountRowId, AccountRows, AccountRowSerializer, OptionalText, RowInPart
 from leads.models import Creative, Direction
-from leads.services.ads import leads_follow
+from leads.services.ads import creatives_appeared, leads_follow
 
 
 class DirectionSerializer(AccountRowSerializer[Direction]):
@@ -33,6 +33,12 @@ class CreativeSerializer(AccountRowSerializer[Creative]):
     user_account_id = serializers.UUIDField(read_only=True)
     direction_id = AccountRowId(Direction, required=False, allow_null=True)
     external_ad_id = OptionalText(max_length=200)
+
+    @transaction.atomic
+    def create(self, validated_data: Any) -> Creative:
+        creative = super().create(validated_data)
+        creatives_appeared(creative.user_account, [creative])
+        return creative
 
     @transaction.atomic
     def update(self, instance: Creative, validated_data: Any) -> Creative:

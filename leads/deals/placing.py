@@ -11,13 +11,12 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from django.db.models import Q
-
 from leads.deals.changes import DealState
+from leads.deals.crediting import CreativesOfContent
 from leads.deals.facts import settle
 from leads.deals.matching import DealToMatch, Match, Response, match_deals
 from leads.deals.stored import leads_by_deal, leads_by_phone
-from leads.models import Creative, DealPhone, Lead, LeadSource, MatchMethod, UserAccount
+from leads.models import DealPhone, Lead, LeadSource, MatchMethod, UserAccount
 from leads.news import UTM_COLUMNS, UTM_KEYS
 from leads.phones import display_phone
 from leads.told import told
@@ -246,7 +245,7 @@ class Placing:
 
     def _settle(self, leads: Iterable[Lead]) -> None:
         leads = list(leads)
-        creatives = _CreativeOfContent(self.account, leads)
+        creatives = CreativesOfContent(self.account, leads)
         for lead in leads:
             settle(lead)
             if lead.source == LeadSource.AMOCRM and (lead.creative_id is None or self._names_another(lead)):
@@ -305,27 +304,3 @@ def _in_words(match: Match, lead: Lead) -> str:
     if lead.amocrm_contact_id:
         return told("contact %(contact)s has no phone") % values
     return told("the deal has no contact")
-
-
-class _CreativeOfContent:
-    """The creative that a deal's utm_content names: by external ad id, else by name."""
-
-    def __init__(self, account: UserAccount, leads: Iterable[Lead]) -> None:
-        contents = {_content(lead) for lead in leads if lead.source == LeadSource.AMOCRM}
-        contents.discard("")
-        named = Q(external_ad_id__in=contents) | Q(name__in=contents)
-        found = list(Creative.objects.filter(named, user_account=account).order_by("-id")) if contents else []
-        self._of: dict[str, Creative] = {creative.name: creative for creative in found}
-        self._of |= {creative.external_ad_id: creative for creative in found if creative.external_ad_id}
-
-    def credit(self, lead: Lead) -> None:
-        creative = self._of.get(_content(lead))
-        if creative is not None:
-            lead.creative_id, lead.direction_id = creative.pk, creative.direction_id
-        elif lead.creative_id is not None:
-            lead.creative_id = lead.direction_id = None  # both were those of what was named before
-
-
-def _content(lead: Lead) -> str:
-    """The deal's own: what a repeat inherits was its origin's to name a creative by."""
-    return str(lead.deal_utm.get("content") or "")

@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from leads.models import Creative, Direction, Lead, LeadStatusHistory, PipelineStage, UserAccount
+from leads.news import Utm
 from leads.services import ads
 from leads.tests.cast import Cast, client, make_cast
-from leads.tests.world import others_first
+from leads.tests.world import apply, contact, others_first, read, response
 
 pytestmark = pytest.mark.django_db
+
+AIDA = "+77011111111"
 
 
 @pytest.fixture
@@ -71,6 +74,26 @@ def test_the_leads_of_a_creative_follow_it_into_another_direction(cast: Cast) ->
         Lead.objects.create(user_account=cast.alpha, creative=creative, direction=direction)
     assert client(cast.sam).patch(f"/creatives/{creative.pk}", {"direction_id": second.pk}).status_code == 200
     assert list(Lead.objects.order_by("id").values_list("direction_id", flat=True)) == [second.pk, own.pk]
+
+
+@pytest.mark.parametrize("body", [{"name": "Video", "external_ad_id": "2385"}, {"name": "2385"}])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_deals_that_named_a_creative_before_it_was_entered_are_credited(
+    cast: Cast, body: dict[str, str], is_new: bool
+) -> None:
+    school = Direction.objects.create(user_account=cast.alpha, name="School")
+    known = None if is_new else Creative.objects.create(user_account=cast.alpha, name="Other", direction=school)
+    response(cast.alpha, "+77012222222", own_utm={"content": "2385"}, utm_content="2385")
+    apply(cast.alpha, read(5, 1, 10, contact_ids=(9,), utm=Utm(content="2385")), contact(9, AIDA))
+    apply(cast.alpha, read(6, 1, 11, contact_ids=(9,)), read(7, 1, 12, utm=Utm(content="2386")), contact(9, AIDA))
+    api = client(cast.sam)
+    if known:
+        made = api.patch(f"/creatives/{known.pk}", body)
+    else:
+        made = api.post("/creatives", body | {"direction_id": school.pk})
+    credited = Lead.objects.filter(creative=made.json()["id"], direction=school).order_by("amocrm_lead_id")
+    assert [lead.amocrm_lead_id for lead in credited] == [5, 6]
+    assert Lead.objects.exclude(creative=None).count() == 2
 
 
 def test_leads_follow_a_creative_that_two_people_move_at_once(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

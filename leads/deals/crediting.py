@@ -1,0 +1,51 @@
+"""The creative of a deal that was met only in amoCRM: the one that its utm_content names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from django.db.models import Q
+
+from leads.bulk import update_rows
+from leads.models import Creative, Lead, LeadSource, UserAccount
+
+
+class CreativesOfContent:
+    """The creatives that the deals of these rows name: by external ad id, else by name."""
+
+    def __init__(self, account: UserAccount, leads: Iterable[Lead]) -> None:
+        contents = {_content(lead) for lead in leads if lead.source == LeadSource.AMOCRM}
+        contents.discard("")
+        named = Q(external_ad_id__in=contents) | Q(name__in=contents)
+        found = list(Creative.objects.filter(named, user_account=account).order_by("-id")) if contents else []
+        self._of: dict[str, Creative] = {creative.name: creative for creative in found}
+        self._of |= {creative.external_ad_id: creative for creative in found if creative.external_ad_id}
+
+    def credit(self, lead: Lead) -> None:
+        creative = self._of.get(_content(lead))
+        if creative is not None:
+            lead.creative_id, lead.direction_id = creative.pk, creative.direction_id
+        elif lead.creative_id is not None:
+            lead.creative_id = lead.direction_id = None  # both were those of what was named before
+
+
+def credit_waiting(account: UserAccount, contents: Collection[str]) -> None:
+    """Credit the deals that named one of `contents` before there was such a creative, and their repeats. Needs the
+    account's lock.
+    """
+    waiting = Lead.objects.filter(user_account=account, creative=None).order_by()
+    named = [lead for lead in waiting.filter(source=LeadSource.AMOCRM, utm_content__in=contents) if _content(lead)]
+    creatives = CreativesOfContent(account, named)
+    for lead in named:
+        creatives.credit(lead)
+    credited = {lead.pk: lead for lead in named if lead.creative_id is not None}
+    repeats = [lead for lead in waiting.filter(origin_lead__id__among=credited) if lead.pk not in credited]
+    for lead in repeats:
+        origin = credited[lead.origin_lead_id or 0]
+        lead.creative_id, lead.direction_id = origin.creative_id, origin.direction_id
+    update_rows([*credited.values(), *repeats], ["creative_id", "direction_id", "updated_at"])
+
+
+def _content(lead: Lead) -> str:
+    """The deal's own: what a repeat inherits was its origin's to name a creative by."""
+    return str(lead.deal_utm.get("content") or "")
