@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 
 CENT = Decimal("0.01")
+# SQLite keeps no more digits, and of an amount that has more it breaks every list in which it stands.
+MOST_AMOUNT = Decimal("999999999999999.99")
 # Where people read amounts that run to thousands, cents are noise.
 CENTS_BELOW = 1000
 

@@ -16,6 +16,7 @@ from analytics.models import Sale, SaleStatus, Targetologist
 from leads.access import account_of
 from leads.api.days import MomentField
 from leads.api.rows import AccountRowId, conflict
+from leads.cents import MOST_AMOUNT
 from leads.models import Lead
 from leads.models.accounts import validate_currency
 from leads.news import UTM_COLUMNS
@@ -66,7 +67,7 @@ def _text(longest: int) -> Any:
 class PurchaseSerializer(serializers.Serializer[Sale]):
     """A purchase by hand. Only `amount` is needed; client and UTM that are left out are taken from the lead."""
 
-    amount = serializers.DecimalField(max_digits=18, decimal_places=2, min_value=0)
+    amount = serializers.DecimalField(max_digits=18, decimal_places=2, min_value=0, max_value=MOST_AMOUNT)
     currency = serializers.CharField(required=False, validators=[validate_currency])
     status = serializers.ChoiceField(choices=SaleStatus.choices, default=SaleStatus.PAID)
     sold_at = MomentField(required=False)

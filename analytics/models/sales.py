@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models.targetologists import Targetologist
+from leads.cents import MOST_AMOUNT
 from leads.models import Lead, UserAccount
 from leads.news import Utm
 
@@ -63,7 +65,9 @@ class Sale(models.Model):
     product = models.CharField(
         _("product"), max_length=300, blank=True, default="", help_text=_("Of a deal: the name of its pipeline.")
     )
-    amount = models.DecimalField(_("amount"), max_digits=18, decimal_places=2, default=0)
+    amount = models.DecimalField(
+        _("amount"), max_digits=18, decimal_places=2, default=0, validators=[MaxValueValidator(MOST_AMOUNT)]
+    )
     currency = models.CharField(_("currency"), max_length=3)
     status = models.CharField(_("status"), max_length=10, choices=SaleStatus.choices, default=SaleStatus.PAID)
     sold_at = models.DateTimeField(_("sold"), help_text=_("When the deal was closed."))

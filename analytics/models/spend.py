@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models.targetologists import Targetologist
+from leads.cents import MOST_AMOUNT
 from leads.models import Creative, Direction, UserAccount
 from leads.models.accounts import validate_currency
 
@@ -44,7 +45,10 @@ class AdSpend(models.Model):
     # What the row names, in one column: a unique constraint over columns that may be null would hold nothing.
     what = models.CharField(max_length=520, editable=False)
     amount = models.DecimalField(
-        _("amount"), max_digits=18, decimal_places=2, validators=[MinValueValidator(Decimal(0))]
+        _("amount"),
+        max_digits=18,
+        decimal_places=2,
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(MOST_AMOUNT)],
     )
     currency = models.CharField(_("currency"), max_length=3, validators=[validate_currency])
     impressions = models.BigIntegerField(_("impressions"), null=True, blank=True, validators=[MinValueValidator(0)])

@@ -9,13 +9,12 @@ from decimal import Decimal
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from leads.cents import to_cents
+from leads.cents import MOST_AMOUNT, to_cents
 from leads.ids import MAX_ID
 
 FIRST_DAY = date(2000, 1, 1)
 # Later days are typing errors; a little ahead is somebody's plan, or their clock.
 AHEAD = timedelta(days=366)
-MAX_AMOUNT = Decimal(10) ** 16
 _NUMBER = re.compile(r"\d{1,40}(\.\d{1,40})?")
 _DECIMAL_COMMA = re.compile(r"\d+,\d{1,2}")
 _SPACES = str.maketrans("", "", " \u00a0\u202f")
@@ -72,7 +71,7 @@ def amount(value: object) -> Decimal | None:
     found = number(value, "amount")
     if found is None:
         return None
-    if found >= MAX_AMOUNT - 1:
+    if found > MOST_AMOUNT:
         raise Senseless(_("amount: “%(value)s” is too much.") % {"value": _shown(value)})
     return to_cents(found)
 

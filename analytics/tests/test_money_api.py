@@ -175,6 +175,7 @@ def test_the_same_external_id_again_is_the_same_purchase(sold: Cast) -> None:
         {},
         {"amount": "-1"},
         {"amount": "x"},
+        {"amount": "1000000000000000"},
         {"amount": "1", "currency": "tenge"},
         {"amount": "1", "status": "lost"},
         {"amount": "1", "lead_id": 999_999},
@@ -188,6 +189,14 @@ def test_a_senseless_purchase_is_refused(cast: Cast, body: dict[str, Any]) -> No
     assert answer.status_code == 400
     assert answer.json()["detail"]
     assert not Sale.objects.exists()
+
+
+def test_the_largest_amount_that_is_taken_can_be_listed(cast: Cast) -> None:
+    api = client(cast.sam)
+    assert api.post("/sales", {"amount": "999999999999999.99"}).status_code == 201
+    day = {"day": "2026-03-01", "campaign": "Spring"}
+    assert api.post("/ad-spend", [day | {"amount": "999999999999999.99"}]).status_code == 200
+    assert [api.get(path).status_code for path in ("/sales", "/ad-spend", "/analytics/roi")] == [200, 200, 200]
 
 
 def test_a_purchase_of_anothers_lead_is_refused(cast: Cast) -> None:

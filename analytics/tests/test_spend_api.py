@@ -113,6 +113,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"amount": True}, "amount"),
     ({"amount": {"value": 1}}, "amount"),
     ({"amount": 10**30}, "amount"),
+    ({"amount": 10**15}, "amount"),
     ({"currency": "tenge"}, "currency"),
     ({"currency": "KZ1"}, "currency"),
     ({"currency": "ТНГ"}, "currency"),

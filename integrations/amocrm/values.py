@@ -10,14 +10,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
-from leads.cents import to_cents
+from leads.cents import MOST_AMOUNT, to_cents
 from leads.ids import MAX_ID
 
 MAX_TEXT = 1_000
 """Characters kept of a name or a UTM value; no person reads on, and no index takes more."""
 
 _FUTURE = timedelta(days=1)
-_AMOUNT_LIMIT = Decimal(10) ** 15
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _AMOUNT = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{0,40})?")
 _ENTITY = re.compile(r"&#?[0-9A-Za-z]{1,32};")
@@ -54,7 +53,7 @@ def amount_of(raw: object) -> Decimal | None:
         amount = Decimal(_amount_text(raw) if isinstance(raw, str) else str(raw))
     except (InvalidOperation, ValueError):
         return None
-    if not amount.is_finite() or abs(amount) >= _AMOUNT_LIMIT:
+    if not amount.is_finite() or abs(amount) > MOST_AMOUNT:
         return None
     return to_cents(amount)
 
