@@ -33,17 +33,19 @@ def credit_waiting(account: UserAccount, contents: Collection[str]) -> None:
     """Credit the deals that named one of `contents` before there was such a creative, and their repeats. Needs the
     account's lock.
     """
-    waiting = Lead.objects.filter(user_account=account, creative=None).order_by()
-    named = [lead for lead in waiting.filter(source=LeadSource.AMOCRM, utm_content__in=contents) if _content(lead)]
+    leads = Lead.objects.filter(user_account=account).order_by()
+    waiting = leads.filter(source=LeadSource.AMOCRM, creative=None, utm_content__in=contents)
+    named = [lead for lead in waiting if _content(lead)]
     creatives = CreativesOfContent(account, named)
     for lead in named:
         creatives.credit(lead)
     credited = {lead.pk: lead for lead in named if lead.creative_id is not None}
-    repeats = [lead for lead in waiting.filter(origin_lead__id__among=credited) if lead.pk not in credited]
-    for lead in repeats:
+    # They have what their origin has, also those that came to a creative by a UTM of their own for want of that.
+    for lead in leads.filter(origin_lead__id__among=list(credited)):
         origin = credited[lead.origin_lead_id or 0]
         lead.creative_id, lead.direction_id = origin.creative_id, origin.direction_id
-    update_rows([*credited.values(), *repeats], ["creative_id", "direction_id", "updated_at"])
+        credited[lead.pk] = lead
+    update_rows(list(credited.values()), ["creative_id", "direction_id", "updated_at"])
 
 
 def _content(lead: Lead) -> str:

@@ -83,17 +83,19 @@ def test_deals_that_named_a_creative_before_it_was_entered_are_credited(
 ) -> None:
     school = Direction.objects.create(user_account=cast.alpha, name="School")
     known = None if is_new else Creative.objects.create(user_account=cast.alpha, name="Other", direction=school)
+    Creative.objects.create(user_account=cast.alpha, name="Third")
     response(cast.alpha, "+77012222222", own_utm={"content": "2385"}, utm_content="2385")
     apply(cast.alpha, read(5, 1, 10, contact_ids=(9,), utm=Utm(content="2385")), contact(9, AIDA))
     apply(cast.alpha, read(6, 1, 11, contact_ids=(9,)), read(7, 1, 12, utm=Utm(content="2386")), contact(9, AIDA))
+    apply(cast.alpha, read(8, 1, 13, contact_ids=(9,), utm=Utm(content="Third")), contact(9, AIDA))
     api = client(cast.sam)
     if known:
         made = api.patch(f"/creatives/{known.pk}", body)
     else:
         made = api.post("/creatives", body | {"direction_id": school.pk})
     credited = Lead.objects.filter(creative=made.json()["id"], direction=school).order_by("amocrm_lead_id")
-    assert [lead.amocrm_lead_id for lead in credited] == [5, 6]
-    assert Lead.objects.exclude(creative=None).count() == 2
+    assert [lead.amocrm_lead_id for lead in credited] == [5, 6, 8]
+    assert Lead.objects.exclude(creative=None).count() == 3
 
 
 def test_leads_follow_a_creative_that_two_people_move_at_once(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
