@@ -8,7 +8,9 @@ from pathlib import Path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings
+from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.glogging import Logger
+from gunicorn.workers import gasgi
 from gunicorn.workers.base import Worker
 
 from config.garbage import spare_what_started
@@ -19,6 +21,25 @@ class NoAccessLog(Logger):
 
     access_log_enabled = False
 
+
+class OneAtATime(ASGIProtocol):
+    """Reads on from a connection once the request that it has read is over, which is a moment after its answer.
+
+    Of what comes in that moment gunicorn keeps 64 kB; for more it drops the connection, and with it the request of a
+    caller who did nothing but send the next one as soon as the answer was there.
+    """
+
+    def _on_message_complete(self) -> None:
+        super()._on_message_complete()
+        self._pause_reading()
+
+    def _maybe_resume_reading(self) -> None:
+        if self._callback_parser is None or not self._callback_parser.is_complete:
+            super()._maybe_resume_reading()
+
+
+ASGIProtocol._check_h1c_protocol_available()  # it writes what it finds on the class it is asked of, and reads it here
+gasgi.ASGIProtocol = OneAtATime
 
 logger_class = NoAccessLog
 bind = f"0.0.0.0:{settings.PORT}"
