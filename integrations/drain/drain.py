@@ -15,7 +15,7 @@ from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import ConditionError, Outage, RequestError
 from integrations.connecting.problems import clear_problem, note_problem
 from integrations.drain.alone import fail_alone
-from integrations.drain.applying import apply_batch
+from integrations.drain.applying import apply_batch, write_outcomes
 from integrations.drain.blame import is_the_connections, is_the_databases
 from integrations.drain.deliveries import BATCH_ROWS, Delivery, next_batch, waiting
 from integrations.drain.fairness import give_way
@@ -23,7 +23,6 @@ from integrations.drain.lagging import may_be_early, put_off
 from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import Readings, read
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
-from integrations.people.deliveries import take_bodies_of_erased
 from leads.clock import seconds_until, shared_now
 from leads.told import told
 
@@ -89,14 +88,15 @@ def _ignore_batch(connection: AmoCRMConnection) -> None:
     with transaction.atomic():
         if parted.select_for_update(no_key=True).first() is None:
             return  # connected anew meanwhile
-        waiting(account.pk).filter(pk__in=[delivery.log.pk for delivery in batch]).update(
-            processing_status=ProcessingStatus.IGNORED,
-            processed_at=timezone.now(),
-            error_message=told(
-                "Arrived after the account was disconnected from amoCRM. Connect it and replay to apply it."
-            ),
-        )
-        take_bodies_of_erased(account, batch)
+        keys = [delivery.log.pk for delivery in batch]
+        still_waiting = set(waiting(account.pk).filter(pk__in=keys).values_list("pk", flat=True))
+        late = [delivery for delivery in batch if delivery.log.pk in still_waiting]
+        for delivery in late:
+            delivery.status = ProcessingStatus.IGNORED
+            delivery.notes = [
+                told("Arrived after the account was disconnected from amoCRM. Connect it and replay to apply it.")
+            ]
+        write_outcomes(account, late, {}, timezone.now())
 
 
 def _work(connection: AmoCRMConnection, lease: Lease, turn_ends: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -155,9 +156,13 @@ def test_without_a_connection_deliveries_wait_and_are_applied_once_there_is_one(
 
 def test_after_a_disconnect_deliveries_are_ignored(connected: UserAccount, told: Server) -> None:
     AmoCRMConnection.objects.update(state=ConnectionState.DISCONNECTED)
-    deliver(connected, form(**{"leads[add][0][id]": 5}))
+    deliver(connected, form(**{"leads[add][0][id]": 5, "leads[add][0][pipeline_id]": 7}))
     drain_all(connected)
-    assert statuses(connected) == ["ignored"]
+    ignored = WebhookLog.objects.get()
+    assert (ignored.processing_status, ignored.lead_id, ignored.pipeline_id) == ("ignored", 5, 7)
+    assert (ignored.routing_decision, "5" in json.dumps(ignored.deal_data)) == ("unknown", True)
+    assert "disconnected" in ignored.error_message
+    assert not Lead.objects.exists()
 
 
 def test_a_drain_that_a_disconnect_overtakes_applies_nothing_that_comes_after_it(
