@@ -83,8 +83,7 @@ class SyncLeadsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Reads what changed in amoCRM, or all of it. Waits up to ten seconds for the end."""
-        data = request.data if isinstance(request.data, dict) else {}
-        asked = StartSerializer(data=data)
+        asked = StartSerializer(data={} if request.data is None else request.data)
         asked.is_valid(raise_exception=True)
         try:
             run = runs.start(account_of(request), full=asked.validated_data["full"])

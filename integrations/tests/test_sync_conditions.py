@@ -430,6 +430,12 @@ def test_the_api_starts_joins_shows_and_cancels(
     assert staff.post("/amocrm/sync-leads").status_code == 409
 
 
+@pytest.mark.parametrize("body", [[], [1], "full", 1, True, {"full": "maybe"}])
+def test_no_sync_starts_by_a_body_that_makes_no_sense(staff: APIClient, connected: UserAccount, body: Any) -> None:
+    assert staff.post("/amocrm/sync-leads", body, format="json").status_code == 400
+    assert not SyncRun.objects.exists()
+
+
 def test_who_has_several_accounts_can_open_the_status_url_as_it_stands(
     connected: UserAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
