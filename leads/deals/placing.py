@@ -215,15 +215,16 @@ class Placing:
         self._settle(self.rows[deal_id] for deal_id in origins)
 
     def _origins(self) -> dict[int, Lead]:
-        """By deal, the rows of which repeats are: those matched just now, and others whose origin is at hand."""
-        by_id = {lead.pk: lead for lead in self.rows.values() if lead.pk}
-        found = {
-            deal_id: by_id[lead.origin_lead_id]
-            for deal_id, lead in self.rows.items()
-            if lead.origin_lead_id in by_id and deal_id not in self.matches
-        }
-        matched = ((deal_id, match.origin_deal_id) for deal_id, match in self.matches.items())
-        return found | {deal_id: self.rows[origin] for deal_id, origin in matched if origin is not None}
+        """By deal, the rows of which repeats are: of those matched just now; and of the others where the origin is at
+        hand, or the repeat has come to say something else itself."""
+        at_hand = {lead.pk: lead for lead in self.rows.values() if lead.pk}
+        others = {deal: lead for deal, lead in self.rows.items() if lead.origin_lead_id and deal not in self.matches}
+        changed = (lead for lead in others.values() if "deal_utm" in self.changed_columns(lead))
+        missing = {lead.origin_lead_id for lead in changed} - at_hand.keys()
+        at_hand |= Lead.objects.in_bulk(missing) if missing else {}
+        known = {deal: at_hand[lead.origin_lead_id] for deal, lead in others.items() if lead.origin_lead_id in at_hand}
+        matched = ((deal, match.origin_deal_id) for deal, match in self.matches.items())
+        return known | {deal: self.rows[origin] for deal, origin in matched if origin is not None}
 
     def _followers(self) -> dict[int, Lead]:
         """Further repeats, of rows that have come to say something else: by deal, with the row that each is of. They

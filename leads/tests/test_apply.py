@@ -243,17 +243,19 @@ def test_a_batch_costs_the_same_number_of_statements_whatever_its_size(django_as
 def test_any_order_and_repetition_of_the_same_news_gives_the_same_leads_and_history(seed: int) -> None:
     chance = random.Random(seed)
     phones = [AIDA, "+77022222222", "+77033333333"]
-    plan: list[tuple[int, int, int, tuple[str, ...]]] = []
+    plan: list[tuple[int, int, int, tuple[str, ...], str]] = []
     for deal_id in range(1, 6):
         known = tuple(chance.sample(phones, chance.randint(0, 2)))
         plan += [
-            (deal_id, chance.choice([1, 2, 3, 142]), seconds, known)
+            (deal_id, chance.choice([1, 2, 3, 142]), seconds, known, chance.choice(["", "", "ad-1", "ad-2", "other"]))
             for seconds in chance.sample(range(10, 90), chance.randint(1, 4))
         ]
     owned = [(chance.choice(phones), index) for index in range(chance.randint(0, 3))]
 
-    def final(order: list[tuple[int, int, int, tuple[str, ...]]]) -> object:
+    def final(order: list[tuple[int, int, int, tuple[str, ...], str]]) -> object:
         owner = account()
+        for name in ("ad-1", "ad-2"):
+            Creative.objects.create(user_account=owner, name=name)
         for phone, index in owned:
             response(owner, phone, name=f"response {index}")
         while order:
@@ -262,10 +264,16 @@ def test_any_order_and_repetition_of_the_same_news_gives_the_same_leads_and_hist
             apply(
                 owner,
                 *(
-                    read(deal, stage, when, contact_ids=(100 + deal,), price=Decimal(when), read_at=at(when))
-                    for deal, stage, when, _ in batch
+                    read(
+                        *(deal, stage, when),
+                        contact_ids=(100 + deal,),
+                        price=Decimal(when),
+                        read_at=at(when),
+                        utm=Utm(content=ad),
+                    )
+                    for deal, stage, when, _, ad in batch
                 ),
-                *(contact(100 + deal, *known) for deal, _, _, known in batch),
+                *(contact(100 + deal, *known) for deal, _, _, known, _ in batch),
             )
         return whole_state(owner)
 

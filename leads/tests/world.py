@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from leads.deals.apply import apply_news, lock_account
 from leads.deals.changes import LeadChange
-from leads.models import Lead, LeadSource, LeadStatusHistory, UserAccount
+from leads.models import Creative, Lead, LeadSource, LeadStatusHistory, UserAccount
 from leads.news import ContactSnapshot, DealSnapshot
 
 EPOCH = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -76,12 +76,14 @@ def history(deal_id: int) -> list[tuple[int | None, int, int]]:
 def whole_state(owner: UserAccount) -> tuple[list[dict[str, Any]], list[tuple[Any, ...]]]:
     """Leads and history without what may differ between two runs: ids, times of ours, evidence."""
     volatile = {"id", "created_at", "updated_at", "lead_at", "matched_at", "origin_lead_id", "user_account_id"}
-    volatile |= {"fate_read_at"}
+    volatile |= {"fate_read_at", "creative_id", "direction_id"}
     deal_of = dict(Lead.objects.values_list("id", "amocrm_lead_id"))
+    creatives = dict(Creative.objects.values_list("id", "name"))
     leads = []
     for values in Lead.objects.filter(user_account=owner).order_by("amocrm_lead_id", "phone_e164", "name").values():
         shown = {key: value for key, value in values.items() if key not in volatile}
-        leads.append({**shown, "origin_deal": deal_of.get(values["origin_lead_id"] or 0)})
+        creative = creatives.get(values["creative_id"] or 0)
+        leads.append({**shown, "origin_deal": deal_of.get(values["origin_lead_id"] or 0), "creative": creative})
     changes = LeadStatusHistory.objects.filter(user_account=owner).order_by("amocrm_lead_id", "changed_at", "tie")
     return leads, list(
         changes.values_list(
