@@ -30,19 +30,22 @@ def evidence_as_json(evidence: Evidence) -> dict[str, Any]:
 
 
 def remember_stages(account: UserAccount, snapshots: Collection[DealSnapshot], rows: Mapping[int, Lead]) -> None:
-    """Store every stage told of. A stage that was read confirms one that was told."""
+    """Store every stage told of. A stage that was read confirms one that was told.
+
+    Of a deal without a row as well: it may be in the CRM's bin, and come back.
+    """
     heard: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     read: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     lone = _PipelineOfStage(account)
     # 142 and 143 are in every pipeline: of one told without it, the reading knows where the deal went.
     read_in = {(one.deal_id, one.status_id): one.pipeline_id for one in snapshots if one.read_at is not None}
     for snapshot in snapshots:
-        if snapshot.status_id is None or snapshot.updated_at is None or snapshot.deal_id not in rows:
+        if snapshot.status_id is None or snapshot.updated_at is None:
             continue
         pipeline_id = (
             snapshot.pipeline_id
             or read_in.get((snapshot.deal_id, snapshot.status_id))
-            or lone.find(snapshot.status_id, rows[snapshot.deal_id])
+            or lone.find(snapshot.status_id, rows.get(snapshot.deal_id))
         )
         if pipeline_id is None:
             continue
@@ -62,12 +65,12 @@ class _PipelineOfStage:
         self._account = account
         self._known: dict[int, int | None] = {}
 
-    def find(self, status_id: int, lead: Lead) -> int | None:
+    def find(self, status_id: int, lead: Lead | None) -> int | None:
         if status_id not in self._known:
             pipelines = PipelineStage.objects.filter(user_account=self._account, status_id=status_id)
             ids = list(pipelines.values_list("pipeline_id", flat=True)[:2])
             self._known[status_id] = ids[0] if len(ids) == 1 else None
-        return self._known[status_id] or lead.current_pipeline_id
+        return self._known[status_id] or (lead.current_pipeline_id if lead else None)
 
 
 def steps_told(account: UserAccount, deal_ids: Collection[int]) -> dict[int, list[Step]]:

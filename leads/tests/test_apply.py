@@ -52,6 +52,14 @@ def test_hearsay_of_an_unknown_deal_invents_nothing() -> None:
     assert not Lead.objects.exists()
 
 
+def test_what_was_told_of_a_deal_in_the_bin_is_in_its_history_once_it_is_restored() -> None:
+    alfa = account()
+    apply(alfa, told(5, 1, 10))
+    assert not Lead.objects.exists()
+    apply(alfa, read(5, 2, 20))
+    assert history(5) == [(None, 1, 10), (1, 2, 20)]
+
+
 def test_a_deal_of_nobody_known_gets_a_row_so_that_the_funnel_is_whole() -> None:
     alfa = account()
     apply(alfa, read(5, 1, 10, name="Имплант"))
