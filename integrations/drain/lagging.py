@@ -1,6 +1,7 @@
 """Readings that lag: amoCRM's API may show a change a moment after its hook has told of it.
 
-Where that is a matter of money the delivery waits for the reading, for a moment only: what was told may be wrong.
+Where that is a matter of money, or of whether the deal is there at all (which no later hook tells), the delivery waits
+for the reading, for a moment only: what was told may be wrong.
 """
 
 from __future__ import annotations
@@ -54,15 +55,15 @@ def may_be_early(delivery: Delivery, readings: Readings, now: datetime) -> bool:
 
 
 def _differs(news: DealNews, readings: Readings) -> bool:
-    """Whether a won deal was read as there that is told to be deleted, as gone that is told to be restored, or a win or
+    """Whether a deal was read as there that is told to be deleted, as gone that is told to be restored, or a win or
     loss of it was told without a time that the reading does not show."""
     told, read = news.snapshot, readings.deals.get(news.snapshot.deal_id)
-    if news.action is DealAction.RESTORED and told.is_won:
+    if news.action is DealAction.RESTORED:
         return bool(read.is_deleted) if read else readings.is_gone(told.deal_id)
     if read is None or read.is_deleted:
         return False
     if news.action is DealAction.DELETED:
-        return read.is_won
+        return True
     return told.updated_at is None and told.status_id is not None and told.is_won != read.is_won
 
 
