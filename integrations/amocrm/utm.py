@@ -32,6 +32,7 @@ _IN_QUERY = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _IN_TAG = re.compile(r"([^:=]{1,40})[:=](.*)", re.DOTALL)
+_GOES_ON = re.compile(r"&[\w.-]+=")
 _SPELLINGS = {f"utm{key}": key for key in KEYS}
 _MAX_PLACE = 120
 
@@ -99,7 +100,7 @@ def _by_url(fields: tuple[Field, ...]) -> Iterator[Iterator[_Found]]:
 def _by_tag(tags: Iterable[str]) -> Iterator[_Found]:
     for tag in tags:
         where = told('tag "%(tag)s"') % {"tag": tag}
-        if "&" in unescape(tag):
+        if _GOES_ON.search(unescape(tag)):
             yield from _in_query(tag, where)
         elif (match := _IN_TAG.fullmatch(tag)) and (key := _SPELLINGS.get(_letters(match[1]))):
             yield key, match[2], where

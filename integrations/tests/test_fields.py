@@ -226,6 +226,10 @@ def test_tags_tell_utm_with_a_colon_or_an_equals_sign(tags: list[str]) -> None:
     assert (utm.source, utm.campaign) == ("fb", "весна: 2026")
 
 
+def test_an_ampersand_in_a_campaigns_name_does_not_end_it() -> None:
+    assert utm_of([], ["utm_campaign:Tom & Jerry", "utm_source=fb"]).campaign == "Tom & Jerry"
+
+
 def test_of_a_key_told_twice_the_first_value_counts() -> None:
     assert utm_of([field("utm_source", "none", "fb", "vk"), field("UTM Source", "tg")], []).source == "fb"
 
