@@ -12,9 +12,11 @@ from django.db import transaction
 
 from integrations.amocrm.errors import AmoCRMError, ConditionError, Outage, RequestError
 from integrations.connecting.problems import note_problem
+from integrations.connecting.waking import wake
 from integrations.drain.deliveries import waiting
 from integrations.drain.drain import drain
 from integrations.drain.lease import LeaseLost
+from integrations.intake.doorbell import DRAIN
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, SyncRun
 from integrations.sync.events import read_first_events, read_old_events, read_recent_events
 from integrations.sync.figures import refresh_figures
@@ -162,10 +164,13 @@ def _drain_first(run: SyncRun) -> None:
     """What the hooks have told is applied before it is asked what they did not tell."""
     if run.kind != SyncRun.Kind.LEADS:
         return
+    asked: list[float] = []
     for _turn in range(_DRAIN_TURNS):
         if not waiting(run.user_account_id).exists():
-            return
-        drain(run.user_account_id, ring_again=lambda _seconds: None)
+            break
+        drain(run.user_account_id, ring_again=asked.append)
+    if asked:
+        wake(DRAIN, str(run.user_account_id))  # a drain of its own finds out when to look again
 
 
 def _beginning(run: SyncRun, connection: AmoCRMConnection) -> dict[str, object]:

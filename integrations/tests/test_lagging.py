@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Unpack
+from typing import Any, Unpack
 
 import pytest
+from celery.signals import before_task_publish
 from django.utils import timezone
 
 from analytics.models import Sale
 from integrations.drain.drain import drain
+from integrations.intake.doorbell import DRAIN
 from integrations.models import SaleNotification, SyncDue, WebhookLog
-from integrations.tests.sync_world import sync
+from integrations.sync import runs
+from integrations.tests.sync_world import finish, sync
 from integrations.tests.test_drain import take_over
 from integrations.tests.test_drain import told as told
 from integrations.tests.world import deliver, drain_all, form, statuses
@@ -76,6 +79,23 @@ def test_the_drain_asks_to_be_woken_when_the_api_may_have_caught_up(
     drain(connected.pk, ring_again=rings.append)
     assert len(rings) == 1
     assert 0 < rings[0] <= 1
+
+
+def test_so_does_a_sync_that_works_the_backlog_off_first(connected: UserAccount, told: Server, deal: Deal) -> None:
+    run = runs.start(connected)
+    told_too_early(connected, told, deal, status_id=142)
+    rung: list[str] = []
+
+    def note(body: Any, headers: dict[str, str], **_signal: object) -> None:
+        rung.extend(body[0] if headers["task"] == DRAIN else ())
+
+    before_task_publish.connect(note)
+    try:
+        finish(run)
+    finally:
+        before_task_publish.disconnect(note)
+    assert "received" in statuses(connected)
+    assert str(connected.pk) in rung, "else only the sweep would find it, later than in five seconds"
 
 
 @pytest.mark.parametrize(
