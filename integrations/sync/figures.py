@@ -13,6 +13,7 @@ from django.utils import timezone
 from integrations.amocrm.brackets import items_of
 from integrations.amocrm.values import id_of, time_of
 from integrations.models import HookDay, SyncGap, SyncRun, WebhookLog
+from integrations.received import received_between
 from leads.days import begin_of, end_of
 from leads.models import UserAccount
 
@@ -80,7 +81,7 @@ def _count(account: UserAccount, day: date) -> HookDay:
 def _delays(account: UserAccount, begin: datetime, end: datetime) -> list[float]:
     """Seconds from each change to the first delivery that told of it, sorted. One deal in one second is one change."""
     first: dict[tuple[int, datetime], float] = {}
-    logs = WebhookLog.objects.filter(user_account=account, received_at__gte=begin, received_at__lt=end)
+    logs = received_between(WebhookLog.objects.filter(user_account=account), begin, end)
     for data, received_at in logs.order_by("pk").values_list("deal_data", "received_at").iterator(chunk_size=200):
         for deal_id, at in _changes(data):
             first.setdefault((deal_id, at), max(0.0, (received_at - at).total_seconds()))

@@ -19,6 +19,7 @@ from django.db.models.functions import Cast
 
 from integrations.amocrm.payloads import ParsedDelivery, parse_delivery
 from integrations.models import WebhookLog
+from integrations.received import received_between
 from leads.news import DealAction
 
 _NUMBERS = re.compile(rb"\d{1,19}")
@@ -90,7 +91,9 @@ class Hearsay:
 
     def _look_for_more(self) -> None:
         """Note which deliveries hold which numbers: far cheaper than reading them all."""
-        fresh = self._logs.filter(received_at__gte=self._since, pk__gt=self._seen)
+        fresh = self._logs.filter(pk__gt=self._seen)
+        if not self._seen:
+            fresh = received_between(fresh, self._since, None)
         outline = Case(When(erased_at__isnull=False, then=Cast("deal_data", TextField())))
         for key, body, left in fresh.values_list("pk", "raw_body", outline).iterator(chunk_size=50):
             self._seen = key
