@@ -83,7 +83,8 @@ def _work(connection: AmoCRMConnection, claim: Claim) -> None:
     except ClaimLost:
         logger.warning("push_claim_lost", account=str(connection.user_account_id))
     else:
-        clear_problem(connection)
+        if batch.client.requests_made:  # else nobody was asked, and nobody has answered
+            clear_problem(connection)
     finally:
         claim.release()
 
@@ -91,7 +92,7 @@ def _work(connection: AmoCRMConnection, claim: Claim) -> None:
 class _Batch:
     def __init__(self, connection: AmoCRMConnection, claim: Claim) -> None:
         self._connection = connection
-        self._client = AmoCRMClient(connection, before_request=self._fence)
+        self.client = AmoCRMClient(connection, before_request=self._fence)
         self._claim = claim
         self._looked_for: Sequence[LeadPush] = ()
         self._sent: Sequence[LeadPush] = ()
@@ -105,7 +106,7 @@ class _Batch:
             self._send(fresh + self._look_for(unsure))
         finally:
             # Also where a later lead of the batch met with trouble.
-            read_back(self._client, self._connection.user_account, self._made)
+            read_back(self.client, self._connection.user_account, self._made)
 
     def _fence(self) -> None:
         """Right before each request: for its slot or its token it may have waited for longer than the claim lasts, and
@@ -124,7 +125,7 @@ class _Batch:
         since = min(row.sent_at for row in rows if row.sent_at is not None)
         self._looked_for = rows
         try:
-            found = find_deals(self._client, [row.lead_id for row in rows], since)
+            found = find_deals(self.client, [row.lead_id for row in rows], since)
         finally:
             self._looked_for = ()
         self._settle(rows, found, told("found at amoCRM after its answer was lost"))
@@ -162,7 +163,7 @@ class _Batch:
     def _create(self, rows: Sequence[LeadPush]) -> dict[int, MadeDeal]:
         self._sent = rows
         try:
-            return create_deals(self._client, [_as_deal(row.lead) for row in rows])
+            return create_deals(self.client, [_as_deal(row.lead) for row in rows])
         finally:
             self._sent = ()
 

@@ -71,7 +71,8 @@ def tag_account(account_id: uuid.UUID, *, ring_again: Callable[[float], None]) -
     except ConditionError as error:
         note_problem(connection, error)
         return  # the sweep comes back to it
-    clear_problem(connection)
+    if client.requests_made:
+        clear_problem(connection)
 
 
 def accounts_in_need() -> list[uuid.UUID]:

@@ -314,6 +314,16 @@ def test_a_deal_made_by_hand_for_a_waiting_lead_is_enough(connected: UserAccount
     assert (lead.push_state, lead.match_method, len(deals(told))) == (PushState.NONE, MatchMethod.PHONE, 1)
 
 
+def test_who_has_nothing_to_send_does_not_say_that_amocrm_answers(connected: UserAccount, told: Server) -> None:
+    entered(connected)
+    told.crm.demo.deals.create("by hand", phone="+77011234567")
+    tell(connected, told)
+    AmoCRMConnection.objects.update(problem_code=Problem.OUTAGE, failures=5)
+    push(connected)
+    assert not LeadPush.objects.exists()
+    assert AmoCRMConnection.objects.get().problem_code == Problem.OUTAGE
+
+
 def test_a_deal_by_hand_is_enough_also_for_a_lead_whose_request_was_lost(connected: UserAccount, told: Server) -> None:
     lead = entered(connected)
     told.crm.faults.outage(prefix=COMPLEX, times=1)

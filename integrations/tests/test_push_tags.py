@@ -81,3 +81,9 @@ def test_an_outage_keeps_the_tag_waiting(wishes: UserAccount, amocrm: Server) ->
     assert accounts_in_need() == [wishes.pk]
     write(wishes)
     assert tags(amocrm, deal.id) == ["Qualified"]
+
+
+def test_a_problem_stands_until_amocrm_has_answered(wishes: UserAccount) -> None:
+    AmoCRMConnection.objects.update(problem_code=Problem.OUTAGE, failures=5)
+    write(wishes)  # a second ring: the first has found all there was
+    assert AmoCRMConnection.objects.get().problem_code == Problem.OUTAGE
