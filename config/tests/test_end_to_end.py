@@ -41,7 +41,7 @@ def wait_for(what: str, condition: Callable[[], Any]) -> Any:
     while True:
         try:
             value = condition()
-        except requests.ConnectionError as error:
+        except (requests.ConnectionError, requests.Timeout) as error:  # the port comes before the workers
             value, last = None, repr(error)
         else:
             last = repr(value)
