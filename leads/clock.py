@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Now
 
 
 def shared_now() -> datetime:
@@ -16,6 +18,11 @@ def shared_now() -> datetime:
         (now,) = cursor.fetchone()
     assert isinstance(now, datetime)
     return now
+
+
+def is_over(column: str) -> Q:
+    """The moment in this column is past, or there is none: what waits is due, a lease has lapsed."""
+    return Q(**{f"{column}__isnull": True}) | Q(**{f"{column}__lte": Now()})
 
 
 def seconds_until(moment: datetime | None) -> float:

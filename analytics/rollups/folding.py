@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 
 from analytics.models.rollups import RollupState
 from analytics.rollups.ledgers import LEDGERS, Counting, Ledger, Lines, table_of
+from leads.clock import is_over
 from leads.days import FIRST_DAY, midnight
 from leads.models import Lead, UserAccount
 
@@ -48,8 +49,7 @@ def refresh(account: UserAccount, *, seconds: float = float("inf")) -> None:
     RollupState.objects.get_or_create(user_account=account)
     lease = uuid.uuid4()
     states = RollupState.objects.filter(user_account=account)
-    free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    if not states.filter(free).update(lease=lease, lease_until=Now() + LEASE):
+    if not states.filter(is_over("lease_until")).update(lease=lease, lease_until=Now() + LEASE):
         return
     held = states.filter(lease=lease)
     try:

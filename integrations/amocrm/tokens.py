@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -23,6 +23,7 @@ from integrations.amocrm.moved import current_host
 from integrations.amocrm.oauth import ClientRefused, TokenPair, TokenRefused
 from integrations.amocrm.rate import Bucket
 from integrations.models import AmoCRMConnection, ConnectionState, Problem
+from leads.clock import is_over
 from leads.told import told
 
 logger = structlog.get_logger(__name__)
@@ -105,8 +106,7 @@ class ConnectionTokens:
 
     def _take_lease(self, row: AmoCRMConnection) -> bool:
         # By the database's clock: to a machine whose own is ahead every lease would have lapsed.
-        is_free = Q(refresh_lease_until__isnull=True) | Q(refresh_lease_until__lt=Now())
-        taken = _same_pair(row).filter(is_free).update(refresh_lease_until=Now() + LEASE)
+        taken = _same_pair(row).filter(is_over("refresh_lease_until")).update(refresh_lease_until=Now() + LEASE)
         return bool(taken)
 
     def _refresh(self, row: AmoCRMConnection) -> str:

@@ -6,13 +6,13 @@ import uuid
 from datetime import datetime
 
 import structlog
-from django.db.models import Q
 from django.utils import timezone
 
 from integrations.amocrm.errors import ConditionError, ReconnectNeeded, RequestError, Unpaid
 from integrations.connecting.hooks import HookStatus, hook_register, hook_status
 from integrations.connecting.problems import clear_problem, note_problem
 from integrations.models import AmoCRMConnection, ConnectionState
+from leads.clock import is_over
 from leads.told import told
 
 logger = structlog.get_logger(__name__)
@@ -46,10 +46,9 @@ def connections_of_the_minute(now: datetime) -> list[uuid.UUID]:
 
     Those with a problem are asked every minute, for where nothing else waits nobody would notice that it has passed.
     """
-    due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now)
-    rows = AmoCRMConnection.objects.filter(due, state=ConnectionState.CONNECTED, set_up_at__isnull=False)
-    due_now = rows.values_list("user_account_id", "problem_code")
-    return [account_id for account_id, problem in due_now if problem or _slot(account_id) == now.minute]
+    set_up = AmoCRMConnection.objects.filter(state=ConnectionState.CONNECTED, set_up_at__isnull=False)
+    due = set_up.filter(is_over("next_attempt_at")).values_list("user_account_id", "problem_code")
+    return [account_id for account_id, problem in due if problem or _slot(account_id) == now.minute]
 
 
 def _slot(account_id: uuid.UUID) -> int:

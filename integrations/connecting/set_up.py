@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import structlog
-from django.db.models import Q
 from django.utils import timezone
 
 from integrations.amocrm.errors import ConditionError, RequestError, Unpaid
@@ -15,6 +14,7 @@ from integrations.connecting.problems import clear_problem, note_problem
 from integrations.connecting.waking import wake
 from integrations.intake.doorbell import ring
 from integrations.models import AmoCRMConnection, ConnectionState
+from leads.clock import is_over
 
 logger = structlog.get_logger(__name__)
 
@@ -51,10 +51,7 @@ def _register_hook(connection: AmoCRMConnection) -> None:
 
 def overdue() -> list[AmoCRMConnection]:
     """Connections whose set-up was lost, or waits for amoCRM to answer again."""
-    now = timezone.now()
-    due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now)
-    return list(
-        AmoCRMConnection.objects.filter(
-            due, state=ConnectionState.CONNECTED, set_up_at=None, connected_at__lt=now - _OVERDUE
-        )
+    begun = AmoCRMConnection.objects.filter(
+        state=ConnectionState.CONNECTED, set_up_at=None, connected_at__lt=timezone.now() - _OVERDUE
     )
+    return list(begun.filter(is_over("next_attempt_at")))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field, replace
 
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import QuerySet
 
 from integrations.amocrm.payloads import MAX_NAMED, DealNews, ParsedDelivery, parse_delivery
 from integrations.models import AmoCRMConnection, ProcessingStatus, WebhookLog
+from leads.clock import is_over
 from leads.news import Evidence
 from leads.told import told
 
@@ -34,10 +34,8 @@ class Delivery:
 
 def waiting(account_id: uuid.UUID) -> QuerySet[WebhookLog]:
     """Deliveries that may be taken now, oldest first."""
-    due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=Now())
-    return WebhookLog.objects.filter(
-        due, user_account_id=account_id, processing_status=ProcessingStatus.RECEIVED
-    ).order_by("id")
+    received = WebhookLog.objects.filter(user_account_id=account_id, processing_status=ProcessingStatus.RECEIVED)
+    return received.filter(is_over("next_attempt_at")).order_by("id")
 
 
 def next_batch(connection: AmoCRMConnection) -> list[Delivery]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from integrations.models import AmoCRMConnection
+from leads.clock import is_over
 
 # As long as the longest single request (connect 5 s + a deadline of 25 s): it is renewed before each.
 LEASE_FOR = timedelta(seconds=30)
@@ -30,10 +30,8 @@ class Lease:
     def take(cls, connection_id: int) -> Lease | None:
         """The lease of this connection, None while another drain holds it. By the database's clock."""
         key = uuid.uuid4()
-        free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-        taken = AmoCRMConnection.objects.filter(free, pk=connection_id).update(
-            lease_key=key, lease_until=Now() + LEASE_FOR
-        )
+        free = AmoCRMConnection.objects.filter(is_over("lease_until"), pk=connection_id)
+        taken = free.update(lease_key=key, lease_until=Now() + LEASE_FOR)
         return cls(connection_id, key) if taken else None
 
     def hold(self) -> None:

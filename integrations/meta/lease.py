@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from integrations.drain.lease import LeaseLost
 from integrations.models import MetaAdAccount
+from leads.clock import is_over
 
 # Longer than a page takes (connecting 5 s, an answer 25 s) a few times over: it is renewed after each span of days.
 LEASE_FOR = timedelta(minutes=10)
@@ -44,4 +45,4 @@ class Lease:
 
 
 def _free() -> QuerySet[MetaAdAccount]:
-    return MetaAdAccount.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
+    return MetaAdAccount.objects.filter(is_over("lease_until"))

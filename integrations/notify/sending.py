@@ -21,7 +21,7 @@ from analytics.models import SaleStatus
 from integrations.models import NotificationState, SaleNotification
 from integrations.notify.outbox import chat_of
 from integrations.notify.telegram import Refused, TelegramError, TryLater, send_message
-from leads.clock import seconds_until, shared_now
+from leads.clock import is_over, seconds_until, shared_now
 from leads.told import told
 
 logger = structlog.get_logger(__name__)
@@ -100,7 +100,7 @@ def _waiting() -> QuerySet[SaleNotification]:
 
 
 def _due() -> QuerySet[SaleNotification]:
-    return _waiting().filter(Q(next_attempt_at=None) | Q(next_attempt_at__lte=Now()))
+    return _waiting().filter(is_over("next_attempt_at"))
 
 
 def _living_senders() -> int:

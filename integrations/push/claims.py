@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Collection
 from datetime import timedelta
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from integrations.models import AmoCRMConnection, ConnectionState, LeadPush
-from leads.clock import seconds_until
+from leads.clock import is_over, seconds_until
 from leads.models import PushState
 
 BATCH = 40
@@ -36,9 +36,9 @@ class Claim:
 
     def __init__(self, account_id: uuid.UUID) -> None:
         self.key = uuid.uuid4()
-        due = waiting(account_id).filter(_due(), _free()).order_by("id")
+        due = waiting(account_id).filter(is_over("next_attempt_at"), is_over("lease_until")).order_by("id")
         ids = list(due.values_list("pk", flat=True)[:BATCH])
-        LeadPush.objects.filter(_free(), pk__in=ids, state=PushState.PENDING).update(
+        LeadPush.objects.filter(is_over("lease_until"), pk__in=ids, state=PushState.PENDING).update(
             lease_key=self.key, lease_until=Now() + LEASE_FOR
         )
         self.rows = list(self._mine().select_related("lead", "user_account").order_by("id")) if ids else []
@@ -60,8 +60,8 @@ class Claim:
 
     def settled(self, rows: Collection[LeadPush]) -> set[int]:
         """The ids of those whose last request cannot be under way any more. By the database's clock, as the leases."""
-        is_over = Q(settles_at__isnull=True) | Q(settles_at__lte=Now())
-        return set(self._mine().filter(is_over, pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
+        over = self._mine().filter(is_over("settles_at"), pk__in=[row.pk for row in rows])
+        return set(over.values_list("pk", flat=True))
 
     def put_back(self, rows: Collection[LeadPush], **values: object) -> None:
         """Give rows up, still waiting."""
@@ -74,23 +74,18 @@ class Claim:
 
 def soonest(account_id: uuid.UUID) -> float | None:
     """In how many seconds the next push of the account is due; None when none waits that nobody is working on."""
-    free = waiting(account_id).filter(_free()).order_by(F("next_attempt_at").asc(nulls_first=True))
+    free = waiting(account_id).filter(is_over("lease_until")).order_by(F("next_attempt_at").asc(nulls_first=True))
     moments = list(free.values_list("next_attempt_at", flat=True)[:1])
     return seconds_until(moments[0]) if moments else None
 
 
 def accounts_in_need() -> list[uuid.UUID]:
     """Accounts with due pushes that nobody is working on, and a connection that may be used now."""
-    ready = AmoCRMConnection.objects.filter(_due(), state=ConnectionState.CONNECTED)
+    ready = AmoCRMConnection.objects.filter(is_over("next_attempt_at"), state=ConnectionState.CONNECTED)
     needy = LeadPush.objects.filter(
-        _due(), _free(), state=PushState.PENDING, user_account__in=ready.values("user_account")
+        is_over("next_attempt_at"),
+        is_over("lease_until"),
+        state=PushState.PENDING,
+        user_account__in=ready.values("user_account"),
     )
     return list(needy.order_by("user_account_id").values_list("user_account_id", flat=True).distinct())
-
-
-def _due() -> Q:
-    return Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=Now())
-
-
-def _free() -> Q:
-    return Q(lease_until__isnull=True) | Q(lease_until__lt=Now())

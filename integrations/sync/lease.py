@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from integrations.drain.lease import LEASE_FOR, LeaseLost
 from integrations.models import SyncRun
+from leads.clock import is_over
 
 
 class Cancelled(Exception):
@@ -28,8 +28,7 @@ class RunLease:
     def take(cls, run_id: int) -> RunLease | None:
         """None while another worker has it, or the run is over."""
         key = uuid.uuid4()
-        free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-        running = SyncRun.objects.filter(free, pk=run_id, state=SyncRun.State.RUNNING)
+        running = SyncRun.objects.filter(is_over("lease_until"), pk=run_id, state=SyncRun.State.RUNNING)
         return cls(run_id, key) if running.update(lease_key=key, lease_until=Now() + LEASE_FOR) else None
 
     def hold(self) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from integrations.models import AmoCRMConnection, ConnectionState, SyncRun, SyncStaged
+from leads.clock import is_over
 from leads.models import UserAccount
 from leads.told import told
 
@@ -58,9 +58,8 @@ def _begin(account: UserAccount, kind: SyncRun.Kind, **values: Any) -> SyncRun:
 def cancel(run: SyncRun) -> None:
     """Stop a run. What it has read so far stays; whoever works on it notices before its next page."""
     mine = SyncRun.objects.filter(pk=run.pk)
-    unheld = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
     mine.filter(state=SyncRun.State.RUNNING).update(is_cancelled=True)
-    end(mine.filter(unheld), SyncRun.State.FAILED, CANCELLED)
+    end(mine.filter(is_over("lease_until")), SyncRun.State.FAILED, CANCELLED)
 
 
 def give_up(account: UserAccount, why: str, kinds: Collection[SyncRun.Kind]) -> None:
@@ -93,12 +92,10 @@ def end(runs: QuerySet[SyncRun], state: SyncRun.State, detail: str) -> None:
 
 def in_need() -> list[int]:
     """Runs that no living worker has, of connections that may be asked now."""
-    due = Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=Now())
-    ready = AmoCRMConnection.objects.filter(due, user_account=OuterRef("user_account")).exclude(
+    ready = AmoCRMConnection.objects.filter(is_over("next_attempt_at"), user_account=OuterRef("user_account")).exclude(
         state=ConnectionState.RECONNECT_NEEDED
     )
-    unheld = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    running = SyncRun.objects.filter(unheld, state=SyncRun.State.RUNNING, kind__in=WORKED)
+    running = SyncRun.objects.filter(is_over("lease_until"), state=SyncRun.State.RUNNING, kind__in=WORKED)
     workable = Exists(ready.filter(state=ConnectionState.CONNECTED))
     to_be_ended = Q(Exists(ready), kind=SyncRun.Kind.LEADS)
     return list(running.filter(workable | to_be_ended).order_by("pk").values_list("pk", flat=True))

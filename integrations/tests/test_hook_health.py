@@ -110,7 +110,7 @@ def test_each_account_has_its_minute_and_who_has_to_wait_is_left_alone(connectio
     hour = datetime(2026, 3, 1, 9, tzinfo=UTC)
     asked = [len(connections_of_the_minute(hour + timedelta(minutes=minute))) for minute in range(60)]
     assert (sum(asked), asked[connection.user_account_id.int % 60]) == (1, 1)
-    AmoCRMConnection.objects.update(next_attempt_at=hour + timedelta(days=1))
+    AmoCRMConnection.objects.update(next_attempt_at=timezone.now() + timedelta(days=1))
     assert not any(connections_of_the_minute(hour + timedelta(minutes=minute)) for minute in range(60))
 
 
