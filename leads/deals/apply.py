@@ -93,18 +93,25 @@ def _lay(
     contacts: Sequence[ContactSnapshot],
 ) -> list[int]:
     """Lay all snapshots onto the rows. Returns the deals that now have to look for their response."""
-    book: dict[int, ContactSnapshot] = {contact.contact_id: contact for contact in contacts}
+    # A burst may tell of a contact several times, the oldest last.
+    book: dict[int, list[ContactSnapshot]] = defaultdict(list)
+    for contact in sorted(contacts, key=_by_age):
+        book[contact.contact_id].append(contact)
     erased = erased_among(account, phones_typed(contacts, account.phone_region))
     seeking: list[int] = []
     for deal_id, lead in rows.items():
         snapshots = told.get(deal_id, ())
         lay_deal(lead, snapshots)
         ids = [contact_id for snapshot in snapshots for contact_id in snapshot.contact_ids]
-        linked = [book[i] for i in dict.fromkeys([lead.amocrm_contact_id, *ids]) if i in book]
+        linked = [one for i in dict.fromkeys([lead.amocrm_contact_id, *ids]) if i in book for one in book[i]]
         phones_came = lay_contact(lead, _who_count(lead, linked, account.phone_region), account, erased)
         if lead.pk is None or (phones_came and not lead.is_deleted):
             seeking.append(deal_id)
     return seeking
+
+
+def _by_age(contact: ContactSnapshot) -> tuple[bool, datetime | None]:
+    return contact.updated_at is not None, contact.updated_at
 
 
 def _who_count(lead: Lead, contacts: Sequence[ContactSnapshot], region: str) -> Sequence[ContactSnapshot]:

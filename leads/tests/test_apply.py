@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from leads.deals.tying import tie_deal
 from leads.models import Creative, Direction, Lead, LeadSource, LeadStatusHistory, MatchMethod, PipelineStage
-from leads.news import DealSnapshot, Utm
+from leads.news import ContactSnapshot, DealSnapshot, Utm
 from leads.qualification import recompute_qualified
 from leads.tests.world import (
     PIPELINE,
@@ -344,6 +344,16 @@ def test_news_of_a_contact_in_any_order_make_the_same_lead() -> None:
     assert [(lead["contact_name"], lead["contact_phones"]) for lead in states[0] if lead["amocrm_lead_id"]] == [
         ("New", [BORIS, AIDA])
     ]
+
+
+@pytest.mark.parametrize("order", [(OLD, NEW), (NEW, OLD)])
+def test_news_of_a_contact_that_come_together_are_as_if_they_came_apart(order: tuple[ContactSnapshot, ...]) -> None:
+    alfa = account()
+    lead = response(alfa, BORIS)
+    apply(alfa, read(5, 1, 10, contact_ids=(7,)))
+    apply(alfa, *order)
+    lead.refresh_from_db()
+    assert (lead.amocrm_lead_id, lead.contact_name, lead.contact_phones) == (5, "New", [BORIS, AIDA])
 
 
 def test_another_main_contact_is_shown_though_its_news_are_older() -> None:
