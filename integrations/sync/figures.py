@@ -81,7 +81,8 @@ def _count(account: UserAccount, day: date) -> HookDay:
 def _delays(account: UserAccount, begin: datetime, end: datetime) -> list[float]:
     """Seconds from each change to the first delivery that told of it, sorted. One deal in one second is one change."""
     first: dict[tuple[int, datetime], float] = {}
-    logs = received_between(WebhookLog.objects.filter(user_account=account), begin, end)
+    own = WebhookLog.objects.filter(user_account=account)
+    logs = received_between(own, begin, end, among=own)
     for data, received_at in logs.order_by("pk").values_list("deal_data", "received_at").iterator(chunk_size=200):
         for deal_id, at in _changes(data):
             first.setdefault((deal_id, at), max(0.0, (received_at - at).total_seconds()))

@@ -93,7 +93,7 @@ class Hearsay:
         """Note which deliveries hold which numbers: far cheaper than reading them all."""
         fresh = self._logs.filter(pk__gt=self._seen)
         if not self._seen:
-            fresh = received_between(fresh, self._since, None)
+            fresh = received_between(fresh, self._since, None, among=self._logs)
         outline = Case(When(erased_at__isnull=False, then=Cast("deal_data", TextField())))
         for key, body, left in fresh.values_list("pk", "raw_body", outline).iterator(chunk_size=50):
             self._seen = key

@@ -41,3 +41,11 @@ def test_many_times_as_many_old_deliveries_cost_no_more(look: Callable[[UserAcco
     little = cpu_of(lambda: look(account))
     receive(account, 10_000)
     assert cpu_of(lambda: look(account)) < 3 * little
+
+
+@pytest.mark.django_db
+def test_a_demo_year_that_was_made_meanwhile_hides_no_delivery() -> None:
+    account, demo = UserAccount.objects.create(name="Alfa"), UserAccount.objects.create(name="Demo")
+    WebhookLog.objects.create(user_account=account, raw_body=b"leads[add][0][id]=7", received_at=timezone.now())
+    receive(demo, 50)
+    assert len(Hearsay(account.pk, timezone.now() - timedelta(hours=8)).of_deals([7])[7]) == 1
