@@ -92,11 +92,13 @@ def _stranger(parsed: ParsedDelivery, connection: AmoCRMConnection) -> str:
     if parsed.account_id is not None and ours is not None:
         if parsed.account_id == ours:
             return ""
-        return (
-            f"The delivery is of amoCRM account {parsed.account_id}, but this account is connected to {ours}. "
+        return told(
+            "The delivery is of amoCRM account %(theirs)s, but this account is connected to %(ours)s. "
             "Nothing was applied. Remove this hook's address there, or connect that account."
-        )
-    told, known = parsed.subdomain, connection.subdomain.lower()
-    if parsed.account_id is None and told and known and told != known:
-        return f"The delivery is of “{told}”, but this account is connected to “{known}”. Nothing was applied."
+        ) % {"theirs": parsed.account_id, "ours": ours}
+    named, known = parsed.subdomain, connection.subdomain.lower()
+    if parsed.account_id is None and named and known and named != known:
+        return told(
+            "The delivery is of “%(theirs)s”, but this account is connected to “%(ours)s”. Nothing was applied."
+        ) % {"theirs": named, "ours": known}
     return ""
