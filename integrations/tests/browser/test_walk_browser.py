@@ -102,6 +102,19 @@ def test_a_stage_marked_as_qualified_changes_the_figures(tab: Page, live_server:
     expect(tab.locator(".figure", has=tab.get_by_text("Qualified", exact=True))).to_contain_text("100.0% of leads")
 
 
+def test_a_report_is_saved_as_a_file_that_excel_reads(tab: Page, live_server: LiveServer, cast: Cast) -> None:
+    AdSpend.objects.create(
+        user_account=cast.alpha, day=timezone.localdate(), campaign="весна", amount=Decimal(1000), currency="KZT"
+    )
+    sign_in(tab, live_server, "/app/roi/?by=campaign")
+    with tab.expect_download() as saved:
+        tab.get_by_role("link", name="Download as CSV").click()
+    assert saved.value.suggested_filename.endswith(".csv")
+    content = saved.value.path().read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf")  # without this mark Excel takes it for another encoding
+    assert "весна" in content.decode()
+
+
 def test_a_sale_that_nobody_is_credited_with_is_assigned(tab: Page, live_server: LiveServer, cast: Cast) -> None:
     muha = buyer(cast.alpha, "Muha", "spring")
     settle(cast.alpha, won(5, 10, utm=Utm(source="fb", campaign="autumn")))
