@@ -12,6 +12,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from analytics.models import AdSpend, Sale, SaleStatus
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, WebhookLog
 from leads.models import Lead, LeadStatusHistory, PipelineStage
 from leads.tests.cast import Cast, make_cast
@@ -150,11 +151,21 @@ def test_a_connection_that_breaks_brings_up_the_form_by_itself(
     expect(tab.get_by_role("button", name="Go to amoCRM")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/app/", "/app/leads/", "/app/stages/", "/connection/"])
-def test_nothing_hangs_over_the_edge_of_a_phone(tab: Page, live_server: LiveServer, cast: Cast, path: str) -> None:
-    tab.set_viewport_size({"width": 390, "height": 844})
+@pytest.mark.parametrize("width", [320, 390])
+@pytest.mark.parametrize("path", ["/app/", "/app/leads/", "/app/stages/", "/connection/", "/app/roi/"])
+def test_nothing_hangs_over_the_edge_of_a_phone(
+    tab: Page, live_server: LiveServer, cast: Cast, path: str, width: int
+) -> None:
+    now, much = timezone.now(), {"user_account": cast.alpha, "amount": 150_095_000, "currency": "KZT"}
+    AdSpend.objects.create(day=timezone.localdate(now), campaign="x", **much)
+    Sale.objects.create(status=SaleStatus.PAID, sold_at=now, **much)
+    tab.set_viewport_size({"width": width, "height": 844})
     sign_in(tab, live_server, path, "alice@example.com")
+    tab.get_by_role("button", name="Русский").click()
+    expect(tab.locator("html")).to_have_attribute("lang", "ru")
     assert tab.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    beyond = "[...document.querySelectorAll('.figure *')].filter((it) => it.getBoundingClientRect().right > innerWidth)"
+    assert tab.evaluate(f"{beyond}.length") == 0, "a panel cuts off what hangs over its own edge"
 
 
 def test_a_table_is_sorted_on_a_phone_as_well(tab: Page, live_server: LiveServer, cast: Cast) -> None:
