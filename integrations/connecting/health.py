@@ -9,7 +9,7 @@ import structlog
 from django.utils import timezone
 
 from integrations.amocrm.errors import ConditionError, ReconnectNeeded, RequestError, Unpaid
-from integrations.connecting.hooks import HookStatus, hook_register, hook_status
+from integrations.connecting.hooks import LACKS_RIGHTS, HookStatus, hook_register, hook_status
 from integrations.connecting.problems import clear_problem, note_problem
 from integrations.models import AmoCRMConnection, ConnectionState
 from leads.clock import is_over
@@ -36,7 +36,7 @@ def look_after_hook(connection: AmoCRMConnection) -> None:
     except ConditionError as error:
         logger.warning("amocrm_hook_not_read", account=str(connection.user_account_id), error=str(error))
     except RequestError as error:
-        _explain(connection, f"{_HIDDEN} {error.detail} {_RIGHTS}")
+        _explain(connection, f"{_HIDDEN} {error.detail} {LACKS_RIGHTS}")
     else:
         clear_problem(connection)
 
@@ -58,25 +58,13 @@ def _slot(account_id: uuid.UUID) -> int:
 def _mend(connection: AmoCRMConnection) -> None:
     try:
         status = hook_register(connection)
-    except Unpaid as error:
-        _explain(connection, f"{error.detail} {_PLAN}")
-        return
-    except RequestError as error:
-        _explain(connection, f"{error.detail} {_RIGHTS}")
-        return
+    except (RequestError, Unpaid):
+        return  # `hook_register` has noted why, and what to do
     if not status.is_active:
         _explain(connection, f"{_what(status)} {_PRESS}")
 
 
 _HIDDEN = told("amoCRM does not show its hooks.")
-_PLAN = told(
-    "Hooks need amoCRM's Advanced or Professional plan. In amoCRM open Settings → Billing; deals are read by the "
-    "regular sync meanwhile."
-)
-_RIGHTS = told(
-    "Only an administrator of the amoCRM account may register hooks: connect again as one, or have one add the "
-    "address by hand in amoMarket → ⋯ → WebHooks."
-)
 _PRESS = told("In amoCRM open amoMarket → ⋯ → WebHooks, find our address, press “Enable” and save.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils import timezone
 
@@ -10,6 +11,7 @@ from integrations.amocrm.client import AmoCRMClient, Webhook
 from integrations.amocrm.errors import RequestError, Unpaid
 from integrations.intake.signature import hook_url
 from integrations.models import AmoCRMConnection, ConnectionState, Hook
+from leads.told import told
 
 EVENTS = (
     "add_lead",
@@ -19,6 +21,15 @@ EVENTS = (
     "restore_lead",
     "add_contact",
     "update_contact",
+)
+
+_PLAN = told(
+    "Hooks need amoCRM's Advanced or Professional plan. In amoCRM open Settings → Billing; deals are read by the "
+    "regular sync meanwhile."
+)
+LACKS_RIGHTS = told(
+    "Only an administrator of the amoCRM account may register hooks: connect again as one, or have one add the "
+    "address by hand in amoMarket → ⋯ → WebHooks."
 )
 
 
@@ -49,7 +60,8 @@ def hook_status(connection: AmoCRMConnection) -> HookStatus:
 def hook_register(connection: AmoCRMConnection) -> HookStatus:
     """Register our hook, or mend it. Afterwards an older address of ours is no longer called.
 
-    Asking twice does no harm. Raises AmoCRMError; `RequestError` or `Unpaid` where the plan or the rights lack hooks.
+    Asking twice does no harm. Raises AmoCRMError; `RequestError` or `Unpaid` where the plan or the rights lack hooks,
+    whose detail then says what to do about it, as `webhook_detail` does.
     """
     destination = hook_url(connection.user_account, Hook.AMOCRM)
     client = AmoCRMClient(connection)
@@ -60,6 +72,8 @@ def hook_register(connection: AmoCRMConnection) -> HookStatus:
             client.delete_webhook(destination)
             hook = client.register_webhook(destination, EVENTS)
     except (RequestError, Unpaid) as error:
+        # A 402 here need not mean that the account itself is unpaid.
+        error.detail = _PLAN if isinstance(error, Unpaid) else f"{error.detail} {LACKS_RIGHTS}"
         _remember(connection, _status(destination, None), why=error.detail)
         raise
     if connection.webhook_destination not in ("", destination):
@@ -81,11 +95,13 @@ def _status(destination: str, hook: Webhook | None) -> HookStatus:
 
 
 def _remember(connection: AmoCRMConnection, status: HookStatus, why: str = "") -> None:
-    told = {"webhook_active": status.is_active, "webhook_detail": why, "updated_at": timezone.now()}
+    seen: dict[str, Any] = {"webhook_active": status.is_active, "updated_at": timezone.now()}
+    if why or status.is_active:  # why amoCRM refused the hook stays true of one that is only looked at
+        seen["webhook_detail"] = why
     if status.registered:
-        told["webhook_destination"] = status.destination
+        seen["webhook_destination"] = status.destination
     # What was asked of a connection that somebody has parted from since, or put another in the place of, is old.
     rows = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at)
-    rows.exclude(state=ConnectionState.DISCONNECTED).update(**told)
+    rows.exclude(state=ConnectionState.DISCONNECTED).update(**seen)
     connection.webhook_active = status.is_active
-    connection.webhook_destination = str(told.get("webhook_destination", connection.webhook_destination))
+    connection.webhook_destination = str(seen.get("webhook_destination", connection.webhook_destination))

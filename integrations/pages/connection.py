@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from integrations.amocrm.errors import AmoCRMError
+from integrations.amocrm.errors import AmoCRMError, RequestError, Unpaid
 from integrations.amocrm.hosts import DOMAINS, ForeignHost
 from integrations.connecting.connect import disconnect as connection_disconnect
 from integrations.connecting.hooks import hook_register, hook_status
@@ -106,6 +106,8 @@ def register_hook(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and connection is not None:
         try:
             hook_register(connection)
+        except (RequestError, Unpaid) as error:
+            messages.error(request, _("amoCRM did not register the hook: %(why)s") % {"why": retold(error.detail)})
         except AmoCRMError as error:
             messages.error(request, _cannot(error))
         else:

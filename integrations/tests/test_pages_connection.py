@@ -134,6 +134,23 @@ def test_an_unreachable_amocrm_is_said_and_breaks_nothing(connected: UserAccount
     assert "amoCRM could not be asked" in client.get("/connection/").content.decode()
 
 
+@pytest.mark.parametrize(("lacks", "remedy"), [("plan", "Advanced or Professional plan"), ("rights", "administrator")])
+def test_a_hook_that_amocrm_refuses_is_told_with_what_to_do_however_often_one_looks(
+    connected: UserAccount, amocrm: Server, lacks: str, remedy: str
+) -> None:
+    client = member(connected, Role.STAFF)
+    amocrm.crm.demo.profile.has_webhooks = lacks != "plan"
+    if lacks == "rights":
+        amocrm.crm.faults.answer(403, times=1, prefix="/api/v4/webhooks")
+    client.post("/connection/register")
+    page = client.get("/connection/").content.decode()
+    assert "amoCRM did not register the hook" in page
+    assert "is not paid" not in page
+    for _look in range(2):
+        assert "not registered" in client.get("/connection/hook").content.decode()
+        assert remedy in client.get("/connection/state").content.decode()
+
+
 def test_disconnecting_removes_the_hook_and_keeps_the_page(connected: UserAccount, amocrm: Server) -> None:
     hook_register(AmoCRMConnection.objects.get())
     client = member(connected, Role.OWNER)
