@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 # Spreadsheets write UTF-8 with a mark, Excel's “Unicode text” is UTF-16, and old ones of ours wrote the Russian page.
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _DELIMITERS = ",;\t"
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods; the old .xls
 
 
 class Unreadable(ValueError):
@@ -23,6 +24,8 @@ def lines_of(content: bytes) -> Iterator[tuple[int, list[str]]]:
 
     :raises Unreadable: while it is read, at what is no CSV.
     """
+    if content.startswith(_WORKBOOKS):
+        raise Unreadable(_("This is a spreadsheet's own file. Save it there as CSV, and take that."))
     text = _decoded(content)
     first = text.lstrip().split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=first.count), strict=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from django import forms
@@ -55,6 +56,15 @@ class UploadForm(forms.Form):
         file = self.cleaned_data.get("file")
         content: bytes = file.read() if file else self.cleaned_data["text"].encode()
         return content
+
+
+def _with_iso_day(row: RawRow) -> RawRow:
+    """As the API has it: where days are written so, a spreadsheet turns 2026-03-31 that was typed into 31.03.2026."""
+    try:
+        day = datetime.strptime(str(row.cells.get("day")).strip(), "%d.%m.%Y").date()  # noqa: DTZ007 - a day
+    except ValueError:
+        return row
+    return replace(row, cells={**row.cells, "day": day.isoformat()})
 
 
 def too_large() -> str:
@@ -136,7 +146,7 @@ class Upload(Generic[T]):
         return redirect(self.after)
 
     def _checked(self, account: UserAccount, content: bytes) -> Checked[T]:
-        return self.check(account, rows_of_csv(content, self.needed))
+        return self.check(account, map(_with_iso_day, rows_of_csv(content, self.needed)))
 
     def _show(
         self, request: HttpRequest, form: UploadForm, preview: Preview | None, *, has_failed: bool

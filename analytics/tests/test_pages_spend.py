@@ -105,6 +105,23 @@ def test_a_file_may_come_from_any_spreadsheet(cast: Cast, encoding: str) -> None
     assert set(AdSpend.objects.values_list("campaign", flat=True)) == {"spring", "Весна"}
 
 
+def test_days_may_be_as_a_spreadsheet_writes_them(cast: Cast) -> None:
+    looked = post(cast.sam, text="day;campaign;amount\n01.03.2026;spring;12 000,50\n2026-03-02;spring;5\n")
+    post(cast.sam, checked=token_of(looked))
+    assert set(AdSpend.objects.values_list("day", "amount")) == {
+        (date(2026, 3, 1), Decimal("12000.50")),
+        (date(2026, 3, 2), Decimal(5)),
+    }
+    assert "“31.02.2026” is no day" in post(cast.sam, text="day,campaign,amount\n31.02.2026,x,5\n").content.decode()
+
+
+@pytest.mark.parametrize("start", [b"PK\x03\x04\x14\x00\x06\x00", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
+def test_a_workbook_is_told_to_be_saved_as_csv(cast: Cast, start: bytes) -> None:
+    answer = post(cast.sam, file=SimpleUploadedFile("spend.xlsx", start + bytes(range(256))))
+    assert answer.status_code == 400
+    assert "Save it there as CSV" in answer.content.decode()
+
+
 def test_one_bad_row_and_none_is_stored(cast: Cast) -> None:
     stranger = Creative.objects.create(user_account=cast.beta, name="Secret")
     text = f"day,creative_id,campaign,amount\n2026-03-01,,ok,5\nyesterday,,x,5\n2026-03-02,{stranger.pk},,5\n"
