@@ -166,8 +166,11 @@ def _remove_hook(connection: AmoCRMConnection, tokens: Tokens) -> None:
         logger.warning("amocrm_hook_not_removed", host=connection.host, error=str(error))
 
 
-def _forget(connection: AmoCRMConnection) -> None:
-    """Nothing that is under way goes on: its leases are gone. Who has connected anew meanwhile stays connected."""
+def _forget(connection: AmoCRMConnection, why: str = "") -> None:
+    """Nothing that is under way goes on: its leases are gone. Who has connected anew meanwhile stays connected.
+
+    :param why: what to tell people where nobody here pressed the button.
+    """
     with transaction.atomic():
         parted = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at).update(
             state=ConnectionState.DISCONNECTED,
@@ -180,7 +183,7 @@ def _forget(connection: AmoCRMConnection) -> None:
             webhook_destination="",
             webhook_detail="",
             updated_at=timezone.now(),
-            **NO_PROBLEM,
+            **{**NO_PROBLEM, "problem_detail": why},
             **NO_LEASE,
         )
         if parted:
@@ -206,4 +209,4 @@ def disabled_at_amocrm(amocrm_account_id: int) -> None:
     """Our integration was switched off in this amoCRM account: its tokens are dead, its hook is gone."""
     rows = AmoCRMConnection.objects.filter(amocrm_account_id=amocrm_account_id)
     for connection in rows.exclude(state=ConnectionState.DISCONNECTED):
-        _forget(connection)
+        _forget(connection, told("The integration was switched off in amoCRM. To hear from it again, connect it anew."))

@@ -74,6 +74,13 @@ class Condition:
         return self.is_connected and self.problem is None and getattr(self.connection, "set_up_at", True) is None
 
     @property
+    def parting(self) -> str:
+        """Why the connection ended, where nobody here ended it."""
+        if self.connection is None or self.connection.state != ConnectionState.DISCONNECTED:
+            return ""
+        return retold(self.connection.problem_detail)
+
+    @property
     def layout(self) -> str:
         """Changes when the connection's page needs other forms."""
         state = self.connection.state if self.connection else ""

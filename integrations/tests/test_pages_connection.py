@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from integrations.amocrm.hosts import ForeignHost
+from integrations.connecting.connect import disabled_at_amocrm, disconnect
 from integrations.connecting.hooks import hook_register
 from integrations.intake.signature import hook_url
 from integrations.models import AmoCRMConnection, ConnectionState, Hook
@@ -160,6 +161,17 @@ def test_disconnecting_removes_the_hook_and_keeps_the_page(connected: UserAccoun
     page = client.get("/connection/").content.decode()
     assert "amoCRM is disconnected." in page
     assert "Connect amoCRM" in page
+
+
+def test_switched_off_at_amocrm_the_pages_say_so_until_somebody_connects(connected: UserAccount) -> None:
+    client, row = member(connected, Role.VIEWER), AmoCRMConnection.objects.get()
+    assert row.amocrm_account_id
+    disabled_at_amocrm(row.amocrm_account_id)
+    for address in ("/connection/", "/app/"):
+        assert "The integration was switched off in amoCRM." in client.get(address).content.decode()
+    assert client.get("/amocrm/status").json()["problem"] is None
+    disconnect(AmoCRMConnection.objects.get())
+    assert "switched off in amoCRM" not in client.get("/connection/").content.decode()
 
 
 def test_another_accounts_connection_is_untouched(connected: UserAccount) -> None:
