@@ -23,19 +23,31 @@ class NoAccessLog(Logger):
 
 
 class OneAtATime(ASGIProtocol):
-    """Reads on from a connection once the request that it has read is over, which is a moment after its answer.
+    """Holds what comes on a connection before the request in hand is over, which is a moment after its answer.
 
-    Of what comes in that moment gunicorn keeps 64 kB; for more it drops the connection, and with it the request of a
-    caller who did nothing but send the next one as soon as the answer was there.
+    Of that gunicorn keeps 64 kB; for more it drops the connection, and with it the request of a caller who did nothing
+    but send the next one as soon as the answer was there.
     """
 
-    def _on_message_complete(self) -> None:
-        super()._on_message_complete()
-        self._pause_reading()
+    _early = b""
 
-    def _maybe_resume_reading(self) -> None:
-        if self._callback_parser is None or not self._callback_parser.is_complete:
-            super()._maybe_resume_reading()
+    def data_received(self, data: bytes) -> None:
+        if self._callback_parser is not None and self._callback_parser.is_complete and not self._websocket:
+            self._early += data
+            self._pause_reading()
+        else:
+            super().data_received(data)
+
+    def _resume_reading(self) -> None:
+        if self._early:  # gunicorn makes ready for the next request only after this
+            self.worker.loop.call_soon(self._read_early)
+        else:
+            super()._resume_reading()
+
+    def _read_early(self) -> None:
+        early, self._early = self._early, b""
+        super()._resume_reading()
+        self.data_received(early)
 
 
 ASGIProtocol._check_h1c_protocol_available()  # it writes what it finds on the class it is asked of, and reads it here
