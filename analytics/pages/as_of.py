@@ -16,7 +16,6 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from analytics.models import ReportSnapshot
-from analytics.pages.periods import DaysForm, day_field
 from analytics.pages.roi_table import Cell, decimals_of
 from analytics.reports.definitions import (
     AS_OF_FIGURES,
@@ -36,6 +35,7 @@ from analytics.snapshots.sums import lines_of, sums_as_of, sums_of_lines
 from leads.access import account_of, account_rows, page
 from leads.days import within_bounds
 from leads.models import Creative, UserAccount
+from leads.pages.days_form import DaysForm, day_field
 from leads.pages.rendering import render_page
 
 DAYS_BEFORE = 29

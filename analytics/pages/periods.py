@@ -7,32 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django import forms
-from django.utils.translation import gettext_lazy as _
-
 from analytics.reports.spans import Span
 from leads.days import last_days, within_bounds
 from leads.models import UserAccount
+from leads.pages.days_form import DaysForm
 
 LAST_DAYS = (7, 30, 90)
 DEFAULT_DAYS = 30
-
-
-def day_field(label: Any) -> forms.DateField:
-    return forms.DateField(label=label, required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
-
-
-class DaysForm(forms.Form):
-    """From a day to a day; either may be left open."""
-
-    since = day_field(_("From"))
-    until = day_field(_("To"))
-
-    def clean(self) -> dict[str, Any]:
-        first, last = self.cleaned_data.get("since"), self.cleaned_data.get("until")
-        if first and last and first > last:
-            self.add_error("since", _("The first day is after the last."))
-        return self.cleaned_data
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from analytics.earning.queue import unknown
 from analytics.models import Referrer, Routing, Sale, SaleStatus, Targetologist
 from analytics.pages.narrowers import SALE_NARROWERS
-from analytics.pages.periods import DaysForm
 from analytics.reports.spans import Basis, GroupBy
 from leads.api.filters import any_case
 from leads.days import begin_of, end_of
 from leads.ids import id_in
 from leads.models import UserAccount
+from leads.pages.days_form import DaysForm
 from leads.pages.narrowing import NONE, Narrowing, Text
 from leads.pages.sorting import Sorting
 from leads.phones import phones_in

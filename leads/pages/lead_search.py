@@ -11,6 +11,7 @@ from leads.days import begin_of, end_of
 from leads.ids import id_in
 from leads.models import Lead, LeadSource, MatchMethod, UserAccount
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
+from leads.pages.days_form import DaysForm
 from leads.pages.narrowing import LEAD_NARROWERS, Narrowing
 from leads.pages.sorting import Sorting
 from leads.pages.stage_names import StageBook
@@ -26,7 +27,7 @@ MIN_PHONE_PART = 4
 SORTING = Sorting({"day": "lead_at", "name": "name", "price": "price", "news": "amocrm_updated_at"}, default="-day")
 
 
-class LeadSearch(forms.Form):
+class LeadSearch(DaysForm):
     """The page's GET form. What cannot be understood is said at its field and filters nothing."""
 
     q = forms.CharField(label=_("Phone, deal number or name"), required=False, max_length=200)
@@ -38,8 +39,6 @@ class LeadSearch(forms.Form):
     match = forms.ChoiceField(
         label=_("Match"), required=False, choices=[ANY, *MatchMethod.choices, (NOT_MATCHED, _("no deal yet"))]
     )
-    since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
-    until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
     order = forms.CharField(required=False, widget=forms.HiddenInput)
     deleted = forms.BooleanField(required=False, widget=forms.HiddenInput)
 

@@ -104,6 +104,13 @@ def test_days_are_those_of_the_accounts_zone(vera: Client, cast: Cast) -> None:
     assert names(vera, "since=2026-03-10&until=2026-03-10&order=day") == ["Night", "Noon"]
 
 
+def test_days_the_wrong_way_round_are_said_at_their_field(vera: Client, cast: Cast) -> None:
+    lead(cast.alpha, "Noon", amocrm_created_at=NOON)
+    page = vera.get("/app/leads/?since=2026-03-11&until=2026-03-10").content.decode()
+    assert "The first day is after the last." in page
+    assert "Noon" in page
+
+
 def test_the_last_day_that_a_date_can_be_is_no_crash(vera: Client, cast: Cast) -> None:
     assert vera.get("/app/leads/?until=9999-12-31&since=0001-01-01").status_code == 200
 
