@@ -185,7 +185,12 @@ class Reader:
         try:
             return crontab.from_string(value)
         except (ValueError, ParseException):
-            refuse(name, "which is no cron schedule of five fields", f'Set it like {name}="{default}"', value=value)
+            refuse(
+                name,
+                "which is no cron schedule of five fields (minute hour day month weekday; Sunday is 0)",
+                f'Set it like {name}="{default}"',
+                value=value,
+            )
 
     def fernet_keys(self, name: str) -> list[str]:
         value = self.text(name)
