@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from django.db.models import Q
 
 from leads.bulk import update_rows
+from leads.deals.stored import repeats_of
 from leads.models import Creative, Lead, LeadSource, UserAccount
 
 
@@ -33,15 +34,14 @@ def credit_waiting(account: UserAccount, contents: Collection[str]) -> None:
     """Credit the deals that named one of `contents` before there was such a creative, and their repeats. Needs the
     account's lock.
     """
-    leads = Lead.objects.filter(user_account=account).order_by()
-    waiting = leads.filter(source=LeadSource.AMOCRM, creative=None, utm_content__in=contents)
-    named = [lead for lead in waiting if _content(lead)]
+    waiting = Lead.objects.filter(user_account=account, source=LeadSource.AMOCRM, creative=None)
+    named = [lead for lead in waiting.filter(utm_content__in=contents).order_by() if _content(lead)]
     creatives = CreativesOfContent(account, named)
     for lead in named:
         creatives.credit(lead)
     credited = {lead.pk: lead for lead in named if lead.creative_id is not None}
     # They have what their origin has, also those that came to a creative by a UTM of their own for want of that.
-    for lead in leads.filter(origin_lead__id__among=list(credited)):
+    for lead in repeats_of(account, list(credited)):
         origin = credited[lead.origin_lead_id or 0]
         lead.creative_id, lead.direction_id = origin.creative_id, origin.direction_id
         credited[lead.pk] = lead

@@ -12,14 +12,9 @@ from operator import attrgetter
 from typing import Any
 
 from leads.deals.changes import DealState
-from leads.deals.crediting import CreativesOfContent
-from leads.deals.facts import settle
 from leads.deals.matching import DealToMatch, Match, Response, match_deals
 from leads.deals.stored import leads_by_deal, leads_by_phone
 from leads.models import DealPhone, Lead, LeadSource, MatchMethod, UserAccount
-from leads.news import UTM_COLUMNS, UTM_KEYS
-from leads.phones import display_phone
-from leads.told import told
 
 # The columns that belong to the deal and move with it, with what an empty row has in them.
 DEAL_COLUMNS: dict[str, Any] = {
@@ -47,14 +42,12 @@ DEAL_COLUMNS: dict[str, Any] = {
     "contact_at": None,
     "matched_at": None,
 }
-INHERITED_COLUMNS = {"creative_id", "direction_id", *UTM_COLUMNS}
 # A chain of phones longer than this ties strangers together; what lies beyond is left as it is.
 MAX_ROUNDS = 6
 TIED = (MatchMethod.DEAL_ID, MatchMethod.MANUAL)
 
 
 COMPARED = [field.attname for field in Lead._meta.concrete_fields if not field.generated and field.name != "updated_at"]
-_UTM_CONTENT = COMPARED.index("utm_content")
 _compared = attrgetter(*COMPARED)
 
 
@@ -79,7 +72,7 @@ class Placing:
         self.sought: set[int] = set()
         self.matches: dict[int, Match] = {}
         self._loaded: dict[int, tuple[Any, ...]] = {}
-        self._late_origins: list[tuple[Lead, Lead]] = []
+        self.late_origins: list[tuple[Lead, Lead]] = []
         self._neighbour_ids: set[int] = set()
         self.loaded(lead for lead in rows.values() if lead.pk)
 
@@ -180,84 +173,17 @@ class Placing:
     def let_neighbours_be(self) -> None:
         """Deals that joined for their phone, and to which nothing happened, need no more of anybody's time: of a phone
         that is everybody's (a reception's, a made-up one) there are thousands."""
-        inheriting = {id(lead) for lead, _origin in self._late_origins}
+        inheriting = {id(lead) for lead, _origin in self.late_origins}
         for deal_id in self._neighbour_ids - self.moved:
             lead = self.rows[deal_id]
             if id(lead) not in inheriting and _values_of(lead) == self._loaded[lead.pk]:
                 del self.rows[deal_id], self.before[deal_id]
 
-    def _inherit(self, lead: Lead, origin: Lead) -> None:
-        if not origin.pk:
-            self._late_origins.append((lead, origin))
-        else:
-            lead.origin_lead = origin
-        lead.creative_id, lead.direction_id = origin.creative_id, origin.direction_id
-        lead.own_utm = {key: getattr(origin, f"utm_{key}") for key in UTM_KEYS}
-
     def name_late_origins(self) -> list[Lead]:
         """Origins that were new themselves have their ids now. The leads that refer to them."""
-        for lead, origin in self._late_origins:
+        for lead, origin in self.late_origins:
             lead.origin_lead = origin
-        return [lead for lead, _origin in self._late_origins]
-
-    def describe(self) -> None:
-        """Write how each deal was matched, and let repeats inherit what their origins have by then."""
-        for deal_id, match in self.matches.items():
-            lead = self.rows[deal_id]
-            lead.match_method = match.method
-            lead.match_detail = _in_words(match, lead)
-            lead.origin_lead = None
-        origins = self._origins()
-        self._settle(lead for deal_id, lead in self.rows.items() if deal_id not in origins)
-        origins |= self._followers()
-        for deal_id, origin in origins.items():
-            self._inherit(self.rows[deal_id], origin)
-        self._settle(self.rows[deal_id] for deal_id in origins)
-
-    def _origins(self) -> dict[int, Lead]:
-        """By deal, the rows of which repeats are: of those matched just now; and of the others where the origin is at
-        hand, or the repeat has come to say something else itself."""
-        at_hand = {lead.pk: lead for lead in self.rows.values() if lead.pk}
-        others = {deal: lead for deal, lead in self.rows.items() if lead.origin_lead_id and deal not in self.matches}
-        changed = (lead for lead in others.values() if "deal_utm" in self.changed_columns(lead))
-        missing = {lead.origin_lead_id for lead in changed} - at_hand.keys()
-        at_hand |= Lead.objects.in_bulk(missing) if missing else {}
-        known = {deal: at_hand[lead.origin_lead_id] for deal, lead in others.items() if lead.origin_lead_id in at_hand}
-        matched = ((deal, match.origin_deal_id) for deal, match in self.matches.items())
-        return known | {deal: self.rows[origin] for deal, origin in matched if origin is not None}
-
-    def _followers(self) -> dict[int, Lead]:
-        """Further repeats, of rows that have come to say something else: by deal, with the row that each is of. They
-        join `rows`, lest it matter whether they were met before or after the change."""
-        changed = {
-            lead.pk: lead for lead in self.rows.values() if lead.pk and self.changed_columns(lead) & INHERITED_COLUMNS
-        }
-        if not changed:
-            return {}
-        repeats = Lead.objects.filter(user_account=self.account, origin_lead__id__among=changed).order_by()
-        found: dict[int, Lead] = {}
-        for lead in repeats:
-            deal_id = lead.amocrm_lead_id
-            if deal_id is not None and deal_id not in self.rows:
-                self.loaded([lead])
-                self.rows[deal_id], self.before[deal_id] = lead, DealState.of(lead)
-                found[deal_id] = changed[lead.origin_lead_id or 0]
-        return found
-
-    def _settle(self, leads: Iterable[Lead]) -> None:
-        leads = list(leads)
-        creatives = CreativesOfContent(self.account, leads)
-        for lead in leads:
-            settle(lead)
-            if lead.source == LeadSource.AMOCRM and (lead.creative_id is None or self._names_another(lead)):
-                creatives.credit(lead)
-
-    def _names_another(self, lead: Lead) -> bool:
-        """Whether the deal's UTM name another creative than they did. A repeat keeps that of its origin."""
-        stored = self._loaded.get(lead.pk or 0)
-        return (
-            stored is not None and lead.match_method != MatchMethod.REPEAT and lead.utm_content != stored[_UTM_CONTENT]
-        )
+        return [lead for lead, _origin in self.late_origins]
 
 
 def _values_of(lead: Lead) -> tuple[Any, ...]:
@@ -282,26 +208,3 @@ def _phones_of(lead: Lead) -> tuple[str, ...]:
 
 def _deal_part(lead: Lead) -> dict[str, Any]:
     return {column: getattr(lead, column) for column in DEAL_COLUMNS}
-
-
-def _in_words(match: Match, lead: Lead) -> str:
-    values = {
-        "phone": display_phone(match.phone) if match.phone else "",
-        "contact": lead.amocrm_contact_id,
-        "leads": match.candidates,
-        "deal": match.origin_deal_id,
-    }
-    if match.method == MatchMethod.PHONE:
-        if match.candidates == 1:
-            return told("phone %(phone)s of contact %(contact)s, one lead had it") % values
-        return told("phone %(phone)s of contact %(contact)s, %(leads)s leads had it, the newest taken") % values
-    if match.method == MatchMethod.REPEAT:
-        return (
-            told("phone %(phone)s of contact %(contact)s already bought as deal %(deal)s: a repeat purchase") % values
-        )
-    if lead.contact_phones:
-        values["phone"] = ", ".join(display_phone(known) for known in lead.contact_phones)
-        return told("no lead has the phone %(phone)s of contact %(contact)s") % values
-    if lead.amocrm_contact_id:
-        return told("contact %(contact)s has no phone") % values
-    return told("the deal has no contact")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from leads.bulk import SKIP, insert_rows, insert_values, update_rows
 from leads.deals.history import Step
+from leads.deals.inheriting import describe
 from leads.deals.placing import Placing
 from leads.deals.record import steps_told, write_history
 from leads.models import DealPhone, Lead, UserAccount
@@ -16,7 +17,7 @@ def save_placed(account: UserAccount, placing: Placing) -> None:
     """Bring the rows of a finished placing, and the history of their deals, into the database."""
     rows = placing.rows
     _free_deal_ids(placing)
-    placing.describe()
+    describe(placing)
     placing.let_neighbours_be()
     steps = steps_told(account, rows)
     _stand(account, rows, steps)

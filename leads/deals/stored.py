@@ -30,6 +30,11 @@ def leads_by_phone(account: UserAccount, phones: Iterable[str]) -> Sequence[Lead
     return list(_found(account, phone_e164__among=phones))
 
 
+def repeats_of(account: UserAccount, origin_ids: Iterable[int]) -> Sequence[Lead]:
+    """The repeat purchases of these leads."""
+    return list(_found(account, origin_lead__id__among=origin_ids))
+
+
 def deals_with_phone(account: UserAccount, deal_ids: Iterable[int]) -> set[int]:
     """Those of the deals whose client can be rung, as far as is known."""
     found = _found(account, amocrm_lead_id__among=deal_ids).values_list("amocrm_lead_id", "contact_phones")
