@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -91,8 +91,16 @@ def _conversation(
 def _connections_end_with_the_test(transactional_db: None) -> Iterator[None]:
     """Those of the threads in which the product keeps them: a test database that somebody holds cannot be dropped."""
     yield
-    for executor in (gathering._thread, asgi.django_in_threads.executor):
-        close_connections(executor)
+    if gathering._thread is not None:
+        in_intake_thread(connections.close_all)
+    close_connections(asgi.django_in_threads.executor)
+
+
+def in_intake_thread(job: Callable[[], None]) -> None:
+    is_done = Event()
+    gathering._jobs.put(job)
+    gathering._jobs.put(is_done.set)
+    assert is_done.wait(timeout=60)
 
 
 def close_connections(executor: ThreadPoolExecutor) -> None:
@@ -285,7 +293,7 @@ def test_who_no_longer_waits_keeps_nobody_else_waiting(alfa: UserAccount) -> Non
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="the connection to a file does not die")
 def test_a_connection_that_died_is_replaced_and_the_delivery_stored(alfa: UserAccount) -> None:
     assert straight("/webhooks/amocrm", signed(alfa), [BODY]).status_code == 200
-    gathering._thread.submit(lambda: connection.connection.close()).result()
+    in_intake_thread(lambda: connection.connection.close())
     assert straight("/webhooks/amocrm", signed(alfa), [BODY]).status_code == 200
     assert WebhookLog.objects.count() == 2
 

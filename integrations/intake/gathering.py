@@ -7,7 +7,10 @@ is committed, and a lone one waits for nobody.
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable
+from functools import partial
+from queue import SimpleQueue
 
 from integrations.intake.store import Arrival, store
 
@@ -16,38 +19,41 @@ BATCH_ROWS = 250
 BATCH_BYTES = 20 * 1024 * 1024
 
 Waiting = tuple[Arrival, "asyncio.Future[int | None]"]
+Outcome = list[int | None] | Exception
 
 
 class Gathering:
-    """Stores the arrivals of one event loop, from one thread with a database connection of its own."""
+    """Stores the arrivals of an event loop, from one thread with a database connection of its own.
+
+    By a queue and callbacks: an executor's futures, made and chained for each batch, would cost half of a statement.
+    """
 
     def __init__(self) -> None:
         self._waiting: list[Waiting] = []
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="intake")
-        self._work: asyncio.Task[None] | None = None
+        self._is_busy = False
+        self._jobs: SimpleQueue[Callable[[], object]] = SimpleQueue()
+        self._thread: threading.Thread | None = None
 
     async def store(self, arrival: Arrival) -> int | None:
         """As `store` does with one.
 
         :raises NotStored: the database is out of reach or refuses.
         """
-        stored: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        if self._thread is None:  # not before: gunicorn forks
+            self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
+            self._thread.start()
+        loop = asyncio.get_running_loop()
+        stored: asyncio.Future[int | None] = loop.create_future()
         self._waiting.append((arrival, stored))
-        if self._work is None:
-            self._work = asyncio.create_task(self._store_all())
+        if not self._is_busy:
+            self._is_busy = True
+            loop.call_soon(self._hand_over, loop)  # together with what else is here at this moment
         return await stored
 
-    async def _store_all(self) -> None:
-        while self._waiting:
-            batch = self._next_batch()
-            arrivals = [arrival for arrival, _ in batch]
-            try:
-                ids = await asyncio.get_running_loop().run_in_executor(self._thread, store, arrivals)
-            except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told, and the next are served
-                _tell(batch, error)
-            else:
-                _tell(batch, ids)
-        self._work = None
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_busy = bool(self._waiting)
+        if self._is_busy:
+            self._jobs.put(partial(self._store, self._next_batch(), loop))
 
     def _next_batch(self) -> list[Waiting]:
         size = rows = 0
@@ -59,8 +65,24 @@ class Gathering:
         batch, self._waiting = self._waiting[:rows], self._waiting[rows:]
         return batch
 
+    def _work(self) -> None:
+        while True:
+            self._jobs.get()()
 
-def _tell(batch: list[Waiting], outcome: Exception | list[int | None]) -> None:
+    def _store(self, batch: list[Waiting], loop: asyncio.AbstractEventLoop) -> None:
+        outcome: Outcome
+        try:
+            outcome = store([arrival for arrival, _ in batch])
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told, and the next are served
+            outcome = error
+        loop.call_soon_threadsafe(self._next, batch, outcome, loop)
+
+    def _next(self, batch: list[Waiting], outcome: Outcome, loop: asyncio.AbstractEventLoop) -> None:
+        self._hand_over(loop)
+        _tell(batch, outcome)
+
+
+def _tell(batch: list[Waiting], outcome: Outcome) -> None:
     for at, (_, stored) in enumerate(batch):
         if stored.done():  # whoever sent it has hung up
             continue
