@@ -14,7 +14,9 @@ from integrations.models import AmoCRMConnection, Hook, Problem, WebhookLog
 from integrations.secrets import encrypt
 from integrations.tests import admin_world
 from integrations.tests.admin_world import TOKEN, World, address
+from integrations.tests.world import connect
 from leads.models import Lead, LeadStatusHistory, UserAccount
+from sandbox import Fault, Server
 
 pytestmark = pytest.mark.django_db
 
@@ -100,3 +102,33 @@ def test_reading_pipelines_of_what_is_not_connected_says_so(world: World) -> Non
     chosen = {"action": "read_pipelines_selected", "_selected_action": [world.rows[AmoCRMConnection].pk]}
     answer = world.client("sam").post(address(AmoCRMConnection, "changelist"), chosen, follow=True)
     assert "is not connected" in answer.content.decode()
+
+
+@pytest.fixture
+def connected_world(world: World, amocrm: Server) -> World:
+    AmoCRMConnection.objects.filter(user_account=world.alfa).delete()
+    world.rows[AmoCRMConnection] = connect(world.alfa, amocrm)
+    return world
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [(None, "1 pipelines, 7 stages"), (Fault("status", status=402), "The amoCRM account is not paid")],
+)
+def test_pipelines_are_read_at_once_from_the_list_and_from_the_row(
+    connected_world: World, amocrm: Server, fault: Fault | None, told: str
+) -> None:
+    row = connected_world.rows[AmoCRMConnection]
+    if fault is not None:
+        amocrm.crm.faults.arm(fault)
+    client, changelist = connected_world.client("sam"), address(AmoCRMConnection, "changelist")
+    chosen = {"action": "read_pipelines_selected", "_selected_action": [row.pk]}
+    assert told in messages_of(client.post(changelist, chosen, follow=True))
+    # A dialog of the theme's, which sends its own sign that somebody has said yes.
+    client.post(address(AmoCRMConnection, "read_pipelines", row.pk), {"_form_submitted": "True"})
+    assert told in messages_of(client.get(changelist))
+
+
+def messages_of(page: Any) -> str:
+    return " ".join(str(message) for message in page.context["messages"])

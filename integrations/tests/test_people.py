@@ -327,6 +327,18 @@ def test_a_message_of_a_chat_is_found_by_the_phone_in_it(alfa: UserAccount) -> N
     assert bytes(WebhookLog.objects.get(pk=other).raw_body) != b""
 
 
+def test_a_task_that_refers_to_the_persons_deal_goes_and_one_of_another_deal_stays(
+    world: Server, connected: UserAccount
+) -> None:
+    theirs = Lead.objects.exclude(amocrm_lead_id=None).filter(phone_e164=PHONE)[0].amocrm_lead_id
+    about = deliver(connected, f"task[add][0][text]=call+her&task[add][0][element_id]={theirs}")
+    other = deliver(connected, f"task[add][0][text]={theirs}+tenge&task[add][0][element_id]=1{theirs}")
+    WebhookLog.objects.filter(pk__in=(about, other)).update(processing_status="ignored")
+    erase_person(connected, PHONE, by=None)
+    assert bytes(WebhookLog.objects.get(pk=about).raw_body) == b""
+    assert bytes(WebhookLog.objects.get(pk=other).raw_body) != b""
+
+
 def test_who_comes_again_by_themselves_is_known_again(world: Server, connected: UserAccount) -> None:
     erase_person(connected, PHONE, by=None)
     lead_enter(account=connected, name=NAME, phone=PHONE)
