@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,7 +27,7 @@ from analytics.reports.funnel import funnel
 from analytics.reports.queries import LeadCount, MoneySum, lead_counts, sale_sums
 from analytics.reports.spans import Basis, GroupBy, Span
 from analytics.rollups.checking import check_rollups
-from analytics.rollups.folding import is_folded, refresh
+from analytics.rollups.folding import forget, is_folded, refresh
 from analytics.rollups.install import install, without_triggers
 from analytics.rollups.ledgers import LEDGERS
 from analytics.rollups.tending import accounts_in_need, tend
@@ -284,6 +284,44 @@ def test_who_lost_the_lease_writes_no_line(world: World) -> None:
     before = list(LeadRollup.objects.order_by("pk").values_list("pk", "leads"))
     refresh(world.account)
     assert list(LeadRollup.objects.order_by("pk").values_list("pk", "leads")) == before
+
+
+@contextmanager
+def in_the_middle(work: Callable[[], object]) -> Iterator[None]:
+    """Does it once, before the first line that is written."""
+    is_done = False
+
+    def once(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        nonlocal is_done
+        if not is_done and "INSERT INTO rollup_" in sql:
+            is_done = True
+            work()
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(once):
+        yield
+    assert is_done
+
+
+def test_who_comes_second_leaves_it_to_the_first(world: World) -> None:
+    forget(RollupState.objects.all())
+    with in_the_middle(lambda: refresh(world.account)):
+        refresh(world.account)
+    assert is_folded(world.account)
+    assert_right(world)
+    assert RollupState.objects.values_list("lease", "lease_until").get() == (None, None), "whoever comes next may begin"
+
+
+def test_what_is_to_be_made_anew_stops_whoever_is_at_work(world: World) -> None:
+    states = RollupState.objects.filter(user_account=world.account)
+    forget(states)
+    with in_the_middle(lambda: forget(states)):
+        refresh(world.account)
+    assert not is_folded(world.account)
+    assert_right(world)
+    refresh(world.account)
+    assert is_folded(world.account)
+    assert_right(world)
 
 
 def test_what_was_written_without_triggers_is_found_out(world: World) -> None:
