@@ -18,16 +18,17 @@ from unfold.decorators import action, display
 from analytics.admin import cells
 from analytics.admin.assigning import assign_view, pattern_view
 from analytics.admin.filters import DeskFilter, TargetologistFilter
+from analytics.admin.money_form import MoneyForm
 from analytics.admin.selecting import to_page
 from analytics.earning.purchases import purchase_save
 from analytics.models import Sale, UnknownSale
-from leads.admin.base import AccountForm, AccountScopedAdmin
+from leads.admin.base import AccountScopedAdmin
 from leads.admin.days import DaysFilter
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, lines, minute, pairs
 from leads.admin.searching import people_and_deals
 from leads.days import validate_moment
-from leads.models import Role, UserAccount
+from leads.models import Role
 from leads.news import UTM_COLUMNS
 from leads.told import retold
 
@@ -37,17 +38,14 @@ _PURCHASE = (
 )
 
 
-class PurchaseForm(AccountForm):
-    """A purchase by hand. An account has a currency, so that nobody has to type it."""
+class PurchaseForm(MoneyForm):
+    """A purchase by hand."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         for column in UTM_COLUMNS:
             if column in self.fields:
                 self.fields[column].label = column  # as in addresses, in any language
-        if "currency" in self.fields:
-            self.fields["currency"].required = False
-            self.fields["currency"].help_text = _("Empty: the account's.")
         if "sold_at" in self.fields:
             self.fields["sold_at"].validators.append(validate_moment)
             if not self.instance.pk:
@@ -55,9 +53,6 @@ class PurchaseForm(AccountForm):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
-        account: UserAccount | None = cleaned.get("user_account") or getattr(self.instance, "user_account", None)
-        if account is not None and "currency" in self.fields and not cleaned.get("currency"):
-            cleaned["currency"] = account.currency
         if not cleaned.get("external_id"):
             cleaned["external_id"] = None
         return cleaned

@@ -13,22 +13,22 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from analytics.admin.cells import amount_cell
+from analytics.admin.money_form import MoneyForm
 from analytics.models import AdSpend, ExchangeRate
-from leads.admin.base import AccountForm, AccountScopedAdmin
+from leads.admin.base import AccountScopedAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY
 from leads.templatetags.voronka import exact, number
 
 
-class SpendForm(AccountForm):
+class SpendForm(MoneyForm):
     """Uniqueness is over `what`, which follows from the other fields and is none of the form's own."""
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
         row = AdSpend(**{name: value for name, value in cleaned.items() if name in _IDENTITY})
-        account = cleaned.get("user_account") or getattr(self.instance, "user_account", None)
-        known = AdSpend.objects.filter(user_account=account, day=row.day, what=row.named(), source=row.source)
-        if account is not None and row.day and known.exclude(pk=self.instance.pk).exists():
+        known = AdSpend.objects.filter(user_account=self.account, day=row.day, what=row.named(), source=row.source)
+        if self.account is not None and row.day and known.exclude(pk=self.instance.pk).exists():
             raise ValidationError(_("There is a row of this day, thing and source already."))
         return cleaned
 
@@ -78,8 +78,24 @@ class AdSpendAdmin(AccountScopedAdmin[AdSpend]):
         return redirect("page-spend-upload")
 
 
+class RateForm(MoneyForm):
+    """Reports look for rates in the account's currency: one in another would be entered and never found."""
+
+    account_currency = "base_currency"
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        own = self.account.currency if self.account is not None else ""
+        if own and "base_currency" in self.changed_data and cleaned.get("base_currency", own) != own:
+            self.add_error("base_currency", _("The account's currency is %s.") % own)
+        if "currency" in cleaned and cleaned["currency"] == cleaned.get("base_currency"):
+            self.add_error("currency", _("These are one currency."))
+        return cleaned
+
+
 @admin.register(ExchangeRate)
 class ExchangeRateAdmin(AccountScopedAdmin[ExchangeRate]):
+    form = RateForm
     list_display = ("on", "shown_rate", "user_account")
     actions_list = ("upload",)
     list_select_related = ("user_account",)

@@ -68,7 +68,7 @@ class PurchaseSerializer(serializers.Serializer[Sale]):
     """A purchase by hand. Only `amount` is needed; client and UTM that are left out are taken from the lead."""
 
     amount = serializers.DecimalField(max_digits=18, decimal_places=2, min_value=0, max_value=MOST_AMOUNT)
-    currency = serializers.CharField(required=False, validators=[validate_currency])
+    currency = serializers.CharField(required=False)
     status = serializers.ChoiceField(choices=SaleStatus.choices, default=SaleStatus.PAID)
     sold_at = MomentField(required=False)
     product = _text(300)
@@ -84,6 +84,7 @@ class PurchaseSerializer(serializers.Serializer[Sale]):
     utm_term = _text(500)
 
     def validate_currency(self, value: str) -> str:
+        validate_currency(value.upper())
         return value.upper()
 
     def create(self, validated_data: dict[str, Any]) -> Sale:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models.targetologists import Targetologist
 from leads.cents import MOST_AMOUNT
 from leads.models import Lead, UserAccount
+from leads.models.accounts import validate_currency
 from leads.news import Utm
+from leads.templatetags.voronka import money
 
 
 class SaleStatus(models.TextChoices):
@@ -66,9 +69,13 @@ class Sale(models.Model):
         _("product"), max_length=300, blank=True, default="", help_text=_("Of a deal: the name of its pipeline.")
     )
     amount = models.DecimalField(
-        _("amount"), max_digits=18, decimal_places=2, default=0, validators=[MaxValueValidator(MOST_AMOUNT)]
+        _("amount"),
+        max_digits=18,
+        decimal_places=2,
+        default=0,
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(MOST_AMOUNT)],
     )
-    currency = models.CharField(_("currency"), max_length=3)
+    currency = models.CharField(_("currency"), max_length=3, validators=[validate_currency])
     status = models.CharField(_("status"), max_length=10, choices=SaleStatus.choices, default=SaleStatus.PAID)
     sold_at = models.DateTimeField(_("sold"), help_text=_("When the deal was closed."))
 
@@ -124,7 +131,7 @@ class Sale(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.client_name or self.client_phone or self.pk} · {self.amount} {self.currency}"
+        return f"{self.client_name or self.client_phone or self.pk} · {money(self.amount, self.currency)}"
 
     @property
     def is_paid(self) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models.targetologists import Targetologist
@@ -17,11 +19,27 @@ from leads.models.accounts import validate_currency
 
 MANUAL_SOURCE = "manual"
 SPENT_ON = ("creative", "direction", "targetologist", "campaign")
+FIRST_DAY = date(2000, 1, 1)
+# Later days are typing errors; a little ahead is somebody's plan, or their clock.
+AHEAD = timedelta(days=366)
 
 
 def campaign_key(campaign: str) -> str:
     """The spelling in which two campaigns are compared: any case is one."""
     return campaign.strip().casefold()[:500]
+
+
+def is_day_of_spend(day: date) -> bool:
+    return FIRST_DAY <= day <= timezone.now().date() + AHEAD
+
+
+def validate_day(day: date) -> None:
+    """What is entered of a day that nobody looks at is lost."""
+    if not is_day_of_spend(day):
+        raise ValidationError(
+            _("Use a day from %(first)s to %(last)s.")
+            % {"first": f"{FIRST_DAY:%d.%m.%Y}", "last": f"{timezone.now().date() + AHEAD:%d.%m.%Y}"}
+        )
 
 
 class AdSpend(models.Model):
@@ -30,7 +48,7 @@ class AdSpend(models.Model):
     user_account = models.ForeignKey(
         UserAccount, models.CASCADE, related_name="ad_spend", verbose_name=_("account"), db_index=False
     )
-    day = models.DateField(_("day"), help_text=_("In the account's time zone."))
+    day = models.DateField(_("day"), validators=[validate_day], help_text=_("In the account's time zone."))
     # SET_NULL: the money is spent, whatever becomes of what it was spent on; it then stands under none.
     creative = models.ForeignKey(
         Creative, models.SET_NULL, null=True, blank=True, related_name="ad_spend", verbose_name=_("creative")
@@ -106,7 +124,9 @@ class ExchangeRate(models.Model):
     user_account = models.ForeignKey(
         UserAccount, models.CASCADE, related_name="exchange_rates", verbose_name=_("account")
     )
-    day = models.DateField(_("day"), help_text=_("Until the next one, but no longer than a week, it holds on."))
+    day = models.DateField(
+        _("day"), validators=[validate_day], help_text=_("Until the next one, but no longer than a week, it holds on.")
+    )
     currency = models.CharField(_("currency"), max_length=3, validators=[validate_currency])
     base_currency = models.CharField(
         _("in"), max_length=3, validators=[validate_currency], help_text=_("The account's currency.")

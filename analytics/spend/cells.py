@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from analytics.models.spend import is_day_of_spend
 from leads.cents import MOST_AMOUNT, to_cents
 from leads.ids import MAX_ID
 
-FIRST_DAY = date(2000, 1, 1)
-# Later days are typing errors; a little ahead is somebody's plan, or their clock.
-AHEAD = timedelta(days=366)
 _NUMBER = re.compile(r"\d{1,40}(\.\d{1,40})?")
 _DECIMAL_COMMA = re.compile(r"\d+,\d{1,2}")
 _SPACES = str.maketrans("", "", " \u00a0\u202f")
@@ -44,7 +41,7 @@ def day(value: object) -> date | None:
         found = date.fromisoformat(typed) if isinstance(typed, str) and len(typed) == 10 else None
     except ValueError:
         found = None
-    if found is None or not FIRST_DAY <= found <= timezone.now().date() + AHEAD:
+    if found is None or not is_day_of_spend(found):
         raise Senseless(_("day: “%(value)s” is no day such as 2026-03-31.") % {"value": _shown(value)})
     return found
 

@@ -163,6 +163,15 @@ def test_a_purchase_is_entered_and_changed_by_hand(alfa: UserAccount, kenesary: 
     assert list(lines) == [("accrual", 50), ("adjustment", 20)]
 
 
+@pytest.mark.parametrize("senseless", [{"amount": "-5"}, {"currency": "₸"}, {"currency": "KZ"}, {"currency": "12!"}])
+def test_a_purchase_that_would_empty_every_report_is_refused(
+    alfa: UserAccount, sam: Client, senseless: dict[str, str]
+) -> None:
+    form = purchase(user_account=str(alfa.pk)) | senseless
+    assert sam.post("/admin/analytics/sale/add/", form).status_code == 200
+    assert not Sale.objects.exists()
+
+
 def test_a_purchases_utm_are_called_as_in_addresses(alfa: UserAccount, sam: Client) -> None:
     page = body(sam, "/admin/analytics/sale/add/")
     assert "Utm source" not in page

@@ -169,6 +169,10 @@ def test_the_same_external_id_again_is_the_same_purchase(sold: Cast) -> None:
     assert first.json() == again.json()
 
 
+def test_a_purchases_currency_may_be_typed_in_any_case(cast: Cast) -> None:
+    assert client(cast.sam).post("/sales", {"amount": "1", "currency": "usd"}).json()["currency"] == "USD"
+
+
 @pytest.mark.parametrize(
     "body",
     [

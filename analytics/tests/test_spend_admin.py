@@ -56,6 +56,30 @@ def test_an_exchange_rate_is_entered_by_hand(cast: Cast) -> None:
     assert str(ExchangeRate.objects.get()) == "01.03.2026 · 1 USD = 500 KZT"
 
 
+def test_the_currency_is_the_accounts_where_none_is_named(cast: Cast) -> None:
+    assert entered(cast, campaign="Spring", currency="").status_code == 302
+    assert AdSpend.objects.get().currency == "KZT"
+    rate = {"currency": "USD", "base_currency": "", "rate": "500"}
+    assert entered(cast, "/admin/analytics/exchangerate/add/", **rate).status_code == 302
+    assert ExchangeRate.objects.get().base_currency == "KZT"
+
+
+@pytest.mark.parametrize(("currency", "base"), [("EUR", "USD"), ("KZT", "KZT"), ("KZT", "")])
+def test_a_rate_that_no_report_would_find_is_refused(cast: Cast, currency: str, base: str) -> None:
+    values = {"currency": currency, "base_currency": base, "rate": "500"}
+    assert entered(cast, "/admin/analytics/exchangerate/add/", **values).status_code == 200
+    assert not ExchangeRate.objects.exists()
+
+
+@pytest.mark.parametrize("day", ["2062-03-01", "0206-03-01"])
+def test_a_day_is_no_typing_error(cast: Cast, day: str) -> None:
+    assert entered(cast, campaign="Spring", day=day).status_code == 200
+    rate = {"currency": "USD", "base_currency": "KZT", "rate": "500", "day": day}
+    assert entered(cast, "/admin/analytics/exchangerate/add/", **rate).status_code == 200
+    assert not AdSpend.objects.exists()
+    assert not ExchangeRate.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("model", "page"), [("adspend", "/app/spend/upload"), ("exchangerate", "/app/spend/rates/upload")]
 )
