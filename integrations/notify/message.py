@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -33,14 +33,18 @@ def sale_text(sale: Sale, referrer: Referrer | None, language: str) -> str:
     return "\n".join(lines)
 
 
-def summary_text(day: date, sales: Sequence[Sale], language: str) -> str:
-    """The message about a day: how many were sold, for how much, and by whom. `sales` with their targetologists."""
+def summary_text(day: date, sales: Sequence[Sale], referrers: Mapping[str, Referrer], language: str) -> str:
+    """The message about a day: how many were sold, for how much, and by whom.
+
+    :param sales: with their targetologists.
+    :param referrers: of the sales' codes, by `referrer_key`.
+    """
     with translation.override(language):
         count = ngettext("%(n)d sale", "%(n)d sales", len(sales)) % {"n": len(sales)}
         lines = [f"📊 {_('Sales of %(day)s') % {'day': f'{day:%d.%m.%Y}'}}", f"{count}: {_sums(sales)}"]
         by_earner: dict[str, list[Sale]] = defaultdict(list)
         for sale in sales:
-            by_earner[_short_earner(sale)].append(sale)
+            by_earner[_short_earner(sale, referrers.get(referrer_key(sale)))].append(sale)
         for earner, theirs in sorted(by_earner.items(), key=lambda item: (-len(item[1]), item[0])):
             lines.append(f"{earner}: {len(theirs)} · {_sums(theirs)}")
     return "\n".join(lines)
@@ -64,10 +68,11 @@ def _earners(sale: Sale, referrer: Referrer | None) -> list[str]:
     return told or [f"{_('Targetologist')}: {UNKNOWN}"]
 
 
-def _short_earner(sale: Sale) -> str:
+def _short_earner(sale: Sale, referrer: Referrer | None) -> str:
+    """One name for each, however the code was spelt."""
     if sale.targetologist is not None:
         return _line(str(sale.targetologist))
-    return _line(sale.utm_source) if is_referral(sale) else UNKNOWN
+    return _line(str(referrer or referrer_key(sale))) if is_referral(sale) else UNKNOWN
 
 
 def _client(sale: Sale) -> str:

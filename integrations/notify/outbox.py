@@ -61,7 +61,7 @@ def enqueue_for(
 
 def enqueue_summary(account: UserAccount, day: date, sales: list[Sale], chat_id: str, now: datetime) -> None:
     """Queue the summary of a day, unless there is one already."""
-    text = summary_text(day, sales, notification_settings(account).language)
+    text = summary_text(day, sales, _referrers(account, sales), notification_settings(account).language)
     row = SaleNotification(
         user_account=account, kind=NotificationKind.SUMMARY, day=day, chat_id=chat_id, text=text, queued_at=now
     )

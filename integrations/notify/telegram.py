@@ -88,12 +88,19 @@ def _error(status: int, body: dict[str, Any], token: str) -> TelegramError:
         return TryLater(said, retry_after=_retry_after(body))
     if status >= 500 or status == 408:
         return TryLater(told("Telegram is in trouble: %(why)s") % {"why": said})
+    moved = _parameter(body, "migrate_to_chat_id")
+    if isinstance(moved, int):  # a group that was made a supergroup has another id
+        said = f"{said}; {told('The chat has the id %(chat)s now: enter that, then send again.') % {'chat': moved}}"
     return Refused(said)
 
 
-def _retry_after(body: dict[str, Any]) -> float | None:
+def _parameter(body: dict[str, Any], name: str) -> Any:
     parameters = body.get("parameters")
-    seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    return parameters.get(name) if isinstance(parameters, dict) else None
+
+
+def _retry_after(body: dict[str, Any]) -> float | None:
+    seconds = _parameter(body, "retry_after")
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     return max(0.0, min(float(seconds), 86_400.0)) if is_number and seconds is not None else None
 

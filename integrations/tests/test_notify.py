@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 from celery import current_app
 from django.db import connections, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 from pytest_django import Settings
 
 from analytics.models import Referrer, Sale, SaleStatus, Targetologist
@@ -25,10 +27,21 @@ from integrations.notify.sending import give_up_the_lost, is_anything_due, send_
 from integrations.notify.summaries import queue_summaries
 from integrations.notify.telegram import send_message
 from leads.models import UserAccount
+from leads.told import retold
 from sandbox import Server
 
 TOKEN = "123456:secret-of-the-bot"
 NOWHERE = "http://127.0.0.1:9"
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a Telegram that answers as it does."""
+    server = HTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture
@@ -41,13 +54,10 @@ def silent(settings: Settings) -> Iterator[list[bytes]]:
             taken.append(self.rfile.read(int(self.headers["Content-Length"])))
             self.close_connection = True
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_CHAT_ID = TOKEN, "-100500"
-    settings.TELEGRAM_API_URL = f"http://127.0.0.1:{server.server_port}"
-    yield taken
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as address:
+        settings.TELEGRAM_API_URL = address
+        yield taken
 
 
 @pytest.fixture
@@ -231,6 +241,37 @@ def test_a_refusal_ends_failed_with_telegrams_words(alfa: UserAccount, telegram:
     assert words in SaleNotification.objects.get().detail
 
 
+@pytest.mark.parametrize(("language", "words"), [("en", "has the id -1001234 now"), ("ru", "теперь id -1001234")])
+def test_a_group_that_became_a_supergroup_says_its_new_id(
+    alfa: UserAccount, settings: Settings, language: str, words: str
+) -> None:
+    """As the Bot API documents `ResponseParameters`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            said = "Bad Request: group chat was upgraded to a supergroup chat"
+            answer = {
+                "ok": False,
+                "error_code": 400,
+                "description": said,
+                "parameters": {"migrate_to_chat_id": -1001234},
+            }
+            self.send_response(400)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        def log_message(self, *_arguments: Any) -> None: ...
+
+    with serving(Handler) as address:
+        settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_CHAT_ID, settings.TELEGRAM_API_URL = TOKEN, "-1234", address
+        queue(alfa, sold(alfa))
+        send()
+    assert states() == ["failed"]
+    with translation.override(language):
+        assert words in retold(SaleNotification.objects.get().detail)
+
+
 @pytest.mark.parametrize("missing", ["TELEGRAM_BOT_TOKEN", "TELEGRAM_CHAT_ID"])
 def test_without_a_bot_or_a_chat_it_fails_and_says_what_is_missing(
     alfa: UserAccount, telegram: Any, settings: Settings, missing: str
@@ -382,6 +423,18 @@ def test_a_summary_tells_of_yesterday_once_in_the_morning_of_the_account(english
     (message,) = telegram.messages
     assert message.chat_id == "-100500"
     assert all(part in message.text for part in ("01.03.2026", "2 sales: 150,000 ₸", "Kenesary 👑: 2"))
+
+
+def test_a_summary_counts_a_referrer_once_however_the_code_was_spelt(english: UserAccount, telegram: Any) -> None:
+    NotificationSettings.objects.update(daily_summary=True, summary_hour=9)
+    Referrer.objects.create(user_account=english, code="ref_AIDA", name="Aida K")
+    at = datetime(2026, 3, 1, 15, 0, tzinfo=UTC)
+    for code in ("REF_aida", "ref_AIDA", "ref_Nobody", "ref_nobody"):
+        sold(english, routing_decision="referral", utm_source=code, sold_at=at)
+    queue_summaries(at + timedelta(hours=15))
+    send()
+    (message,) = telegram.messages
+    assert message.text.splitlines()[2:] == ["Aida K (ref_AIDA): 2 · 200,000 ₸", "ref_nobody: 2 · 200,000 ₸"]
 
 
 def test_no_summary_unless_it_is_asked_for(alfa: UserAccount, telegram: Any) -> None:
