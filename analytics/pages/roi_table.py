@@ -21,6 +21,8 @@ from leads.cents import CENTS_BELOW
 from leads.pages.sorting import turn
 
 NO_VALUE = "—"
+OWN_ORDER = "-spend"
+"""The report's: among what cost the same, the order in which its rows come stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,14 @@ class Line:
 
 
 class RoiTable:
-    """Rows in the order of `order`: a column's name, with `-` for the highest first; empty: the report's own order."""
+    """Rows in the order of `order`: a column's name, with `-` for the highest first; else the report's own order."""
 
     def __init__(self, report: Roi, period: Period, order: str) -> None:
         self.report = report
         self.period = period
-        self.order = order if order.removeprefix("-") in {"name", *(figure.name for figure in ROI_FIGURES)} else ""
+        self.order = (
+            order if order.removeprefix("-") in {"name", *(figure.name for figure in ROI_FIGURES)} else OWN_ORDER
+        )
         everything = [report.totals, *(row.figures for row in report.rows)]
         self._decimals = {figure.name: decimals_of(figure, everything) for figure in ROI_FIGURES}
 
@@ -95,8 +99,6 @@ class RoiTable:
 
     def rows(self) -> list[Row]:
         """All rows, in order. What belongs to none, and what has no value, comes last either way."""
-        if not self.order:
-            return self.report.rows
         name, is_descending = self.order.removeprefix("-"), self.order.startswith("-")
         rows = [row for row in self.report.rows if row.key is not None]
         last = [row for row in self.report.rows if row.key is None]

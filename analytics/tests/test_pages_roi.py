@@ -104,6 +104,12 @@ def test_a_column_sorts_both_ways_and_none_stays_last(cast: Cast, march: March) 
     assert 'aria-sort="descending"' in page
 
 
+def test_the_reports_own_order_says_what_it_is(cast: Cast, march: March) -> None:
+    page = text_of(cast, "/app/roi/", **MARCH)
+    assert re.search(r'aria-sort="descending"><a href="[^"]*order=spend', page)
+    assert re.search(r'<summary>Sort by <strong class="descending">Spend', page)
+
+
 def test_the_csv_link_is_the_same_report(cast: Cast, march: March) -> None:
     page = text_of(cast, "/app/roi/", by="campaign", basis="cohort", **MARCH)
     address = re.search(r'href="([^"]*format=csv[^"]*)"', page)

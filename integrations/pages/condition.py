@@ -28,9 +28,7 @@ REMEDIES: dict[str, Text] = {
     Problem.RATE_LIMITED: _(
         "Nothing to do: we wait as long as amoCRM asks. If it lasts, look which other integrations call amoCRM much."
     ),
-    Problem.BLOCKED: _(
-        "amoCRM has blocked this server's requests. Write to amoCRM's support; we ask once a minute whether it is over."
-    ),
+    Problem.BLOCKED: _("Write to amoCRM's support; we ask once a minute whether it is over."),
     Problem.RECONNECT_NEEDED: _("An owner of the account has to connect amoCRM again. Deliveries are kept until then."),
     Problem.UNPAID: _("Pay for the account in amoCRM: Settings → Billing. Deliveries are kept until then."),
 }
@@ -121,7 +119,8 @@ def _problem(connection: AmoCRMConnection) -> ProblemNow | None:
         return None
     return ProblemNow(
         title=TITLES[code],
-        detail=retold(connection.problem_detail),
+        # Some begin by what the title says already, for those who read the detail alone.
+        detail=retold(connection.problem_detail).removeprefix(f"{TITLES[code]}.").strip(),
         remedy=REMEDIES[code],
         since=connection.problem_since,
         next_attempt=connection.next_attempt_at,

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from pytest_django import Settings
 
-from analytics.models import Targetologist
+from analytics.models import Sale, Targetologist
 from integrations.models import SaleNotification
 from integrations.tests import admin_world
 from integrations.tests.admin_world import World, address
@@ -35,6 +35,13 @@ def press(world: World, name: str) -> None:
 def test_staff_sends_again_and_nobody_else(world: World, name: str, state: str) -> None:
     press(world, name)
     assert SaleNotification.objects.get().state == state
+
+
+def test_a_message_names_its_sale_with_the_amount_as_people_read_it(world: World) -> None:
+    Sale.objects.update(client_name="Aida", amount=150_000, currency="KZT")
+    SaleNotification.objects.update(sale=Sale.objects.first())
+    page = world.client("vera").get(address(SaleNotification, "changelist"), HTTP_ACCEPT_LANGUAGE="en")
+    assert "Aida · 150,000\N{NO-BREAK SPACE}₸" in page.content.decode()
 
 
 def test_a_test_message_goes_to_the_chosen_chat(world: World, telegram: Any) -> None:

@@ -7,12 +7,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
+from integrations.amocrm.errors import Blocked, Unpaid
 from integrations.amocrm.hosts import ForeignHost
 from integrations.connecting.connect import disabled_at_amocrm, disconnect
 from integrations.connecting.hooks import hook_register
+from integrations.connecting.problems import note_problem
 from integrations.intake.signature import hook_url
-from integrations.models import AmoCRMConnection, ConnectionState, Hook
+from integrations.models import AmoCRMConnection, ConnectionState, Hook, Problem
+from integrations.pages.condition import TITLES
 from integrations.pages.subdomains import subdomain_typed
 from leads.models import Membership, PipelineStage, Role, User, UserAccount
 from sandbox import Server
@@ -172,6 +176,20 @@ def test_switched_off_at_amocrm_the_pages_say_so_until_somebody_connects(connect
     assert client.get("/amocrm/status").json()["problem"] is None
     disconnect(AmoCRMConnection.objects.get())
     assert "switched off in amoCRM" not in client.get("/connection/").content.decode()
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_a_problem_is_named_once(connected: UserAccount, language: str) -> None:
+    connection = AmoCRMConnection.objects.get()
+    note_problem(connection, Unpaid("The amoCRM account is not paid. Pay the invoice."))
+    with translation.override(language):
+        page = member(connected, Role.VIEWER).get("/connection/", HTTP_ACCEPT_LANGUAGE=language).content.decode()
+        assert page.count(str(TITLES[Problem.UNPAID])) == 1
+        assert "Pay the invoice." in page
+    note_problem(connection, Blocked("amoCRM blocks our requests."))
+    with translation.override(language):
+        page = member(connected, Role.OWNER).get("/connection/", HTTP_ACCEPT_LANGUAGE=language).content.decode()
+        assert page.count(str(TITLES[Problem.BLOCKED])) == 1
 
 
 def test_another_accounts_connection_is_untouched(connected: UserAccount) -> None:
