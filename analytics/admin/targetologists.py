@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from analytics.earning.patterns import Overlap, overlaps
 from analytics.models import Targetologist
+from analytics.models.targetologists import after_all_others
 from analytics.routing import buyers_of
 from leads.admin.base import AccountForm, AccountScopedAdmin
 from leads.admin.filters import AccountFilter
@@ -58,6 +59,23 @@ class TargetologistForm(AccountForm):
             "tried in their order, and the first hit wins."
         ),
     )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if "position" in self.fields:
+            self.fields["position"].required = False
+            self.fields["position"].help_text = _(
+                "Patterns are tried from the lowest order up; the first hit wins. Empty: after all others."
+            )
+            if not self.instance.pk:
+                self.initial["position"] = None
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        account = cleaned.get("user_account") or getattr(self.instance, "user_account", None)
+        if account is not None and "position" in cleaned and cleaned["position"] is None:
+            cleaned["position"] = after_all_others(account)
+        return cleaned
 
 
 @admin.register(Targetologist)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics, serializers
 
 from analytics.models import Targetologist
-from leads.access import account_rows
+from analytics.models.targetologists import after_all_others
+from leads.access import account_of
 from leads.api.rows import AccountRows, AccountRowSerializer, OptionalText, RowInPart
 
 MAX_POSITION = 1_000_000
@@ -37,9 +37,7 @@ class TargetologistSerializer(AccountRowSerializer[Targetologist]):
 
     def create(self, validated_data: dict[str, Any]) -> Targetologist:
         if "position" not in validated_data:
-            others = account_rows(Targetologist, self.context["request"])
-            last = others.aggregate(last=Max("position"))["last"] or 0
-            validated_data["position"] = last + 1
+            validated_data["position"] = after_all_others(account_of(self.context["request"]))
         return super().create(validated_data)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
 from leads.models import UserAccount
@@ -38,3 +39,9 @@ class Targetologist(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.emoji}".strip()
+
+
+def after_all_others(account: UserAccount) -> int:
+    """The position of a targetologist who takes no sale that would have been somebody's."""
+    last = Targetologist.objects.filter(user_account=account).aggregate(last=Max("position"))["last"]
+    return (last or 0) + 1

@@ -191,6 +191,16 @@ def test_a_purchase_at_an_end_of_the_calendar_is_refused(alfa: UserAccount, sam:
     assert not Sale.objects.exists()
 
 
+def test_a_new_targetologist_takes_no_sale_of_the_others(alfa: UserAccount, sam: Client) -> None:
+    Targetologist.objects.create(user_account=alfa, name="Kenesary", patterns=["tripwire"], position=7)
+    page = body(sam, "/admin/analytics/targetologist/add/")
+    assert not re.search(r'name="position"[^>]*value=', page)
+    form = {"user_account": str(alfa.pk), "name": "Newcomer", "patterns": "wire", "position": ""}
+    assert sam.post("/admin/analytics/targetologist/add/", form).status_code == 302
+    assert Targetologist.objects.get(name="Newcomer").position == 8
+    assert sell(alfa, 1, "tripwire").targetologist == Targetologist.objects.get(name="Kenesary")
+
+
 def test_referrers_are_kept_and_waiting_sales_become_theirs(alfa: UserAccount, sam: Client) -> None:
     settle(alfa, won(5, 10, 1000, utm=by_code()))
     form = {"user_account": str(alfa.pk), "code": CODE, "name": "Aida", "phone": "", "commission_rate": ""}
