@@ -29,17 +29,21 @@ class SpendPreview(Preview):
     first: date | None
     last: date | None
     sums: list[SpendSum]
+    counted_twice: int
+    """Rows of which another source tells as well: reports add up what both say."""
 
 
 def preview_of(account: UserAccount, checked: Checked[SpendRow], token: str) -> SpendPreview:
     days = [row.day for row in checked.rows]
+    stored = _stored(account, days)
     return SpendPreview(
         checked=checked,
         token=token,
         first=min(days, default=None),
         last=max(days, default=None),
         sums=_sums(checked.rows),
-        replaced=_replaced(account, checked.rows),
+        replaced=sum(row.source in stored[row.day, row.what] for row in checked.rows),
+        counted_twice=sum(bool(stored[row.day, row.what] - {row.source}) for row in checked.rows),
         rows=_shown(account, checked.rows[:SHOWN_ROWS]),
     )
 
@@ -51,13 +55,14 @@ def _sums(rows: Sequence[SpendRow]) -> list[SpendSum]:
     return [SpendSum(currency, amount) for currency, amount in sorted(sums.items())]
 
 
-def _replaced(account: UserAccount, rows: Sequence[SpendRow]) -> int:
-    if not rows:
-        return 0
-    days = [row.day for row in rows]
-    known = AdSpend.objects.filter(user_account=account, day__range=(min(days), max(days))).order_by()
-    stored = set(known.values_list("day", "what", "source"))
-    return sum(row.identity in stored for row in rows)
+def _stored(account: UserAccount, days: Sequence[date]) -> dict[tuple[date, str], set[str]]:
+    """Which sources tell of each day and thing by now."""
+    sources: dict[tuple[date, str], set[str]] = defaultdict(set)
+    if days:
+        known = AdSpend.objects.filter(user_account=account, day__range=(min(days), max(days))).order_by()
+        for day, what, source in known.values_list("day", "what", "source"):
+            sources[day, what].add(source)
+    return sources
 
 
 def _shown(account: UserAccount, rows: Sequence[SpendRow]) -> list[ShownRow]:

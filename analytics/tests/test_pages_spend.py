@@ -97,6 +97,17 @@ def test_rows_are_shown_first_and_stored_when_confirmed(cast: Cast) -> None:
     assert AdSpend.objects.count() == 2
 
 
+def test_spend_that_another_source_has_told_of_is_pointed_out(cast: Cast) -> None:
+    post(cast.sam, checked=token_of(post(cast.sam, text=ROWS)))
+    rows = (
+        "day,campaign,amount,source\n2026-03-01,SPRING,90,meta\n2026-03-05,spring,1,meta\n2026-03-02,Весна,9,manual\n"
+    )
+    page = post(cast.sam, text=rows).content.decode()
+    assert "Another source has told of 1 row already, and reports add both up." in page
+    assert "1 replaces an earlier one" in page
+    assert "reports add both up" not in post(cast.sam, text=ROWS).content.decode()
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1251"])
 def test_a_file_may_come_from_any_spreadsheet(cast: Cast, encoding: str) -> None:
     content = ROWS.replace(",", ";").encode(encoding)
