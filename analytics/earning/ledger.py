@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from django.db.models import Max, Sum
 
-from analytics.models import ConversionStatus, EarningKind, ReferralConversion, ReferralEarning, Sale
+from analytics.models import ConversionStatus, EarningKind, ReferralConversion, ReferralEarning, Sale, SaleStatus
 from leads.cents import to_cents
 from leads.told import told
 
@@ -80,7 +80,7 @@ def _missing(conversion: ReferralConversion, sale: Sale, lines: Lines) -> list[R
         difference = due.get(purse, Decimal(0)) - lines.sums.get(purse, Decimal(0))
         if not difference:
             continue
-        kind, reason = _kind(purse in due, bool(lines.sums.get(purse)), sale)
+        kind, reason = _kind(purse, due, bool(lines.sums.get(purse)), sale)
         rate = conversion.commission_rate if purse in due else lines.rates[purse]
         found.append(
             ReferralEarning(
@@ -99,10 +99,20 @@ def _missing(conversion: ReferralConversion, sale: Sale, lines: Lines) -> list[R
     return found
 
 
-def _kind(is_due: bool, has_earned: bool, sale: Sale) -> tuple[EarningKind, str]:
-    if not is_due:
-        return EarningKind.REVERSAL, told("no longer theirs") if sale.is_paid else told("the sale was cancelled")
+def _kind(purse: Purse, due: Collection[Purse], has_earned: bool, sale: Sale) -> tuple[EarningKind, str]:
+    if purse not in due:
+        return EarningKind.REVERSAL, _why_taken_back(purse, due, sale)
     amount = {"amount": f"{sale.amount} {sale.currency}"}
     if has_earned:
         return EarningKind.ADJUSTMENT, told("the amount is now %(amount)s") % amount
     return EarningKind.ACCRUAL, told("sale of %(amount)s") % amount
+
+
+def _why_taken_back(purse: Purse, due: Collection[Purse], sale: Sale) -> str:
+    if sale.status == SaleStatus.PENDING:
+        return told("the sale is not paid yet")
+    if not sale.is_paid:
+        return told("the sale was cancelled")
+    if purse[0] in {referrer_id for referrer_id, _currency in due}:
+        return told("the sale is in another currency now")
+    return told("no longer theirs")

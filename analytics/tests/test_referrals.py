@@ -137,6 +137,23 @@ def test_each_line_says_why_it_is_there_and_at_which_rate() -> None:
     ]
 
 
+def test_what_is_taken_back_of_a_purchase_says_why() -> None:
+    alfa = account()
+    referrer(alfa)
+    sale = Sale(user_account=alfa, amount=Decimal("500.00"), currency="KZT", sold_at=timezone.now(), utm_source=CODE)
+    for changes in ({}, {"currency": "USD"}, {"status": "pending"}):
+        for name, value in changes.items():
+            setattr(sale, name, value)
+        purchase_save(sale, changes)
+    lines: Any = ReferralEarning.objects.order_by("sequence").values_list("amount", "currency", "reason")
+    assert list(lines) == [
+        (50, "KZT", "sale of 500.00 KZT"),
+        (-50, "KZT", "the sale is in another currency now"),
+        (50, "USD", "sale of 500.00 USD"),
+        (-50, "USD", "the sale is not paid yet"),
+    ]
+
+
 def test_what_one_loses_stands_before_what_another_gets_and_who_has_it_follows_the_price() -> None:
     alfa = account()
     referrer(alfa, "ref_a", commission_rate=Decimal("0.1"))
