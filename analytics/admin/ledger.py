@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
@@ -19,7 +20,7 @@ from analytics.admin import cells
 from analytics.admin.filters import PaidFilter
 from analytics.csv_cells import csv_response
 from analytics.earning.ledger import earned
-from analytics.earning.payout import pay_lines
+from analytics.earning.payout import pay_lines, take_back_payout
 from analytics.models import ConversionStatus, EarningKind, ReferralConversion, ReferralEarning
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.days import DaysFilter
@@ -82,7 +83,7 @@ class ReferralEarningAdmin(ReadOnlyAdmin[ReferralEarning]):
     search_fields = ("referrer__code", "referrer__name")
     sortable_by = ()
     ordering = ("-id",)
-    actions = ("mark_paid", "as_csv")
+    actions = ("mark_paid", "mark_unpaid", "as_csv")
     readonly_fields = ("created", "shown_referrer", "shown_kind", "shown_amount", "why", "shown_sale", "paid")
     fields = (
         *("user_account", "created", "shown_referrer", "shown_kind", "shown_amount", "commission_rate", "why"),
@@ -126,14 +127,26 @@ class ReferralEarningAdmin(ReadOnlyAdmin[ReferralEarning]):
 
     @admin.action(description=_("Mark selected lines as paid out"), permissions=["pay"])
     def mark_paid(self, request: HttpRequest, queryset: QuerySet[ReferralEarning]) -> None:
-        by_account: dict[Any, list[int]] = defaultdict(list)
-        for account_id, pk in self.writable(request, queryset).order_by().values_list("user_account_id", "pk"):
-            by_account[account_id].append(pk)
         now = timezone.now()
-        accounts = UserAccount.objects.in_bulk(list(by_account))
-        number = sum(pay_lines(accounts[account_id], ids, now) for account_id, ids in by_account.items())
+        number = sum(pay_lines(account, ids, now) for account, ids in self._by_account(request, queryset))
         text = ngettext("%(n)d line is marked as paid out.", "%(n)d lines are marked as paid out.", number)
         self.message_user(request, text % {"n": number}, messages.SUCCESS if number else messages.WARNING)
+
+    @admin.action(description=_("Mark selected lines as not paid out after all"), permissions=["pay"])
+    def mark_unpaid(self, request: HttpRequest, queryset: QuerySet[ReferralEarning]) -> None:
+        number = sum(take_back_payout(account, ids) for account, ids in self._by_account(request, queryset))
+        text = ngettext("%(n)d line is owed again.", "%(n)d lines are owed again.", number)
+        self.message_user(request, text % {"n": number}, messages.SUCCESS if number else messages.WARNING)
+
+    def _by_account(
+        self, request: HttpRequest, rows: QuerySet[ReferralEarning]
+    ) -> Iterator[tuple[UserAccount, list[int]]]:
+        """Of the chosen lines those that the visitor may pay."""
+        ids: dict[Any, list[int]] = defaultdict(list)
+        for account_id, pk in self.writable(request, rows).order_by().values_list("user_account_id", "pk"):
+            ids[account_id].append(pk)
+        for account_id, account in UserAccount.objects.in_bulk(list(ids)).items():
+            yield account, ids[account_id]
 
     @admin.action(description=_("Download selected lines as CSV"))
     def as_csv(self, request: HttpRequest, queryset: QuerySet[ReferralEarning]) -> HttpResponse:

@@ -90,5 +90,13 @@ def pay_lines(account: UserAccount, line_ids: Collection[int], now: datetime) ->
     return _unpaid(account).filter(pk__in=line_ids).update(paid_at=now)
 
 
+@transaction.atomic
+def take_back_payout(account: UserAccount, line_ids: Collection[int]) -> int:
+    """Mark lines as not paid after all: a slip, or a transfer that came back. How many were marked as paid."""
+    lock_account(account)
+    paid = ReferralEarning.objects.filter(user_account=account, paid_at__isnull=False)
+    return paid.filter(pk__in=line_ids).update(paid_at=None)
+
+
 def _unpaid(account: UserAccount) -> QuerySet[ReferralEarning]:
     return ReferralEarning.objects.filter(user_account=account, paid_at__isnull=True)

@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from analytics.earning.payout import balances
 from analytics.earning.referrers import link_token
 from analytics.models import ReferralEarning, Referrer, Sale, Targetologist
 from analytics.tests.world import CODE, buyer, by_code, lost, referrer, sale_of, settle, won
@@ -271,6 +272,21 @@ def test_lines_of_the_ledger_are_paid_by_the_action_and_downloaded(owed: list[Re
     answer = sam.post("/admin/analytics/referralearning/", form | {"action": "as_csv"})
     assert answer["Content-Type"].startswith("text/csv")
     assert "ref_a,'=cmd(),accrual,100.00,KZT" in answer.content.decode("utf-8-sig")
+
+
+def test_a_payout_that_was_a_slip_is_taken_back(owed: list[Referrer], alfa: UserAccount, sam: Client) -> None:
+    before = balances([owed[0].pk])
+    sam.post(payout(owed), {"shown": shown(body(sam, payout(owed)))})
+    assert balances([owed[0].pk]) != before
+    slip = {
+        "action": "mark_unpaid",
+        "_selected_action": list(ReferralEarning.objects.filter(referrer=owed[0]).values_list("pk", flat=True)),
+    }
+    for stranger in (member(alfa, Role.VIEWER), member(account(name="Beta"), Role.OWNER)):
+        stranger.post("/admin/analytics/referralearning/", slip)
+        assert balances([owed[0].pk]) != before
+    assert sam.post("/admin/analytics/referralearning/", slip).status_code == 302
+    assert balances([owed[0].pk]) == before
 
 
 def test_a_link_is_replaced(owed: list[Referrer], sam: Client) -> None:
