@@ -18,7 +18,8 @@ from analytics.models import AdSpend
 from analytics.pages.narrowers import SPEND_NARROWERS
 from analytics.pages.periods import LAST_DAYS, period_of
 from analytics.reports.definitions import ONE_OF, Text
-from analytics.reports.spans import GroupBy
+from analytics.reports.roi import spent_on
+from analytics.reports.spans import GroupBy, Span
 from leads.access import account_of, account_rows, page
 from leads.pages.narrowing import Narrowing
 from leads.pages.rendering import render_page
@@ -63,7 +64,8 @@ def spend_page(request: HttpRequest) -> HttpResponse:
     form = KindForm(request.GET)
     kind = form.cleaned_data["kind"] if form.is_valid() else ""
     narrowing = Narrowing(request.GET, account, SPEND_NARROWERS)
-    rows = narrowing.of(period.span(account).spend())
+    span = period.span(account)
+    rows = narrowing.of(span.spend())
     if kind:
         rows = rows.filter(what__startswith=f"{kind}:")
     order = SORTING.known(request.GET.get("order", ""))
@@ -80,7 +82,8 @@ def spend_page(request: HttpRequest) -> HttpResponse:
         "page": current,
         "headings": _headings(order),
         "rows": [shown(row) for row in current],
-        "sums": _sums(rows),
+        "sums": (sums := _sums(rows)),
+        "in_all": _in_all(span, rows) if {item.currency for item in sums} - {account.currency} else None,
         "has_spend": bool(current.paginator.count) or account_rows(AdSpend, request).exists(),
     }
     return render_page(request, "pages/spend.html", context)
@@ -108,6 +111,12 @@ def shown(row: AdSpend) -> Spent:
     kind = row.what.partition(":")[0]
     thing = row.campaign if kind == "campaign" else getattr(row, kind, None)
     return Spent(row, KINDS.get(kind, ""), str(thing or ""))
+
+
+def _in_all(span: Span, rows: QuerySet[AdSpend]) -> Decimal | None:
+    """In the account's currency, as the report has it that leads here; None where a rate is missing."""
+    figures = spent_on(span, rows)
+    return None if figures.spend_lacks else figures.spend
 
 
 def _sums(rows: QuerySet[AdSpend]) -> list[SpendSum]:

@@ -17,7 +17,7 @@ from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Sum, 
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, TruncDate
 
-from analytics.models import Referrer
+from analytics.models import AdSpend, Referrer
 from analytics.models.referrals import REFERRAL_PREFIX, code_key
 from analytics.reports.spans import Basis, GroupBy, Span
 from analytics.routing import buyers_of, route
@@ -107,6 +107,11 @@ def sale_sums(span: Span, group_by: GroupBy, basis: Basis) -> list[MoneySum]:
 def spend_sums(span: Span, group_by: GroupBy) -> list[MoneySum]:
     """Spend by key and currency; that in a foreign one row by row."""
     return _sums(span.spend(), _SPEND[group_by], parts_of_spend(span), Count("pk"))
+
+
+def sums_of_spend(span: Span, rows: QuerySet[AdSpend]) -> list[MoneySum]:
+    """Of these rows of the account's, whatever they were spent on."""
+    return _sums(rows.order_by(), Value(None, output_field=BigIntegerField()), parts_of_spend(span), Count("pk"))
 
 
 def parts_of_sales(span: Span) -> dict[str, Combinable]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
+from analytics.models import AdSpend
 from analytics.reports import queries
 from analytics.reports.figures import Figures, total
 from analytics.reports.keys import Keys
@@ -53,6 +56,13 @@ def roi(span: Span, group_by: GroupBy, basis: Basis) -> Roi:
     shown = keys.shown(span.account, figures)
     rows = [Row(*shown[key], own) for key, own in figures.items()]
     return Roi(group_by, basis, span.account.currency, sorted(rows, key=_place), total(figures.values()))
+
+
+def spent_on(span: Span, rows: QuerySet[AdSpend]) -> Figures:
+    """What these rows of spend come to, converted one by one as in the report that leads to them."""
+    sums = queries.sums_of_spend(span, rows)
+    rates = Rates(span.account, sums)
+    return total(_spent(cost, rates) for cost in sums)
 
 
 def _counted(count: LeadCount) -> Figures:

@@ -19,6 +19,7 @@ from analytics.reports.roi import roi
 from analytics.reports.spans import Basis, GroupBy, Span
 from analytics.tests.reports_world import March, make_march
 from leads.models import Creative
+from leads.templatetags.voronka import money
 from leads.tests.cast import Cast, client, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -82,6 +83,16 @@ def test_a_figure_of_sales_leads_to_just_these_sales(cast: Cast, march: March, g
     for address, count in links:
         listed = client(cast.vera).get(unescape(address)).content.decode()
         assert f"<p>{count} sale" in listed, address
+
+
+@pytest.mark.parametrize("group_by", [by for by in GroupBy if by is not GroupBy.REFERRER])
+def test_a_figure_of_spend_leads_to_rows_that_come_to_it(cast: Cast, march: March, group_by: GroupBy) -> None:
+    page = text_of(cast, "/app/roi/", by=group_by, **MARCH)
+    links = re.findall(r'href="(/app/spend[^"]*)"><data value="([\d.]+)"', page)
+    assert len(links) > 2
+    for address, amount in links:
+        listed = client(cast.vera).get(unescape(address)).content.decode()
+        assert f"{money(Decimal(amount), 'KZT')}</p>" in listed, address
 
 
 def test_the_total_of_leads_leads_to_these_leads(cast: Cast, march: March) -> None:
