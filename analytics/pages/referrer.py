@@ -29,13 +29,14 @@ SHOWN_PAYOUTS = 24
 
 @dataclass(frozen=True, slots=True)
 class ShownSale:
-    """A sale without its client: who bought is nobody else's business."""
+    """A sale without its client: who bought is nobody else's business. `rate`: where it is not the one of today."""
 
     sold_at: datetime
     product: str
     amount: Decimal
     commission: Decimal
     currency: str
+    rate: str
     status: str
     status_label: str
 
@@ -64,12 +65,13 @@ def referrer_page(request: HttpRequest, token: str) -> HttpResponse:
 
 def _context(referrer: Referrer) -> dict[str, object]:
     account = referrer.user_account
+    rate = referrer.rate(default_rate(account))
     return {
         "referrer": referrer,
         "account": account,
-        "rate": f"{(referrer.rate(default_rate(account)) * 100).normalize():f} %",
+        "rate": _percent(rate),
         "balances": balances([referrer.pk]).get(referrer.pk) or [Balance(account.currency)],
-        "sales": _sales(referrer),
+        "sales": _sales(referrer, rate),
         "payouts": (
             ReferralEarning.objects.filter(referrer=referrer, paid_at__isnull=False)
             .order_by("-paid_at")
@@ -79,7 +81,11 @@ def _context(referrer: Referrer) -> dict[str, object]:
     }
 
 
-def _sales(referrer: Referrer) -> list[ShownSale]:
+def _percent(rate: Decimal) -> str:
+    return f"{(rate * 100).normalize():f} %"
+
+
+def _sales(referrer: Referrer, rate_now: Decimal) -> list[ShownSale]:
     conversions = ReferralConversion.objects.filter(referrer=referrer).select_related("sale")
     return [
         ShownSale(
@@ -88,6 +94,7 @@ def _sales(referrer: Referrer) -> list[ShownSale]:
             conversion.sale.amount,
             sum(earned(conversion, conversion.sale).values(), Decimal("0.00")),
             conversion.sale.currency,
+            _percent(kept) if (kept := conversion.commission_rate) is not None and kept != rate_now else "",
             conversion.status,
             conversion.get_status_display(),
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from analytics.earning.payout import pay_out
-from analytics.earning.referrers import link_token, rotate_link
+from analytics.earning.referrers import link_token, referrer_save, rotate_link
 from analytics.models import Referrer
 from analytics.tests.world import by_code, lost, referrer, settle, won
 from leads.tests.world import account, contact
@@ -50,6 +52,17 @@ def test_it_shows_payouts_and_debts(aida: Referrer) -> None:
     _status, body = page(link_token(aida))
     assert "To be set off" in body
     assert "-15,000 ₸" in body
+
+
+def test_a_sale_that_kept_its_rate_says_which(aida: Referrer) -> None:
+    assert "· 10 %" not in page(link_token(aida))[1].partition("<table>")[2]
+    aida.commission_rate = Decimal("0.5")
+    referrer_save(aida, ["commission_rate"])
+    settle(aida.user_account, won(7, 30, 1_000, utm=by_code("ref_aida")))
+    _status, body = page(link_token(aida))
+    assert "commission 50 %" in body
+    assert '15,000 ₸ <span class="soft">· 10 %' in body
+    assert "500 ₸</td>" in body
 
 
 def test_a_forged_or_retired_link_shows_nothing(aida: Referrer) -> None:
