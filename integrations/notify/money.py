@@ -5,12 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from leads.cents import to_cents
-
-SYMBOLS = {
-    "AMD": "֏", "AZN": "₼", "BRL": "R$", "BYN": "Br", "CNY": "¥", "EUR": "€", "GBP": "£", "GEL": "₾", "ILS": "₪",
-    "INR": "₹", "KGS": "с", "KZT": "₸", "MDL": "L", "PLN": "zł", "RUB": "₽", "TRY": "₺", "UAH": "₴", "USD": "$",
-    "UZS": "soʻm",
-}  # fmt: skip
+from leads.templatetags.voronka import SYMBOLS
 
 
 def money(amount: Decimal, currency: str) -> str:

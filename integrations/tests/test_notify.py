@@ -27,6 +27,7 @@ from integrations.notify.sending import give_up_the_lost, is_anything_due, send_
 from integrations.notify.summaries import queue_summaries
 from integrations.notify.telegram import send_message
 from leads.models import UserAccount
+from leads.templatetags.voronka import money as money_on_pages
 from leads.told import retold
 from sandbox import Server
 
@@ -399,12 +400,15 @@ def test_the_bots_token_is_in_no_log_and_no_row(
         ("0", "EUR", "0 €"),
         ("7", "XAU", "7 XAU"),
         ("1.005", "KZT", "1.01 ₸"),
+        ("5", "KGS", "5 сом"),
+        ("5", "GEL", "5 ₾"),
     ],
 )
 def test_amounts_have_commas_and_a_sign_and_cents_only_where_there_are_some(
     amount: str, currency: str, shown: str
 ) -> None:
     assert money(Decimal(amount), currency) == shown
+    assert money_on_pages(Decimal(amount), currency).endswith(f"\N{NO-BREAK SPACE}{shown.split()[-1]}")
 
 
 def test_a_summary_tells_of_yesterday_once_in_the_morning_of_the_account(english: UserAccount, telegram: Any) -> None:

@@ -14,7 +14,11 @@ from leads.told import retold
 register = template.Library()
 register.filter("retold", retold)
 
-SYMBOLS = {"KZT": "₸", "RUB": "₽", "USD": "$", "EUR": "€", "UAH": "₴", "UZS": "soʻm", "KGS": "сом", "BYN": "Br"}
+SYMBOLS = {
+    "AMD": "֏", "AZN": "₼", "BRL": "R$", "BYN": "Br", "CNY": "¥", "EUR": "€", "GBP": "£", "GEL": "₾", "ILS": "₪",
+    "INR": "₹", "KGS": "сом", "KZT": "₸", "MDL": "L", "PLN": "zł", "RUB": "₽", "TRY": "₺", "UAH": "₴", "USD": "$",
+    "UZS": "soʻm",
+}  # fmt: skip
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
