@@ -290,6 +290,24 @@ def test_who_no_longer_waits_keeps_nobody_else_waiting(alfa: UserAccount) -> Non
     assert all(asyncio.run(one_gives_up()))
 
 
+def test_of_those_who_hung_up_while_the_database_stood_still_nothing_is_kept(alfa: UserAccount) -> None:
+    async def hangs_up_meanwhile() -> list[int | None]:
+        goes_on = Event()
+        gathering._jobs.put(goes_on.wait)
+        first, hasty, patient = arrivals(alfa, [1, 1, 1])
+        under_way = asyncio.create_task(gathering.store(first))
+        await asyncio.sleep(0.01)
+        waiting = [asyncio.create_task(gathering.store(arrival)) for arrival in (hasty, patient)]
+        await asyncio.sleep(0.01)
+        waiting[0].cancel()
+        await asyncio.sleep(0.01)
+        goes_on.set()
+        return [await under_way, await waiting[1]]
+
+    assert all(asyncio.run(hangs_up_meanwhile()))
+    assert {bytes(row.raw_body) for row in WebhookLog.objects.all()} == {b"0", b"2"}
+
+
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="the connection to a file does not die")
 def test_a_connection_that_died_is_replaced_and_the_delivery_stored(alfa: UserAccount) -> None:
     assert straight("/webhooks/amocrm", signed(alfa), [BODY]).status_code == 200

@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from queue import SimpleQueue
 
 from integrations.intake.store import Arrival, store
@@ -29,7 +30,7 @@ class Gathering:
     """
 
     def __init__(self) -> None:
-        self._waiting: list[Waiting] = []
+        self._waiting: dict[asyncio.Future[int | None], Arrival] = {}
         self._is_busy = False
         self._jobs: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -44,11 +45,16 @@ class Gathering:
             self._thread.start()
         loop = asyncio.get_running_loop()
         stored: asyncio.Future[int | None] = loop.create_future()
-        self._waiting.append((arrival, stored))
+        self._waiting[stored] = arrival
         if not self._is_busy:
             self._is_busy = True
             loop.call_soon(self._hand_over, loop)  # together with what else is here at this moment
-        return await stored
+        try:
+            return await stored
+        finally:
+            # Who has hung up sends again. Were theirs stored first after the database stood still, those who still wait
+            # would hang up as well.
+            self._waiting.pop(stored, None)
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         self._is_busy = bool(self._waiting)
@@ -56,13 +62,15 @@ class Gathering:
             self._jobs.put(partial(self._store, self._next_batch(), loop))
 
     def _next_batch(self) -> list[Waiting]:
-        size = rows = 0
-        for arrival, _ in self._waiting[:BATCH_ROWS]:
+        size = 0
+        batch: list[Waiting] = []
+        for stored, arrival in islice(self._waiting.items(), BATCH_ROWS):
             size += len(arrival.body)
-            if rows and size > BATCH_BYTES:
+            if batch and size > BATCH_BYTES:
                 break
-            rows += 1
-        batch, self._waiting = self._waiting[:rows], self._waiting[rows:]
+            batch.append((arrival, stored))
+        for _, stored in batch:
+            del self._waiting[stored]
         return batch
 
     def _work(self) -> None:
