@@ -13,6 +13,7 @@ from django.db.models.functions import Greatest, Least
 
 from integrations.models import DeliveryRemoval, ProcessingStatus, RetentionSettings, WebhookLog
 from leads.models import UserAccount
+from leads.turns import turn_of
 
 BATCH = 500
 
@@ -27,7 +28,9 @@ def prune(now: datetime, *, seconds: float = 60.0) -> int:
     turns = _turns()
     while turns and time.monotonic() < ends:
         kept, status, days = turns.popleft()
-        step = _remove_oldest(kept, status, now - timedelta(days=days), now)
+        step = 0
+        with turn_of(kept.user_account_id, "retention"):
+            step = _remove_oldest(kept, status, now - timedelta(days=days), now)
         removed += step
         if step == BATCH:
             turns.append((kept, status, days))

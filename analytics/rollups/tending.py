@@ -13,6 +13,7 @@ from analytics.models.rollups import RollupState
 from analytics.rollups.folding import refresh
 from analytics.rollups.ledgers import LEDGERS
 from leads.models import UserAccount
+from leads.turns import turn_of
 
 
 def tend(*, seconds: float) -> None:
@@ -22,7 +23,8 @@ def tend(*, seconds: float) -> None:
         left = ends - time.monotonic()
         if left < 0:
             return
-        refresh(account, seconds=left)
+        with turn_of(account.pk, "rollups"):
+            refresh(account, seconds=left)
     _discard_orphans()
 
 

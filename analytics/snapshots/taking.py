@@ -15,6 +15,7 @@ from analytics.reports.spans import Span
 from analytics.snapshots.sums import NAMES, differences, lines_of, sums_now, sums_of_lines
 from leads.deals.apply import lock_account
 from leads.models import UserAccount
+from leads.turns import turn_of
 
 BATCH = 1_000
 # So many accounts have the same midnight that one run may not get through; the next goes on.
@@ -24,9 +25,10 @@ SECONDS = 120.0
 def due(now: datetime) -> Iterator[tuple[UserAccount, date]]:
     """Accounts whose last day is over and has no snapshot yet, with that day. Days that were missed stay without."""
     for account in UserAccount.objects.annotate(last=Max("report_snapshots__day")).order_by("last", "pk"):
-        yesterday = timezone.localdate(now, account.zone) - timedelta(days=1)
-        if account.last is None or account.last < yesterday:
-            yield account, yesterday
+        with turn_of(account.pk, "snapshot"):
+            yesterday = timezone.localdate(now, account.zone) - timedelta(days=1)
+            if account.last is None or account.last < yesterday:
+                yield account, yesterday
 
 
 def take_due(now: datetime | None = None, seconds: float = SECONDS) -> int:
@@ -34,7 +36,8 @@ def take_due(now: datetime | None = None, seconds: float = SECONDS) -> int:
     ends = time.monotonic() + seconds
     taken = 0
     for account, day in due(now or timezone.now()):
-        taken += take_snapshot(account, day) is not None
+        with turn_of(account.pk, "snapshot"):
+            taken += take_snapshot(account, day) is not None
         if time.monotonic() > ends:
             break
     return taken

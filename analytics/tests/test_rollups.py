@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
@@ -241,6 +242,13 @@ def test_before_they_are_made_reports_read_the_rows(world: World) -> None:
     assert is_folded(world.account)
     assert_right(world)
     assert list(accounts_in_need()) == []
+
+
+def test_an_account_whose_days_nobody_can_tell_keeps_no_other_from_its_turn(world: World) -> None:
+    UserAccount.objects.create(pk=uuid.UUID(int=1), name="Before all others", timezone="Asia/Atlantis")
+    assert world.account in accounts_in_need()
+    tend(seconds=60)
+    assert world.account not in accounts_in_need()
 
 
 @pytest.mark.parametrize("change", [{"timezone": "Asia/Kolkata"}, {"currency": "USD"}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -151,6 +152,12 @@ def test_each_account_is_due_after_its_own_midnight(db: None) -> None:
     assert dict(due(evening + timedelta(hours=5))) == {utc: date(2026, 3, 10)}
     # A beat that stood still for days takes one snapshot, of the day that is over.
     assert dict(due(evening + timedelta(days=4)))[almaty] == date(2026, 3, 14)
+
+
+def test_an_account_whose_days_nobody_can_tell_keeps_no_other_from_its_turn(db: None) -> None:
+    UserAccount.objects.create(pk=uuid.UUID(int=1), name="Before all others", timezone="Asia/Atlantis")
+    leads_world.account(name="Almaty")
+    assert take_due() == 1
 
 
 def test_without_time_left_one_account_is_done_and_the_next_run_goes_on(db: None) -> None:

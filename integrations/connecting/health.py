@@ -41,14 +41,15 @@ def look_after_hook(connection: AmoCRMConnection) -> None:
         clear_problem(connection)
 
 
-def connections_of_the_minute(now: datetime) -> list[uuid.UUID]:
-    """The accounts whose turn it is: each has its own minute of the hour, so that not all ask at once.
+def connections_of_the_minute(now: datetime) -> list[tuple[uuid.UUID, str]]:
+    """The accounts whose turn it is, with the problem that they have, if any: each has its own minute of the hour, so
+    that not all ask at once.
 
     Those with a problem are asked every minute, for where nothing else waits nobody would notice that it has passed.
     """
     set_up = AmoCRMConnection.objects.filter(state=ConnectionState.CONNECTED, set_up_at__isnull=False)
     due = set_up.filter(is_over("next_attempt_at")).values_list("user_account_id", "problem_code")
-    return [account_id for account_id, problem in due if problem or _slot(account_id) == now.minute]
+    return [(account_id, problem) for account_id, problem in due if problem or _slot(account_id) == now.minute]
 
 
 def _slot(account_id: uuid.UUID) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 import structlog
@@ -49,9 +50,9 @@ def _register_hook(connection: AmoCRMConnection) -> None:
         logger.warning("amocrm_hook_refused", account=str(connection.user_account_id), error=str(error))
 
 
-def overdue() -> list[AmoCRMConnection]:
-    """Connections whose set-up was lost, or waits for amoCRM to answer again."""
+def overdue() -> list[uuid.UUID]:
+    """Accounts whose set-up was lost, or waits for amoCRM to answer again."""
     begun = AmoCRMConnection.objects.filter(
         state=ConnectionState.CONNECTED, set_up_at=None, connected_at__lt=timezone.now() - _OVERDUE
     )
-    return list(begun.filter(is_over("next_attempt_at")))
+    return list(begun.filter(is_over("next_attempt_at")).values_list("user_account_id", flat=True))

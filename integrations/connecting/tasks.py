@@ -21,6 +21,7 @@ from integrations.connecting.pipelines import pipelines_sync
 from integrations.connecting.set_up import overdue, set_up
 from integrations.connecting.waking import wake
 from integrations.models import AmoCRMConnection, ConnectionState
+from leads.turns import turn_of
 
 logger = structlog.get_logger(__name__)
 
@@ -41,15 +42,15 @@ def set_up_connection(account_id: str) -> None:
 @shared_task(name="integrations.tend_connections", ignore_result=True)
 def tend_connections() -> None:
     """Every minute: set-ups that were lost with a message or a worker."""
-    for connection in overdue():
-        wake(set_up_connection, str(connection.user_account_id))
+    for account_id in overdue():
+        wake(set_up_connection, str(account_id))
 
 
 @shared_task(name="integrations.sync_pipelines", ignore_result=True)
 def sync_pipelines() -> None:
     """Every twelve hours: each account's stages."""
-    for connection in _connected():
-        _each(pipelines_sync, connection)
+    for account_id in _account_ids(_connected()):
+        _tend(pipelines_sync, account_id)
 
 
 @shared_task(name="integrations.look_after_hooks", ignore_result=True)
@@ -61,12 +62,12 @@ def look_after_hooks() -> None:
         return
     try:
         ends = time.monotonic() + ROUND_SECONDS
-        due = list(_connected().filter(user_account_id__in=connections_of_the_minute(timezone.now())))
+        due = connections_of_the_minute(timezone.now())
         random.shuffle(due)  # whom this round does not reach, one of the next will
-        for connection in sorted(due, key=lambda one: bool(one.problem_code)):
-            if connection.problem_code and time.monotonic() > ends:
+        for account_id, problem in sorted(due, key=lambda one: bool(one[1])):
+            if problem and time.monotonic() > ends:
                 break
-            look_after_hook(connection)
+            _tend(look_after_hook, account_id)
     finally:
         _round.release()
 
@@ -75,17 +76,24 @@ def look_after_hooks() -> None:
 def refresh_idle_tokens() -> None:
     """Daily: renew the tokens that nothing has renewed for a week, so that they do not die of disuse."""
     stale = _connected().filter(token_refreshed_at__lt=timezone.now() - IDLE).exclude(refresh_token="")
-    for connection in stale:
-        _each(lambda one: ConnectionTokens(one).renewed(one.access_token), connection)
+    for account_id in _account_ids(stale):
+        _tend(lambda one: ConnectionTokens(one).renewed(one.access_token), account_id)
 
 
 def _connected() -> QuerySet[AmoCRMConnection]:
     return AmoCRMConnection.objects.filter(state=ConnectionState.CONNECTED).select_related("user_account")
 
 
-def _each(work: Callable[[AmoCRMConnection], object], connection: AmoCRMConnection) -> None:
-    """One account's trouble is not the others'."""
-    try:
-        work(connection)
-    except AmoCRMError as error:
-        logger.warning("connection_not_tended", account=str(connection.user_account_id), error=str(error))
+def _account_ids(connections: QuerySet[AmoCRMConnection]) -> list[uuid.UUID]:
+    return list(connections.values_list("user_account_id", flat=True))
+
+
+def _tend(work: Callable[[AmoCRMConnection], object], account_id: uuid.UUID) -> None:
+    """One account's trouble is not the others': be it amoCRM's, or that its tokens were saved with a lost key, for
+    which the connection cannot even be read."""
+    with turn_of(account_id, "connection"):
+        for connection in _connected().filter(user_account_id=account_id):
+            try:
+                work(connection)
+            except AmoCRMError as error:
+                logger.warning("connection_not_tended", account=str(account_id), error=str(error))

@@ -13,7 +13,7 @@ from django.utils import timezone
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import AmoCRMError
 from integrations.drain.applying import apply_batch, write_outcomes
-from integrations.drain.blame import is_the_connections, is_the_databases
+from integrations.drain.blame import is_the_connections
 from integrations.drain.deliveries import Delivery
 from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import read
@@ -22,6 +22,7 @@ from leads.deals.changes import DealState
 from leads.deals.stored import leads_by_deal
 from leads.models import UserAccount
 from leads.told import told
+from leads.turns import is_the_databases
 
 TRIES_ALONE = 3
 PAUSES = (timedelta(seconds=1), timedelta(seconds=5))

@@ -16,7 +16,7 @@ from integrations.amocrm.errors import ConditionError, Outage, RequestError
 from integrations.connecting.problems import clear_problem, note_problem
 from integrations.drain.alone import fail_alone
 from integrations.drain.applying import apply_batch, write_outcomes
-from integrations.drain.blame import is_the_connections, is_the_databases
+from integrations.drain.blame import is_the_connections
 from integrations.drain.deliveries import BATCH_ROWS, Delivery, next_batch, waiting
 from integrations.drain.fairness import give_way
 from integrations.drain.lagging import may_be_early, put_off
@@ -25,6 +25,7 @@ from integrations.drain.reading import Readings, read
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
 from leads.clock import seconds_until, shared_now
 from leads.told import told
+from leads.turns import is_the_databases
 
 logger = structlog.get_logger(__name__)
 

@@ -9,7 +9,6 @@ from typing import TypeVar
 import structlog
 from django.db import transaction
 
-from integrations.drain.blame import is_the_databases
 from integrations.drain.lease import LeaseLost
 from integrations.drain.reading import contacts_of, contacts_shown, has_phone
 from integrations.sync.lease import Cancelled
@@ -19,6 +18,7 @@ from leads.models import Lead
 from leads.news import ContactSnapshot, DealSnapshot
 from leads.people import is_erased
 from leads.phones import phones_in
+from leads.turns import is_the_databases
 
 logger = structlog.get_logger(__name__)
 T = TypeVar("T", DealSnapshot, ContactSnapshot)

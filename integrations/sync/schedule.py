@@ -12,6 +12,7 @@ from django_celery_beat.models import PeriodicTask
 
 from integrations.models import AmoCRMConnection, ConnectionState, SyncDue, SyncRun
 from leads.models import UserAccount
+from leads.turns import turn_of
 
 PLAN = "integrations.plan_syncs"
 # Wider than this nobody needs it: a thousand accounts are then one every four seconds.
@@ -52,7 +53,7 @@ def take_due(
     due = due.exclude(user_account__in=running.values("user_account"))
     taken: list[UserAccount] = []
     for one in due:
-        with transaction.atomic():
+        with turn_of(one.user_account_id, "sync"), transaction.atomic():
             if SyncDue.objects.filter(pk=one.pk, due_at=one.due_at).delete()[0]:
                 begin(one.user_account)
                 taken.append(one.user_account)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import Func, Value
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -470,6 +471,17 @@ def test_pipelines_are_looked_after_for_all_accounts_though_one_is_in_trouble(
     sync_pipelines()
     assert PipelineStage.objects.filter(user_account=cast.beta).exists()
     assert connection_of(alpha).state == ConnectionState.RECONNECT_NEEDED
+
+
+def test_accounts_are_looked_after_though_the_tokens_of_one_were_saved_with_a_lost_key(
+    alpha: UserAccount, cast: Cast, amocrm: Server
+) -> None:
+    other = amocrm.crm.add_account("second")
+    connect(cast.beta, amocrm, other)
+    other.pipelines.add("Продажи", ["Новая"])
+    AmoCRMConnection.objects.filter(user_account=alpha).update(access_token=Func(Value("gAAAAA"), function="LOWER"))
+    sync_pipelines()
+    assert PipelineStage.objects.filter(user_account=cast.beta).exists()
 
 
 # --- Long-lived tokens ---

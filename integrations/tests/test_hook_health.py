@@ -154,7 +154,9 @@ def test_accounts_that_hang_take_a_round_no_longer_than_its_time_and_nobody_his_
         set_up_at=timezone.now(),
     )
     monkeypatch.setattr(
-        tasks, "connections_of_the_minute", lambda now: UserAccount.objects.values_list("pk", flat=True)
+        tasks,
+        "connections_of_the_minute",
+        lambda now: list(AmoCRMConnection.objects.values_list("user_account_id", "problem_code")),
     )
     clock = iter(range(0, 10_000, 15))  # each account takes 15 s
     monkeypatch.setattr(tasks, "time", SimpleNamespace(monotonic=lambda: next(clock)))

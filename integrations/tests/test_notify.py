@@ -441,6 +441,14 @@ def test_a_summary_counts_a_referrer_once_however_the_code_was_spelt(english: Us
     assert message.text.splitlines()[2:] == ["Aida K (ref_AIDA): 2 · 200,000 ₸", "ref_nobody: 2 · 200,000 ₸"]
 
 
+def test_an_account_whose_mornings_nobody_can_tell_keeps_no_other_from_its_summary(alfa: UserAccount) -> None:
+    nowhere = UserAccount.objects.create(name="Nowhere", timezone="Asia/Atlantis")
+    NotificationSettings.objects.all().delete()
+    for account in (nowhere, alfa):
+        NotificationSettings.objects.create(user_account=account, daily_summary=True, summary_hour=0)
+    assert queue_summaries(timezone.now()) == 1
+
+
 def test_no_summary_unless_it_is_asked_for(alfa: UserAccount, telegram: Any) -> None:
     sold(alfa)
     assert queue_summaries(timezone.now()) == 0
