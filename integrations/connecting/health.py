@@ -78,5 +78,7 @@ def _what(status: HookStatus) -> str:
 
 
 def _explain(connection: AmoCRMConnection, text: str) -> None:
-    rows = AmoCRMConnection.objects.filter(pk=connection.pk, state=ConnectionState.CONNECTED)
-    rows.update(webhook_active=False, webhook_detail=text.strip(), updated_at=timezone.now())
+    same = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at)
+    same.filter(state=ConnectionState.CONNECTED).update(
+        webhook_active=False, webhook_detail=text.strip(), updated_at=timezone.now()
+    )

@@ -60,7 +60,8 @@ def clear_problem(connection: AmoCRMConnection) -> None:
 
 
 def _connected(connection: AmoCRMConnection) -> QuerySet[AmoCRMConnection]:
-    return AmoCRMConnection.objects.filter(pk=connection.pk, state=ConnectionState.CONNECTED)
+    same = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at)
+    return same.filter(state=ConnectionState.CONNECTED)
 
 
 def _next_attempt(error: ConditionError) -> Case | CombinedExpression:

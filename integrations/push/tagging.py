@@ -16,7 +16,7 @@ from integrations.amocrm.pushing import add_tags
 from integrations.connecting.problems import clear_problem, note_problem
 from integrations.connecting.waking import wake
 from integrations.models import AmoCRMConnection, ConnectionState, DealTag, PushSettings
-from leads.clock import seconds_until
+from leads.clock import is_over, seconds_until
 from leads.deals.changes import LeadChange
 from leads.models import PushState, UserAccount
 
@@ -76,8 +76,10 @@ def tag_account(account_id: uuid.UUID, *, ring_again: Callable[[float], None]) -
 
 
 def accounts_in_need() -> list[uuid.UUID]:
-    waiting = DealTag.objects.filter(state=PushState.PENDING).order_by("user_account_id")
-    return list(waiting.values_list("user_account_id", flat=True).distinct())
+    """Accounts with tags to be written, and a connection that may be used now."""
+    ready = AmoCRMConnection.objects.filter(is_over("next_attempt_at"), state=ConnectionState.CONNECTED)
+    waiting = DealTag.objects.filter(state=PushState.PENDING, user_account__in=ready.values("user_account"))
+    return list(waiting.order_by("user_account_id").values_list("user_account_id", flat=True).distinct())
 
 
 def _write(client: AmoCRMClient, rows: Sequence[DealTag]) -> None:

@@ -122,6 +122,16 @@ def test_a_problem_began_when_it_was_first_seen(alpha: UserAccount) -> None:
     assert AmoCRMConnection.objects.filter(problem_since__gt=began).exists()
 
 
+def test_what_was_asked_of_a_former_connection_says_nothing_of_the_present_one(alpha: UserAccount) -> None:
+    former = connection_of(alpha)
+    AmoCRMConnection.objects.update(connected_at=timezone.now())
+    note_problem(former, RateLimited("slow", retry_after=300))
+    assert connection_of(alpha).problem_code == ""
+    note_problem(connection_of(alpha), Outage("down"))
+    clear_problem(former)
+    assert connection_of(alpha).problem_code == "outage"
+
+
 @pytest.mark.parametrize(
     ("error", "seconds"),
     [(RateLimited("slow", retry_after=300), 300), (Blocked("blocked"), 60), (Unpaid("not paid"), 40)],

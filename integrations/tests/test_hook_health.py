@@ -85,6 +85,16 @@ def test_where_the_rights_are_lacking_it_says_so(connection: AmoCRMConnection, a
     assert "administrator" in connection.webhook_detail
 
 
+def test_what_the_former_account_refused_is_not_said_of_the_one_connected_meanwhile(
+    connection: AmoCRMConnection, amocrm: Server
+) -> None:
+    amocrm.crm.faults.answer(403, prefix="/api/v4/webhooks")
+    AmoCRMConnection.objects.update(connected_at=timezone.now(), webhook_active=True)
+    look_after_hook(connection)
+    present = AmoCRMConnection.objects.get()
+    assert (present.webhook_active, present.webhook_detail) == (True, "")
+
+
 def test_an_outage_changes_nothing_and_a_good_answer_ends_a_problem(
     connection: AmoCRMConnection, amocrm: Server
 ) -> None:

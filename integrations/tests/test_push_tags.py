@@ -49,6 +49,13 @@ def test_a_deal_gets_the_tag_once_and_keeps_its_own(wishes: UserAccount, amocrm:
     assert accounts_in_need() == []
 
 
+def test_tags_of_an_account_that_cannot_be_reached_wake_no_worker(wishes: UserAccount) -> None:
+    queue(wishes, qualify(wishes, 1))
+    assert accounts_in_need() == [wishes.pk]
+    AmoCRMConnection.objects.update(state="disconnected")
+    assert accounts_in_need() == []
+
+
 def test_nobody_gets_a_tag_who_did_not_ask_for_it(wishes: UserAccount, amocrm: Server) -> None:
     PushSettings.objects.update(qualified_tag="")
     deal = amocrm.crm.demo.deals.create("A")
