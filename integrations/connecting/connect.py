@@ -19,7 +19,7 @@ from integrations.amocrm.oauth import TokenPair, exchange_code
 from integrations.amocrm.tokens import ConnectionTokens, FixedToken, Tokens
 from integrations.connecting.tasks import set_up_connection
 from integrations.connecting.waking import wake
-from integrations.models import TOOK_OVER_AT, AmoCRMConnection, ConnectionState, SyncRun
+from integrations.models import FORMER, AmoCRMConnection, ConnectionState, SyncRun
 from integrations.sync import runs
 from leads.ids import id_in
 from leads.models import UserAccount
@@ -111,11 +111,10 @@ def _is_taken(account: UserAccount, amocrm_account_id: int) -> bool:
 
 def _columns(host: str, pair: TokenPair, facts: AccountFacts, former: AmoCRMConnection | None) -> dict[str, Any]:
     now = timezone.now()
-    metadata = {"name": facts.name, "timezone": facts.timezone}
+    gave_way = list(former.metadata.get(FORMER, [])) if former is not None else []
     if former is not None and former.amocrm_account_id not in (None, facts.account_id):
-        metadata[TOOK_OVER_AT] = now.isoformat()
-    elif former is not None and TOOK_OVER_AT in former.metadata:
-        metadata[TOOK_OVER_AT] = former.metadata[TOOK_OVER_AT]
+        gave_way.append([former.amocrm_account_id, now.isoformat()])
+    metadata = {"name": facts.name, "timezone": facts.timezone, FORMER: gave_way}
     others = {"webhook_destination": "", **NO_LEASE} if former is not None and _is_another(former, facts) else {}
     return {
         "state": ConnectionState.CONNECTED,

@@ -1,5 +1,5 @@
 from integrations.models.alerts import Alert
-from integrations.models.connection import TOOK_OVER_AT, AmoCRMConnection, ConnectionState, OAuthState, Problem
+from integrations.models.connection import FORMER, AmoCRMConnection, ConnectionState, OAuthState, Problem
 from integrations.models.meta import MetaAdAccount, MetaAdDay, MetaProblem, MetaPull
 from integrations.models.notifications import (
     NotificationKind,
@@ -14,7 +14,7 @@ from integrations.models.sync import HookDay, SyncDue, SyncGap, SyncRun, SyncSta
 from integrations.models.webhooks import Hook, ProcessingStatus, RoutingDecision, WebhookLog
 
 __all__ = [
-    "TOOK_OVER_AT",
+    "FORMER",
     "Alert",
     "AmoCRMConnection",
     "ConnectionState",

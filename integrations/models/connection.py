@@ -30,8 +30,8 @@ class Problem(models.TextChoices):
     UNPAID = "unpaid", _("the amoCRM account is not paid")
 
 
-TOOK_OVER_AT = "took_over_at"
-"""In `metadata`: when this amoCRM account came into the place of another."""
+FORMER = "former"
+"""In `metadata`: the ids of the amoCRM accounts that gave way to another, each with when it did, in order."""
 
 
 class AmoCRMConnection(models.Model):
@@ -102,10 +102,17 @@ class AmoCRMConnection(models.Model):
         return self.host or str(self.user_account)
 
     @property
-    def took_over_at(self) -> datetime | None:
-        """Deals met before this are another amoCRM account's; None where there was no other."""
-        told = self.metadata.get(TOOK_OVER_AT)
-        return parse_datetime(told) if told else None
+    def own_spans(self) -> list[tuple[datetime | None, datetime | None]]:
+        """From when until when (None: open) this amoCRM account was the one connected: what was met at other times is
+        another's."""
+        spans: list[tuple[datetime | None, datetime | None]] = []
+        since: datetime | None = None
+        for amocrm_account_id, left_at in self.metadata.get(FORMER, []):
+            until = parse_datetime(left_at)
+            if amocrm_account_id == self.amocrm_account_id:
+                spans.append((since, until))
+            since = until
+        return [*spans, (since, None)]
 
     @property
     def is_long_lived(self) -> bool:

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -88,10 +90,13 @@ def _of_this_crm(session: Session) -> QuerySet[Lead]:
     """Leads whose deals are not known to have been merged away. Those of an amoCRM account that was connected before
     are not there either, and nobody has merged them."""
     leads = Lead.objects.filter(user_account=session.account, amocrm_lead_id__isnull=False)
-    since = session.connection.took_over_at
-    if since is not None:
-        leads = leads.filter(matched_at__gte=since)
-    return leads.exclude(match_detail__startswith=MERGED_INTO)
+    spans = (_met_between(since, until) for since, until in session.connection.own_spans)
+    return leads.filter(reduce(or_, spans)).exclude(match_detail__startswith=MERGED_INTO)
+
+
+def _met_between(since: datetime | None, until: datetime | None) -> Q:
+    ends = {"matched_at__gte": since, "matched_at__lt": until}
+    return Q(**{condition: moment for condition, moment in ends.items() if moment is not None})
 
 
 def _gone(session: Session, deal_ids: Collection[int], merge: Merge) -> list[int]:

@@ -113,3 +113,25 @@ def test_a_merge_in_it_takes_nothing_of_the_formers_leads(
         gone.id: True,
     }
     assert Sale.objects.get(status="paid").amocrm_deal_id == sold.id
+
+
+@pytest.mark.parametrize("phones", [("+77011111111", "+77022222222"), (None, None)])
+def test_who_comes_back_to_the_first_account_has_merges_of_its_old_deals_followed(
+    connected: UserAccount, amocrm: Server, other: CrmAccount, phones: tuple[str | None, str | None]
+) -> None:
+    demo = amocrm.crm.demo
+    survivor, gone = (demo.deals.create("deal", price=700, phone=phone) for phone in phones)
+    demo.deals.win(survivor.id)
+    sync(connected)
+    change_to(connected, amocrm, other)
+    sold = other.deals.create("sold", price=900, phone="+77011111111")
+    other.deals.win(sold.id)
+    sync(connected)
+    change_to(connected, amocrm, demo)
+    sync(connected)
+    amocrm.crm.clock.advance(60)
+    demo.deals.merge(survivor.id, gone.id, silent=True)
+    assert sync(connected).state == "done"
+    deleted = {deal_id: lead.is_deleted for deal_id, lead in known_deals(connected).items()}
+    assert deleted == {survivor.id: False, gone.id: True, sold.id: False}
+    assert {sale.amocrm_deal_id for sale in Sale.objects.filter(status="paid")} == {sold.id, survivor.id}
