@@ -316,6 +316,21 @@ def test_a_connection_that_died_is_replaced_and_the_delivery_stored(alfa: UserAc
     assert WebhookLog.objects.count() == 2
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="prepares nothing")
+def test_a_pooler_that_forgets_what_was_prepared_loses_no_delivery_and_nobody_else_prepares(alfa: UserAccount) -> None:
+    left: list[int | None] = []
+
+    def forget() -> None:
+        left.append(connection.connection.prepare_threshold)
+        connection.connection.pgconn.exec_(b"DEALLOCATE ALL")
+
+    for _delivery in range(3):
+        assert straight("/webhooks/amocrm", signed(alfa), [BODY]).status_code == 200
+        in_intake_thread(forget)
+    assert WebhookLog.objects.count() == 3
+    assert left == [None] * 3
+
+
 def test_the_rest_goes_through_django() -> None:
     answer = straight("/healthz", {}, [b""], "GET")
     assert (answer.status_code, answer.json) == (200, {"status": "alive"})

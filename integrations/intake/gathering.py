@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from integrations.intake.store import Arrival, store
 
 BATCH_ROWS = 250
-# A statement holds its bodies twice as text, and PostgreSQL takes no more than 1 GB.
+# A statement holds its bodies once more, and PostgreSQL takes no more than 1 GB.
 BATCH_BYTES = 20 * 1024 * 1024
 
 Waiting = tuple[Arrival, "asyncio.Future[int | None]"]

@@ -80,11 +80,15 @@ def _store_at_once(arrivals: Sequence[Arrival], *, prepare: bool) -> list[int | 
         for arrival in arrivals
     ]
     connection.ensure_connection()
-    connection.connection.prepare_threshold = 0 if prepare else None
-    # By the driver's own cursor: Django's writes all values into the text of the statement, and so prepares none.
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        columns = [list(values) for values in zip(*rows, strict=True)]
-        ((places, ids),) = cursor.execute(_INSERT_GOOD, columns).fetchall()
+    columns = [list(values) for values in zip(*rows, strict=True)]
+    driver = connection.connection
+    driver.prepare_threshold = 0 if prepare else None
+    try:
+        # By the driver's own cursor: Django's writes all values into the text of the statement, and so prepares none.
+        with connection.wrap_database_errors, Cursor(driver) as cursor:
+            ((places, ids),) = cursor.execute(_INSERT_GOOD, columns).fetchall()
+    finally:
+        driver.prepare_threshold = None  # it may go back to the pool, and whoever has it next tries nothing twice
     stored = dict(zip(places, ids, strict=True))
     return [stored.get(place) for place in range(1, len(arrivals) + 1)]
 
