@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 from integrations.amocrm.payloads import DealNews
 from integrations.drain.deliveries import Delivery
@@ -11,6 +12,8 @@ from integrations.models import SyncGap
 from leads.models import UserAccount
 from leads.news import DealAction
 
+# Received so shortly before: it was being committed while the sync looked, or the sync's clock is ahead of ours.
+_UNSEEN = timedelta(minutes=1)
 _ACTIONS = {
     SyncGap.What.CREATED: {DealAction.ADDED},
     SyncGap.What.DELETED: {DealAction.DELETED},
@@ -29,7 +32,7 @@ def note_late(account: UserAccount, deliveries: Sequence[Delivery]) -> None:
     for gap in gaps.exclude(what=SyncGap.What.MERGED) if told else ():
         received = [delivery.log.received_at for news, delivery in told[gap.amocrm_lead_id] if _tells(gap, news)]
         # A delivery that is replayed was there before.
-        after = [moment for moment in received if moment >= gap.learnt_at]
+        after = [moment for moment in received if moment >= gap.learnt_at - _UNSEEN]
         if after:
             gap.told_at = min(after)
             marked.append(gap)

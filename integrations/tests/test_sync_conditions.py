@@ -378,7 +378,10 @@ def test_the_stage_in_which_a_deal_was_deleted_does_not_come_after_its_restoring
     assert our_history(connected, deal.id) == their_history(demo, deal.id)
 
 
-def test_a_hook_that_comes_after_all_marks_its_gap(connected: UserAccount, crm: Server) -> None:
+@pytest.mark.parametrize(("before", "is_marked"), [(-240, True), (30, True), (3600, False)])
+def test_a_hook_that_comes_after_all_marks_its_gap_also_one_that_the_sync_had_just_not_seen(
+    connected: UserAccount, crm: Server, before: int, is_marked: bool
+) -> None:
     demo = crm.crm.demo
     deal = demo.deals.create("deal", price=1, phone="+77011111111")
     sync(connected)
@@ -390,12 +393,13 @@ def test_a_hook_that_comes_after_all_marks_its_gap(connected: UserAccount, crm: 
     for body in bodies(crm):
         deliver(connected, body)
     gap = SyncGap.objects.get()
-    SyncGap.objects.update(learnt_at=timezone.now() - timedelta(minutes=5))
+    WebhookLog.objects.filter(processing_status="received").update(received_at=timezone.now() + timedelta(minutes=1))
+    SyncGap.objects.update(learnt_at=timezone.now() + timedelta(seconds=before))  # the hook comes so long before
     drain_all(connected)
     gap.refresh_from_db()
-    assert gap.told_at is not None
+    assert (gap.told_at is not None) == is_marked
     sync(connected)
-    assert (hook_loss(connected).untold, hook_loss(connected).late) == (0, 1)
+    assert (hook_loss(connected).untold, hook_loss(connected).late) == ((0, 1) if is_marked else (1, 0))
 
 
 def test_days_between_two_syncs_count_what_hooks_told_on_them(connected: UserAccount, crm: Server) -> None:
