@@ -21,6 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from integrations.meta.ad_accounts import act_id_typed, read_now, token_typed
 from integrations.models import MetaAdAccount, MetaAdDay, MetaPull
 from leads.access import account_of, account_rows, demand, page
+from leads.deals.apply import lock_account
 from leads.models import Creative, Role, UserAccount
 from leads.pages.rendering import render_page
 from leads.services.ads import creatives_appeared
@@ -91,6 +92,7 @@ def meta_creatives(request: HttpRequest) -> HttpResponse:
     """A creative of each chosen ad, to which deals that named the ad are credited. Their spend moves to them with the
     reading that is begun here."""
     account = account_of(request)
+    lock_account(account)
     chosen = _ads_without_creative(account, request.POST.getlist("ad")[:SHOWN_ADS])
     made = Creative.objects.bulk_create(
         [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any
 
 from django.contrib import admin
@@ -11,6 +10,7 @@ from django.http import HttpRequest
 
 from leads.admin.base import AccountScopedAdmin
 from leads.admin.filters import AccountFilter, DirectionFilter
+from leads.deals.apply import lock_account
 from leads.models import Creative, Direction
 from leads.services.ads import creatives_appeared, leads_follow
 
@@ -35,7 +35,10 @@ class CreativeAdmin(AccountScopedAdmin[Creative]):
 
     @transaction.atomic
     def save_model(self, request: HttpRequest, obj: Creative, form: Any, change: bool) -> None:
-        with leads_follow(obj) if change else nullcontext():
+        if change:
+            with leads_follow(obj):
+                super().save_model(request, obj, form, change)
+        else:
+            lock_account(obj.user_account)
             super().save_model(request, obj, form, change)
-        if not change:
             creatives_appeared(obj.user_account, [obj])

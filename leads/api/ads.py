@@ -9,7 +9,9 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics, serializers
 
+from leads.access import account_of
 from leads.api.rows import AccountRowId, AccountRows, AccountRowSerializer, OptionalText, RowInPart
+from leads.deals.apply import lock_account
 from leads.models import Creative, Direction
 from leads.services.ads import creatives_appeared, leads_follow
 
@@ -36,6 +38,7 @@ class CreativeSerializer(AccountRowSerializer[Creative]):
 
     @transaction.atomic
     def create(self, validated_data: Any) -> Creative:
+        lock_account(account_of(self.context["request"]))
         creative = super().create(validated_data)
         creatives_appeared(creative.user_account, [creative])
         return creative

@@ -29,8 +29,8 @@ def leads_follow(creative: Creative) -> Iterator[None]:
 
 def creatives_appeared(account: UserAccount, creatives: Iterable[Creative]) -> None:
     """Credit the deals that named these creatives before they were entered: reports show their spend of then, too. To
-    be called inside the transaction that saved them."""
-    lock_account(account)
+    be called inside the transaction that saved them, which has locked the account before: who changes a creative holds
+    that lock, and would wait for the ad that is being entered, as this for the lock."""
     names = {name for creative in creatives for name in (creative.external_ad_id, creative.name) if name}
     credit_waiting(account, names)
 

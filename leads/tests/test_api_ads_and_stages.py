@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from leads.models import Creative, Direction, Lead, LeadStatusHistory, PipelineStage, UserAccount
 from leads.news import Utm
@@ -111,6 +113,26 @@ def test_leads_follow_a_creative_that_two_people_move_at_once(cast: Cast, monkey
     lead.refresh_from_db()
     creative.refresh_from_db()
     assert lead.direction == creative.direction != first
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_give_one_ad_to_a_creative_at_once_the_second_is_told(cast: Cast) -> None:
+    known = Creative.objects.create(user_account=cast.alpha, name="Video")
+    api = client(cast.sam)
+
+    def make() -> int:
+        try:
+            return int(api.post("/creatives", {"name": "Other", "external_ad_id": "2385"}).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        with transaction.atomic(), ads.leads_follow(known):
+            making = other.submit(make)
+            wait([making], timeout=0.5)  # it has to wait for the account
+            known.external_ad_id = "2385"
+            known.save()
+        assert making.result(timeout=60) == 409
 
 
 def test_an_external_ad_id_is_one_creatives(cast: Cast) -> None:
