@@ -291,16 +291,20 @@ def test_who_no_longer_waits_keeps_nobody_else_waiting(alfa: UserAccount) -> Non
 
 
 def test_of_those_who_hung_up_while_the_database_stood_still_nothing_is_kept(alfa: UserAccount) -> None:
+    async def turns_of_the_loop() -> None:
+        for _turn in range(3):
+            await asyncio.sleep(0)
+
     async def hangs_up_meanwhile() -> list[int | None]:
         goes_on = Event()
         gathering._jobs.put(goes_on.wait)
         first, hasty, patient = arrivals(alfa, [1, 1, 1])
         under_way = asyncio.create_task(gathering.store(first))
-        await asyncio.sleep(0.01)
+        await turns_of_the_loop()
         waiting = [asyncio.create_task(gathering.store(arrival)) for arrival in (hasty, patient)]
-        await asyncio.sleep(0.01)
+        await turns_of_the_loop()
         waiting[0].cancel()
-        await asyncio.sleep(0.01)
+        await turns_of_the_loop()
         goes_on.set()
         return [await under_way, await waiting[1]]
 
