@@ -56,6 +56,8 @@ class HeededEntry(ModelEntry):
     """A row that follows `config/schedule.py`, and with it the environment, until somebody sets another time in the
     admin. Theirs would undo that at each start."""
 
+    last_run_at: datetime
+
     @classmethod
     def from_entry(cls, name: str, app: Any = None, **entry: Any) -> HeededEntry:
         """The row of this name, made or brought up to date."""
@@ -67,6 +69,12 @@ class HeededEntry(ModelEntry):
             fields |= {**times, "description": f"{_FOLLOWS}{_time_of(planned)}"}
         row, _is_new = PeriodicTask.objects.update_or_create(name=name, defaults=fields)
         return cls(row, app=app)
+
+    def is_due(self) -> Any:
+        """Whether it is due, and seconds until it is to be asked again."""
+        # Set by a clock that was ahead: nothing would be due until that moment has come.
+        self.last_run_at = min(self.last_run_at, self._default_now())
+        return super().is_due()
 
 
 _FOLLOWS = "The program and its environment set this time, until another is set here: "
@@ -85,6 +93,7 @@ class HeartbeatScheduler(DatabaseScheduler):
 
     Entry = HeededEntry
     _next_beat = 0.0
+    _last_tick: datetime | None = None
     _is_setting_up = False
 
     def setup_schedule(self) -> None:
@@ -115,4 +124,8 @@ class HeartbeatScheduler(DatabaseScheduler):
                 # The database comes back; beat must then still be here.
                 logger.exception("beat could not say that it lives")
                 close_old_connections()
+        now = timezone.now()
+        if self._last_tick and now < self._last_tick:
+            self._heap = None  # the clock was put back: all in it is planned by the former one, and made anew
+        self._last_tick = now
         return float(super().tick(*args, **kwargs))

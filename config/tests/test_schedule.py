@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from celery.schedules import crontab
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -99,3 +101,40 @@ def test_beat_begins_once_the_database_is_there(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(beat, "_ASKS_AGAIN_SECONDS", 0.0)
     HeartbeatScheduler(app=app)
     assert set(settings.CELERY_BEAT_SCHEDULE) <= set(PeriodicTask.objects.values_list("name", flat=True))
+
+
+class Listener(HeartbeatScheduler):
+    """Beat that rings nobody's bell, and knows what it would have rung for."""
+
+    producer = None
+
+    def __init__(self) -> None:
+        self.rung: set[str] = set()
+        super().__init__(app=app)
+        self._finalize.cancel()  # when this process ends there is no database
+
+    def apply_entry(self, entry: Any, producer: Any = None) -> None:
+        self.rung.add(entry.name)
+
+    def live(self, clock: time_machine.Traveller, seconds: int) -> None:
+        for _ in range(seconds):
+            clock.shift(1)
+            while self.tick() == 0:
+                pass
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.django_db(transaction=True)
+def test_a_clock_that_is_put_back_keeps_nobody_waiting(*, is_restarted: bool) -> None:
+    """A machine began with another zone's time, hours ahead, until it was told the right one."""
+    right = datetime(2026, 11, 22, 10, 0, 30, tzinfo=UTC)
+    with time_machine.travel(right + timedelta(hours=5), tick=False) as clock:
+        scheduler = Listener()
+        scheduler.live(clock, 130)
+        scheduler.sync()
+        clock.move_to(right)
+        scheduler = Listener() if is_restarted else scheduler
+        scheduler.rung.clear()
+        scheduler.live(clock, 130)
+    often = {name for name, entry in settings.CELERY_BEAT_SCHEDULE.items() if entry["schedule"] in (15, 60)}
+    assert often <= scheduler.rung
