@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -122,7 +123,25 @@ def test_of_a_backup_that_fails_nothing_is_left(tmp_path: Path, settings: Any) -
     (tmp_path / "secret_key").mkdir()  # no file to be copied
     with pytest.raises(CommandError, match="was not written"):
         call_command("backup", str(tmp_path / "backup"))
-    assert not (tmp_path / "backup").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_backup_has_its_name_once_it_is_whole(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C, a kill or a power cut in the middle must not leave what could be taken for one."""
+
+    def interrupted(source: Path, target: Path) -> None:
+        assert list(target.iterdir()), "the database is there already"
+        assert not (tmp_path / "backup").exists()
+        raise KeyboardInterrupt
+
+    settings.VAR_DIR = tmp_path / "var"
+    settings.VAR_DIR.mkdir()
+    (settings.VAR_DIR / "secret_key").write_text("key")
+    monkeypatch.setattr(shutil, "copy2", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        call_command("backup", str(tmp_path / "backup"))
+    assert [path.name for path in tmp_path.iterdir()] == ["var"]
 
 
 def test_a_place_where_no_folder_can_be_made_is_said(tmp_path: Path) -> None:

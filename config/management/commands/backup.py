@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
@@ -22,25 +23,28 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        folder: Path = options["folder"]
+        folder: Path = options["folder"].absolute()
+        if folder.exists():
+            raise CommandError(f"{folder} is there already. A backup wants a folder of its own.")
         try:
-            folder.mkdir(mode=0o700, parents=True)
-        except FileExistsError:
-            raise CommandError(f"{folder} is there already. A backup wants a folder of its own.") from None
+            folder.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CommandError(f"{folder} cannot be made: {error.strerror}.") from None
         try:
-            made = _written(folder)
+            # Under another name until it is whole, and gone if it never is: half a backup would be taken for one.
+            with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as aside:
+                made = [path.name for path in _written(Path(aside, "backup"))]
+                Path(aside, "backup").rename(folder)
         except (OSError, DatabaseError) as error:
-            shutil.rmtree(folder)  # half a backup would be taken for one
             raise CommandError(f"The backup was not written: {error}.") from None
-        for path in made:
-            self.stdout.write(str(path))
+        for name in made:
+            self.stdout.write(str(folder / name))
         if len(made) <= len(KEYS):
             self.stderr.write("SECRET_KEY or FIELD_ENCRYPTION_KEYS is not under var/: keep your environment as well.")
 
 
 def _written(folder: Path) -> list[Path]:
+    folder.mkdir(mode=0o700)
     made = [_postgresql(folder) if connection.vendor == "postgresql" else _sqlite(folder)]
     keys = [settings.VAR_DIR / name for name in KEYS]
     return made + [Path(shutil.copy2(key, folder)) for key in keys if key.exists()]
