@@ -51,6 +51,13 @@ class Environment:
     sentry_dsn: str
     trusted_proxies: int
 
+    @property
+    def secrets(self) -> list[str]:
+        """What must never be printed, beside the keys."""
+        password = str(self.database.get("PASSWORD") or "")
+        tokens = [self.metrics_token, self.amocrm_client_secret, self.telegram_bot_token, self.meta_ads_token]
+        return [*tokens, self.sentry_dsn, password]
+
 
 def var_dir() -> Path:
     """Where the product keeps its own keys, SQLite and the embedded broker: `var/`, or what VAR_DIR names."""

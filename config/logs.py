@@ -18,13 +18,14 @@ HIDDEN = "[hidden]"
 # Secrets that are not known beforehand, by where they stand: a hook's signature, an OAuth code, a bearer's token, and
 # the path of a Telegram call (which urllib3 puts into its warnings).
 _SECRET_PLACES = re.compile(
-    r"((?:[?&](?:sig|signature|code|state|token)=|(?:access|refresh)_token\W{1,4}|(?:Bearer|Token)\s+|/bot))"
+    r"((?:(?:^|[?&])(?:sig|signature|code|state|token)=|(?:access|refresh)_token\W{1,4}|(?:Bearer|Token)\s+|/bot))"
     r"([A-Za-z0-9._:~+/%-]{6,})",
 )
 # Ten to fifteen digits as people part them, also percent-encoded: a phone, or an id that nobody will miss. Not a
-# moment, an account's UUID, a fraction.
+# moment, an account's UUID, a fraction, the port of an address ("Listening at: http://0.0.0.0:8000 (12345)").
 _PHONE = re.compile(
-    r"(?:(?<![\w.+-])|(?<=%2B)|(?<=%20))\+?\d(?:(?:[\s()\u2011-]|%2[0-9A-Fa-f]){0,3}\d){9,14}(?![\w]|[.-]\d)"
+    r"(?:(?<![\w.+-])(?<!\.\d:)(?<!\.\d\d:)(?<!\.\d\d\d:)|(?<=%2B)|(?<=%20))"
+    r"\+?\d(?:(?:[\s()\u2011-]|%2[0-9A-Fa-f]){0,3}\d){9,14}(?![\w]|[.-]\d)"
 )
 PHONE = "[phone]"
 # Control characters and line separators, but for the newline, which the renderer writes as \n.
@@ -52,10 +53,16 @@ class Scrubber:
         self._known = re.compile("|".join(re.escape(secret) for secret in known)) if known else None
 
     def __call__(self, logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        for key, value in event.items():
-            if isinstance(value, str):
-                event[key] = self.clean(value)
+        event.update(self.cleaned(dict(event)))
         return event
+
+    def cleaned(self, value: Any) -> Any:
+        """The same with every text in it clean, however deep in lists and dictionaries; their keys stay."""
+        if isinstance(value, str):
+            return self.clean(value)
+        if isinstance(value, dict):
+            return {key: self.cleaned(part) for key, part in value.items()}
+        return [self.cleaned(part) for part in value] if isinstance(value, list) else value
 
     def clean(self, text: str) -> str:
         if self._known:

@@ -21,13 +21,14 @@ django_stubs_ext.monkeypatch()  # Paginator[Lead] and the like at run time, as t
 try:
     environment.read_env_file()
     ENV = environment.read()
-    sentry.start(ENV.sentry_dsn)
     VAR_DIR = ENV.var_dir
     SECRET_KEY = ENV.secret_key or keys.own_key(VAR_DIR / "secret_key", get_random_secret_key)
     FIELD_ENCRYPTION_KEYS = ENV.field_encryption_keys or [
         keys.own_key(VAR_DIR / "field_encryption_key", lambda: Fernet.generate_key().decode())
     ]
     DATABASES = {"default": databases.database(ENV)}
+    _SECRETS = [SECRET_KEY, *FIELD_ENCRYPTION_KEYS, *ENV.secrets]
+    sentry.start(ENV.sentry_dsn, logs.Scrubber(_SECRETS).cleaned)
 except EnvError as error:
     stop(error)
 
@@ -265,18 +266,7 @@ CELERY_BEAT_SCHEDULE = schedule.beat_schedule(ENV)
 # --- Logs ---
 
 logs.configure_structlog()
-LOGGING = logs.logging_config(
-    [
-        SECRET_KEY,
-        *FIELD_ENCRYPTION_KEYS,
-        METRICS_TOKEN,
-        AMOCRM_CLIENT_SECRET,
-        TELEGRAM_BOT_TOKEN,
-        META_ADS_TOKEN,
-        SENTRY_DSN,
-        str(ENV.database.get("PASSWORD") or ""),
-    ]
-)
+LOGGING = logs.logging_config(_SECRETS)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 # Asking who the user is would query the database for each request, also for /healthz.
 DJANGO_STRUCTLOG_USER_ID_FIELD = None

@@ -36,6 +36,7 @@ def test_a_secret_is_taken_out_of_a_line(text: str) -> None:
         "GET /leads tokens: 3 state=running",
         "2026-11-21T12:16:15.423340Z took 0.12345678901234 s at 127.0.0.1:8000",
         "account=91622037-1776-4676-8234-123456789012 delivery=12345678 deal=26000001",
+        "Listening at: http://0.0.0.0:8000 (123456) and 10.0.0.12:24500 (1234567)",
         'File "x.py", line 123 in <module> at 0x7fa3a8448190123',
     ],
 )
@@ -50,7 +51,7 @@ def test_what_is_no_secret_stays(text: str) -> None:
         *("%2B77011234567", "8%20701%20123%2045%2067", "+7-701-123-45-67", "+7\u2011701\u2011123\u201145\u201167"),
     ],
 )
-@pytest.mark.parametrize("text", ["GET /leads?phone={}", "no lead has {}: refused", "{{'phone': '{}'}}", "{}"])
+@pytest.mark.parametrize("text", ["GET /leads?phone={}", "no lead has {}: refused", "{{'phone': '{}'}}", "7:{}", "{}"])
 def test_a_phone_is_taken_out_of_a_line(text: str, phone: str) -> None:
     cleaned = Scrubber().clean(text.format(phone))
     assert PHONE in cleaned

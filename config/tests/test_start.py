@@ -62,6 +62,34 @@ def test_a_sentry_address_without_its_package_is_refused(tmp_path: Path) -> None
     assert "pip install sentry-sdk" in done.stderr
 
 
+# In the place of Sentry's own package: says what would be sent of an error after a call to Telegram.
+SENTRY_SDK = """
+def init(before_send, **options):
+    crumb = {"category": "httplib", "data": {"url": "https://api.telegram.org/bot123456:AAtoken-of-ours/sendMessage"}}
+    error = {"type": "ValueError", "value": "no client has +7 701 123 45 67; AAclient-secret; postgres-password"}
+    request = {"url": "https://roi.example.com/webhooks/amocrm", "query_string": "sig=1-deadbeefdeadbeef&a=1"}
+    event = {"level": "error", "breadcrumbs": {"values": [crumb]}, "exception": {"values": [error]}, "request": request}
+    print(before_send(event, {}))
+"""
+
+
+def test_what_goes_to_sentry_has_neither_secrets_nor_phones(tmp_path: Path) -> None:
+    (tmp_path / "sentry_sdk.py").write_text(SENTRY_SDK)
+    done = start(
+        [PYTHON, "manage.py", "check"],
+        tmp_path,
+        PYTHONPATH=str(tmp_path),
+        SENTRY_DSN="https://key@sentry.example.com/1",
+        TELEGRAM_BOT_TOKEN="123456:AAtoken-of-ours",
+        AMOCRM_CLIENT_ID="client",
+        AMOCRM_CLIENT_SECRET="AAclient-secret",
+        DATABASE_URL="postgres://voronka:postgres-password@127.0.0.1:1/voronka",
+    )
+    assert "'url': 'https://roi.example.com/webhooks/amocrm'" in done.stdout, done.stderr
+    for secret in ("AAtoken", "AAclient", "password", "deadbeef", "701"):
+        assert secret not in done.stdout
+
+
 @pytest.mark.parametrize("command", [["manage.py", "check"], ["-m", "gunicorn", "config.asgi"], ["-m", "config.run"]])
 def test_a_folder_that_takes_nothing_ends_the_start_with_one_line(tmp_path: Path, command: list[str]) -> None:
     (tmp_path / "file").touch()
