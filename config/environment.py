@@ -28,6 +28,7 @@ class Environment:
     allowed_hosts: list[str]
     app_url: str
     port: int
+    web_concurrency: int
     database: dict[str, Any]
     celery_broker_url: str
     cache_url: str
@@ -92,6 +93,7 @@ def read() -> Environment:
         allowed_hosts=env.hosts("ALLOWED_HOSTS") or default_hosts(app_url),
         app_url=app_url,
         port=port,
+        web_concurrency=env.whole("WEB_CONCURRENCY", default=2, highest=1000),
         database=env.database("DATABASE_URL", default=directory / "voronka.sqlite3"),
         celery_broker_url=env.dsn(
             "CELERY_BROKER_URL",

@@ -110,6 +110,7 @@ def test_nothing_needs_to_be_set() -> None:
         ("TELEGRAM_API_URL", "https://api.telegram.org?x"),
         ("TELEGRAM_BOT_TOKEN", "123:abc/def"),
         ("SENTRY_DSN", "https://sentry.example.com/1"),
+        ("WEB_CONCURRENCY", "0"),
         ("META_ADS_TOKEN", "two words"),
     ],
 )
