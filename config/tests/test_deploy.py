@@ -48,6 +48,13 @@ def test_the_image_installs_by_hashes_is_nobodys_root_and_serves_what_the_procfi
     assert command.replace('", "', " ") == PROCESSES["web"].removeprefix("exec ")
 
 
+def test_the_image_can_back_up_and_restore_the_database_beside_it(services: dict[str, Any]) -> None:
+    """pg_dump reads no newer server, and an older one refuses what pg_restore sets: both have one version."""
+    clients = {"bookworm": "15", "trixie": "17"}
+    (base,) = set(re.findall(r"^FROM python:3\.11-slim-(\w+)", DOCKERFILE, re.MULTILINE))
+    assert services["postgres"]["image"] == f"postgres:{clients[base]}"
+
+
 def test_keys_and_local_settings_never_get_into_the_image() -> None:
     ignored = (BASE_DIR / ".dockerignore").read_text().splitlines()
     assert {".env", "var", ".git", ".venv"} <= set(ignored)
