@@ -27,8 +27,11 @@ class DropFieldIndex(AlterField):
         model = to_state.apps.get_model(app_label, self.model_name)
         field: Any = model._meta.get_field(self.name)
         connection = schema_editor.connection
-        if field.db_index or not self.allow_migrate_model(connection.alias, model):
-            super().database_forwards(app_label, schema_editor, from_state, to_state)
+        if not self.allow_migrate_model(connection.alias, model):
+            return
+        if field.db_index:  # undone: SQLite would make the table anew for it, which no view that reads it outlives
+            for statement in schema_editor._field_indexes_sql(model, field):  # type: ignore[attr-defined]
+                schema_editor.execute(statement)
             return
         named = {index.name for index in model._meta.indexes}
         how = "CONCURRENTLY IF EXISTS" if connection.vendor == "postgresql" else "IF EXISTS"
