@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from config.env import writing
+from config.env import refuse, writing
 
 
 def own_key(path: Path, make: Callable[[], str]) -> str:
@@ -16,12 +16,16 @@ def own_key(path: Path, make: Callable[[], str]) -> str:
     Several processes start at once, so the key is written aside and *linked* to its name: the first wins, complete,
     and the others read the winner's.
 
-    :raises EnvError: when it cannot be kept there.
+    :raises EnvError: when it cannot be kept there, or not be read.
     """
     if not path.is_file():
         with writing("VAR_DIR", path.parent):
             _make(path, make)
-    return path.read_text().strip()
+    try:
+        key = path.read_text().strip()
+    except OSError as error:  # made by root, say, for whom a command was run
+        refuse("VAR_DIR", f"{path} cannot be read ({error.strerror})", "Give the folder to who runs this process")
+    return key or refuse("VAR_DIR", f"{path} is empty", "Bring it back from a backup; only if there is none, delete it")
 
 
 def _make(path: Path, make: Callable[[], str]) -> None:

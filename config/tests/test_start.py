@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -96,6 +97,16 @@ def test_a_folder_that_takes_nothing_ends_the_start_with_one_line(tmp_path: Path
     done = start([PYTHON, *command], tmp_path / "file", PORT=str(free_port()))
     assert done.returncode != 0
     assert [line.partition(" nothing")[0] for line in done.stderr.splitlines()] == ["voronka: VAR_DIR:"]
+
+
+@pytest.mark.parametrize("key", ["secret_key", "field_encryption_key"])
+@pytest.mark.parametrize("is_cut_off", [False, True])
+def test_a_key_that_cannot_be_read_ends_the_start_with_one_line(tmp_path: Path, key: str, *, is_cut_off: bool) -> None:
+    """A link to itself, since root, who may run this, can read any file."""
+    (tmp_path / key).touch() if is_cut_off else (tmp_path / key).symlink_to(key)
+    done = start([PYTHON, "manage.py", "check"], tmp_path)
+    assert done.returncode != 0
+    assert re.fullmatch(rf"voronka: VAR_DIR: [^\n]*{key} .*\n", done.stderr)
 
 
 @pytest.mark.parametrize(
