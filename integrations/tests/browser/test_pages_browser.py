@@ -12,11 +12,13 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from analytics.models import AdSpend, Sale, SaleStatus
+from analytics.models import AdSpend, Sale, SaleStatus, Targetologist
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, WebhookLog
 from leads.models import Lead, LeadStatusHistory, PipelineStage
 from leads.tests.cast import Cast, make_cast
 from sandbox import Server
+
+A4_WIDTH = 718  # in CSS pixels, without the margins
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -166,6 +168,61 @@ def test_nothing_hangs_over_the_edge_of_a_phone(
     assert tab.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     beyond = "[...document.querySelectorAll('.figure *')].filter((it) => it.getBoundingClientRect().right > innerWidth)"
     assert tab.evaluate(f"{beyond}.length") == 0, "a panel cuts off what hangs over its own edge"
+
+
+@pytest.mark.parametrize("width", [320, 768, 900])
+def test_every_sum_stands_whole_within_its_figure(tab: Page, live_server: LiveServer, cast: Cast, width: int) -> None:
+    muha = Targetologist.objects.create(user_account=cast.alpha, name="Muha", position=1)
+    now, much = timezone.now(), {"user_account": cast.alpha, "amount": 150_095_000, "currency": "KZT"}
+    AdSpend.objects.create(day=timezone.localdate(now), targetologist=muha, **much)
+    Sale.objects.create(status=SaleStatus.PAID, sold_at=now, targetologist=muha, **much)
+    tab.set_viewport_size({"width": width, "height": 844})
+    sign_in(tab, live_server, "/app/", "alice@example.com")
+    for path, sums in (("/app/", 2), (f"/app/targetologists/{muha.pk}/", 3)):
+        tab.goto(live_server.url + path)
+        values = tab.locator(".figure .value", has_text="150,095,000")
+        expect(values).to_have_count(sums)
+        assert values.evaluate_all(NOT_WHOLE) == []
+
+
+# A text's own boxes: those of the element around it say nothing of what hangs over or goes on in a second line.
+NOT_WHOLE = """values => values.filter(value => {
+    const text = document.createRange();
+    text.selectNodeContents(value);
+    const { right, height } = text.getBoundingClientRect();
+    return right > value.closest(".figure").getBoundingClientRect().right || height > 50;
+}).map(value => value.innerText)"""
+
+
+@pytest.mark.parametrize("path", ["/app/roi/", "/app/leads/", "/app/sales/"])
+def test_paper_has_all_columns_of_a_table(tab: Page, live_server: LiveServer, cast: Cast, path: str) -> None:
+    much = {"user_account": cast.alpha, "amount": 150_095_000, "currency": "KZT"}
+    campaign = "a_campaign_with_a_long_name"
+    AdSpend.objects.create(day=timezone.localdate(), campaign=campaign, **much)
+    Sale.objects.create(status=SaleStatus.PAID, sold_at=timezone.now(), utm_campaign=campaign, **much)
+    tab.set_viewport_size({"width": A4_WIDTH, "height": 1000})
+    sign_in(tab, live_server, path, "alice@example.com")
+    tab.emulate_media(media="print")
+    # A table, not the cards of a phone: a report of thirty creatives is then one sheet and not eight.
+    expect(tab.get_by_role("columnheader").last).to_be_visible()
+    # What is a little wider than the paper is shrunk by the browser, unless the page hides it.
+    assert tab.evaluate("document.documentElement.scrollWidth") < 1.3 * A4_WIDTH
+    cut = "its => its.filter(it => it.scrollWidth > it.clientWidth && getComputedStyle(it).overflowX != 'visible')"
+    assert tab.locator("main :has(table)").evaluate_all(f"{cut}.length") == 0
+    narrow = "cells => cells.filter(cell => cell.innerText && cell.clientWidth < 60)"
+    assert tab.locator("td.why").evaluate_all(f"{narrow}.length") == 0
+
+
+def test_a_menu_closes_when_the_keyboard_leaves_it(tab: Page, live_server: LiveServer, cast: Cast) -> None:
+    sign_in(tab, live_server, "/app/leads/")
+    menu = tab.locator("details.menu", has_text="ROI")
+    menu.locator("summary").press("Enter")
+    last = menu.get_by_role("link").last
+    last.focus()
+    expect(last).to_be_visible()
+    last.press("Tab")
+    expect(tab.locator("summary", has_text="amoCRM")).to_be_focused()
+    expect(last).to_be_hidden()
 
 
 def test_a_table_is_sorted_on_a_phone_as_well(tab: Page, live_server: LiveServer, cast: Cast) -> None:

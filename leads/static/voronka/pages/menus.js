@@ -2,9 +2,11 @@
 
 const menus = () => document.querySelectorAll("details[data-menu][open]");
 
-document.addEventListener("click", (event) => {
-  for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;
-});
+// Who goes on with the keyboard leaves a menu as who clicks elsewhere does; left open it would hide where the focus is.
+for (const left of ["click", "focusin"])
+  document.addEventListener(left, (event) => {
+    for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;
+  });
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
