@@ -97,6 +97,15 @@ def test_one_rate_is_entered_by_hand(cast: Cast) -> None:
     assert (wrong.status_code, len(rates())) == (400, 1)
 
 
+def test_a_rate_is_of_the_account_whose_page_it_was_entered_on(cast: Cast) -> None:
+    dora = client(cast.dora)
+    form = dora.get(reverse("page-rates"), {"userAccountId": str(cast.alpha.pk)}).content.decode()
+    dora.get(reverse("page-rates"), {"userAccountId": str(cast.beta.pk)})  # in another tab
+    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+    dora.post(reverse("page-rates"), {**hidden, "day": "2026-03-30", "currency": "USD", "rate": "501"})
+    assert ExchangeRate.objects.get().user_account == cast.alpha
+
+
 def test_a_viewer_enters_nothing(cast: Cast) -> None:
     vera = client(cast.vera)
     sent = vera.post(reverse("page-rates"), {"day": "2026-03-30", "currency": "USD", "rate": "501"})

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.db.models import Model
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -245,3 +247,16 @@ def rows_of_account(account: UserAccount) -> dict[str, Any]:
         model.__name__: list(model._base_manager.filter(user_account=account).order_by("pk").values())
         for model in _tenant_models()
     }
+
+
+def test_every_form_of_a_page_says_whose_it_is() -> None:
+    """What the session remembers may be another account by now, chosen in another tab."""
+    of_nobody = re.compile(r"{% url '(login|logout|page-language)' %}|novalidate")
+    templates = Path(settings.BASE_DIR, "templates", "pages").glob("*.html")
+    forms = [
+        form
+        for template in templates
+        for form in re.findall(r'<form[^>]*method="post".*?</form>', template.read_text(), re.DOTALL)
+    ]
+    assert len(forms) > 15
+    assert [form for form in forms if not of_nobody.search(form) and '"pages/_token.html"' not in form] == []
