@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
@@ -23,7 +24,7 @@ from integrations.models import AmoCRMConnection, ConnectionState
 from integrations.pages.condition import condition_of, connection_of
 from integrations.pages.hook_addresses import hook_addresses
 from integrations.pages.subdomains import subdomain_typed
-from leads.access import ACCOUNT_PARAMETER, account_of, page, role_of
+from leads.access import ACCOUNT_PARAMETER, account_of, address, page, role_of
 from leads.htmx import reload_page
 from leads.models import Role
 from leads.pages.rendering import render_page, render_part
@@ -128,8 +129,24 @@ def _page(request: HttpRequest, more: dict[str, Any] | None = None, *, status: i
     account = account_of(request)
     # Who may only read must not be able to send: the addresses are secrets.
     hooks = hook_addresses(account) if role_of(request).covers(Role.STAFF) else []
-    context = {"condition": condition_of(account), "hooks": hooks, **(more or {})}
+    context = {
+        "condition": condition_of(account),
+        "hooks": hooks,
+        "here_again": _where_amocrm_leads(request),
+        **(more or {}),
+    }
     return _to_amocrm(render_page(request, "pages/connection.html", context, status=status))
+
+
+def _where_amocrm_leads(request: HttpRequest) -> str:
+    """This page on the host to which amoCRM leads back, if the browser has opened it on another.
+
+    127.0.0.1 and localhost are two, and a session is of one: who left from here would come back as a stranger.
+    """
+    back = urlsplit(settings.AMOCRM_REDIRECT_URI)
+    if urlsplit(f"//{request.get_host()}").hostname == back.hostname:
+        return ""
+    return f"{back.scheme}://{back.netloc}{address(reverse('page-connection'), request)}"
 
 
 def _connected(request: HttpRequest) -> AmoCRMConnection | None:

@@ -74,6 +74,19 @@ def test_the_policy_lets_the_form_lead_to_amocrm(alfa: UserAccount, settings: An
     assert "'self'" in sources
 
 
+@pytest.mark.parametrize(
+    ("host", "is_told"), [("127.0.0.1:8000", True), ("localhost:8000", False), ("LOCALHOST", False)]
+)
+def test_who_is_on_another_host_than_amocrm_leads_back_to_is_told_before(
+    alfa: UserAccount, settings: Any, host: str, is_told: bool
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.AMOCRM_REDIRECT_URI = "http://localhost:8000/amocrm/callback"
+    page = member(alfa, Role.OWNER).get("/connection/", headers={"host": host}).content.decode()
+    assert ('href="http://localhost:8000/connection"' in page) is is_told
+    assert 'action="/connection/connect"' in page
+
+
 def test_a_wrong_address_is_told_at_its_field(alfa: UserAccount, settings: Any) -> None:
     settings.AMOCRM_CLIENT_ID = "client"
     answer = member(alfa, Role.OWNER).post("/connection/connect", {"subdomain": "evil.example"})
