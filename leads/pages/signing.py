@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from axes.helpers import get_cool_off
@@ -11,13 +12,17 @@ from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from leads.access import open_to_all
+from leads.languages import speak_to
 from leads.models import User
+from leads.pages import typed
 
 LANGUAGES = frozenset(code for code, _name in settings.LANGUAGES)
 YEAR_SECONDS = 365 * 24 * 3600
@@ -51,9 +56,17 @@ class SignIn(LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        # Also after a wrong password.
+        return super().get_context_data(typed=self.request.POST.get(typed.FIELD, ""), **kwargs)
+
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)
         user = form.get_user()
+        kept = typed.unpack(self.request)
+        if kept is not None:
+            speak_to(user)
+            response = _uncached(render(self.request, "pages/typed.html", {"typed": kept}))
         if isinstance(user, User) and user.language:
             _remember_language(response, user.language)
         return response
@@ -67,6 +80,27 @@ class SignIn(LoginView):
         minutes = math.ceil(cool_off.total_seconds() / 60) if cool_off else 0
         context = self.get_context_data(form=form, locked_minutes=max(minutes, 1))
         return self.render_to_response(context, status=TOO_MANY_REQUESTS)
+
+
+def typed_is_kept(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Middleware: who sends a form after their session is over gets a login that carries what they typed."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        packed = typed.pack(request, response)
+        if not packed:
+            return response
+        context = {"form": SignInForm(request), "next": request.get_full_path(), typed.FIELD: packed}
+        return _uncached(render(request, SignIn.template_name, context))
+
+    return middleware
+
+
+def _uncached(response: HttpResponse) -> HttpResponse:
+    add_never_cache_headers(response)
+    return response
 
 
 sign_in = open_to_all(SignIn.as_view())

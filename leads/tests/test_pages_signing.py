@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
+from django.core import signing
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from leads.models import PipelineStage
 from leads.tests.cast import Cast, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +97,85 @@ def test_one_persons_wrong_passwords_close_nothing_for_another(client: Client, c
 
 def test_a_post_without_the_csrf_token_is_refused(cast: Cast) -> None:
     assert sign_in(Client(enforce_csrf_checks=True)).status_code == 403
+
+
+# --- What was typed when the session was over ---
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+RATE = {"day": "2026-03-30", "currency": "USD", "rate": "501.25"}
+
+
+def hidden_in(page: str) -> dict[str, str]:
+    return {name: unescape(value) for name, value in re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page)}
+
+
+def kept_in(login: Any, email: str = "sam@example.com", password: str = "secret-7") -> Any:
+    """The answer to the login form with all that it carries."""
+    fields = {**hidden_in(login.content.decode()), "username": email, "password": password}
+    return login.client.post("/login/", fields)
+
+
+def test_what_was_typed_goes_through_the_login(client: Client, cast: Cast) -> None:
+    stage = PipelineStage.objects.create(user_account=cast.alpha, pipeline_id=1, status_id=20)
+    address = f"/app/stages/{stage.pk}/qualified"
+    login = client.post(address, {"is_qualified_stage": "true"}, headers=BROWSER)
+    assert "What you entered is not lost" in login.content.decode()
+    assert "no-store" in login["Cache-Control"]
+    page = kept_in(login).content.decode()
+    assert f'action="{address}"' in page
+    stage.refresh_from_db()
+    assert not stage.is_qualified_stage, "nobody has said yet that it is to be sent"
+    client.post(address, hidden_in(page))
+    stage.refresh_from_db()
+    assert stage.is_qualified_stage
+
+
+def test_what_another_site_sent_is_not_kept(cast: Cast) -> None:
+    assert Client(enforce_csrf_checks=True).post("/app/spend/rates/", RATE, headers=BROWSER).status_code == 403
+
+
+def test_a_wrong_password_loses_nothing_of_it(client: Client, cast: Cast) -> None:
+    login = client.post("/app/spend/rates/", RATE, headers=BROWSER)
+    page = kept_in(kept_in(login, password="wrong")).content.decode()
+    assert hidden_in(page).items() >= RATE.items()
+
+
+def test_lines_and_lists_stay_what_they_were(client: Client, cast: Cast) -> None:
+    typed = {"text": 'day,rate\r\n"<b>"&amp;,1', "chosen": ["1", "2"]}
+    page = kept_in(client.post("/app/spend/upload/?x=1", typed, headers=BROWSER)).content.decode()
+    assert 'action="/app/spend/upload/?x=1"' in page
+    assert hidden_in(page)["text"] == typed["text"]
+    assert [page.count(f'name="chosen" value="{value}"') for value in typed["chosen"]] == [1, 1]
+
+
+def test_the_administrations_forms_are_kept_too(client: Client, cast: Cast) -> None:
+    typed = {"name": "Video", "memberships-0-password": "s3cret"}
+    page = kept_in(client.post("/admin/leads/direction/add/", typed, headers=BROWSER)).content.decode()
+    assert 'action="/admin/leads/direction/add/"' in page
+    assert hidden_in(page)["name"] == "Video"
+    assert "s3cret" not in page
+
+
+def test_only_what_was_sent_here_is_laid_before_anybody(client: Client, cast: Cast) -> None:
+    forged = signing.dumps(("/connection/disconnect", [("sure", "1")]), salt="another")
+    for typed in (forged, "nonsense", ""):
+        answer = client.post("/login/", {"username": "sam@example.com", "password": "secret-7", "typed": typed})
+        assert answer["Location"] == "/app/"
+        client.logout()
+
+
+def test_without_anything_typed_the_login_is_the_usual_one(client: Client, cast: Cast) -> None:
+    for answer in (
+        client.post("/app/spend/rates/", RATE),  # no browser
+        client.post("/app/spend/rates/", headers=BROWSER),
+        client.post("/app/spend/upload/", {"file": SimpleUploadedFile("a.csv", b"day")}, headers=BROWSER),
+        client.get("/app/spend/rates/", RATE, headers=BROWSER),
+    ):
+        assert answer["Location"].startswith("/login/?next=/app/spend/")
+    language = {"language": "ru", "next": "/login/?next=/app/spend/"}
+    assert client.post("/app/language", language, headers=BROWSER)["Location"] == language["next"]
+    client.force_login(cast.sam)
+    assert client.post("/logout/", {"x": "1"}, headers=BROWSER)["Location"] == "/login/"
 
 
 # --- Language ---

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from analytics.earning.referrers import link_token
-from analytics.models import AdSpend, ReferralEarning, Sale
+from analytics.models import AdSpend, ExchangeRate, ReferralEarning, Sale
 from analytics.tests.world import buyer, by_code, referrer, sale_of, settle, won
 from integrations.models import SyncRun
 from integrations.sync import session
@@ -48,6 +48,24 @@ def test_signing_in_by_the_form_and_out_again(tab: Page, live_server: LiveServer
     tab.get_by_role("button", name="Sign out").click()
     tab.goto(f"{live_server.url}/app/leads")
     expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_what_is_typed_when_the_session_is_over_is_sent_after_signing_in(
+    tab: Page, live_server: LiveServer, cast: Cast
+) -> None:
+    sign_in(tab, live_server, "/app/spend/rates/")
+    tab.get_by_label("Day").fill("2026-03-30")
+    tab.get_by_label("Currency").fill("USD")
+    tab.get_by_role("textbox", name="Rate").fill("501.25")
+    tab.context.clear_cookies(name="sessionid")
+    tab.get_by_role("button", name="Store").click()
+    expect(tab.get_by_text("What you entered is not lost")).to_be_visible()
+    tab.get_by_label("E-mail").fill("sam@example.com")
+    tab.get_by_label("Password").fill("secret-7")
+    tab.get_by_role("button", name="Sign in").click()
+    tab.get_by_role("button", name="Send it now").press("Enter")
+    expect(tab.get_by_role("row", name="30.03.2026")).to_contain_text("501.25 KZT")
+    assert ExchangeRate.objects.get().user_account == cast.alpha
 
 
 def test_a_syncs_bar_moves_until_it_is_done(
