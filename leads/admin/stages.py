@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count
 from django.http import HttpRequest
@@ -22,6 +23,15 @@ from leads.services.stages import stage_mark_qualified
 from leads.templatetags.voronka import number
 
 StageKey = tuple[Any, int, int]
+
+
+class StageRowForm(forms.ModelForm[PipelineStage]):
+    """A row of the list. The column's heading is no label of its box to a screen reader."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = f"{self.instance}: {field.label}"
 
 
 @admin.register(PipelineStage)
@@ -49,6 +59,9 @@ class PipelineStageAdmin(AccountScopedAdmin[PipelineStage]):
             stage.leads_now_count = counts.get(_key(stage), 0)  # type: ignore[attr-defined]
             stage.opens_pipeline = before != (stage.user_account_id, stage.pipeline_id)  # type: ignore[attr-defined]
             before = (stage.user_account_id, stage.pipeline_id)
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().get_changelist_form(request, **{"form": StageRowForm, **kwargs})
 
     @display(description=_("pipeline"), ordering="pipeline_name")
     def pipeline(self, stage: PipelineStage) -> str:

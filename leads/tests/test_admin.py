@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -151,6 +152,15 @@ def test_a_utm_mapping_is_checked(account: UserAccount, owner: Client, mapping: 
 
 
 # --- Stages ---
+
+
+def test_each_stages_box_has_a_name_of_its_own_for_a_screen_reader(account: UserAccount, owner: Client) -> None:
+    PipelineStage.objects.create(
+        user_account=account, pipeline_id=1, pipeline_name="Sales", status_id=5, status_name="Talks"
+    )
+    page = owner.get(STAGES).content.decode()
+    box = next(tag for tag in re.findall(r"<input[^>]*>", page) if "form-0-is_qualified_stage" in tag)
+    assert 'aria-label="Sales · Talks: Qualified"' in box
 
 
 def test_marking_a_stage_in_the_list_recounts_leads_and_says_how_many(account: UserAccount, owner: Client) -> None:
