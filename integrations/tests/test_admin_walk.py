@@ -95,6 +95,11 @@ def test_a_list_that_is_shown_whole_does_not_offer_to_show_all(world: World, mod
 
 
 @pytest.mark.parametrize("model", ONE_PER_ACCOUNT, ids=by_name)
+def test_settings_of_an_account_are_no_heap_to_be_deleted(world: World, model: type[Model]) -> None:
+    assert "delete_selected" not in world.client("alice").get(address(model, "changelist")).content.decode()
+
+
+@pytest.mark.parametrize("model", ONE_PER_ACCOUNT, ids=by_name)
 def test_settings_that_are_there_are_changed_and_not_added_again(world: World, model: type[Model]) -> None:
     assert world.client("bob").get(address(model, "add")).status_code == 200
     client = world.client("alice")

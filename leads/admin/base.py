@@ -219,6 +219,8 @@ class ReadOnlyAdmin(AccountScopedAdmin[Row]):
 class OnePerAccountAdmin(AccountScopedAdmin[Row]):
     """One row per account that wants something else than the defaults; none is added where each account has its own."""
 
+    actions = None  # nothing to do with many at once, and "Delete selected how long deliveries are kept" says nothing
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         accounts = tenancy.accounts_of(request, self.add_role or Role.OWNER)
         taken = self.model._default_manager.values(ACCOUNT)
