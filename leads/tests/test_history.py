@@ -57,6 +57,16 @@ def test_within_one_second_the_crms_own_word_comes_last() -> None:
     assert shown([telling(9, 5, read_at=at(6)), telling(1, 5)])[-1][1] == 9
 
 
+def test_within_one_second_a_deal_goes_on_from_where_it_stood_before() -> None:
+    told = [telling(9, 0), telling(9, 5), telling(1, 5), telling(3, 8)]
+    assert shown(told) == [(None, 9, at(0)), (9, 1, at(5)), (1, 3, at(8))]
+
+
+def test_within_one_second_a_deal_comes_to_where_it_stands_afterwards() -> None:
+    made_and_moved_by_a_robot = [telling(9, 5), telling(1, 5), telling(1, 8)]
+    assert shown(made_and_moved_by_a_robot) == [(None, 9, at(5)), (9, 1, at(5))]
+
+
 @given(
     st.lists(st.builds(telling, st.integers(1, 3), st.integers(0, 6)), max_size=12),
     st.randoms(use_true_random=False),
