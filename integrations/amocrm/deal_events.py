@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,8 @@ MERGED = "entity_merged"
 KINDS = (STAGE_CHANGED, DELETED, RESTORED, MERGED)
 # Events have shorter pages than all else.
 EVENTS_PAGE = 100
+# The events of so many deals can be asked for at once.
+MOST_DEALS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ def events_query(*, since: datetime | None = None, until: datetime | None = None
     if until is not None:
         query["filter[created_at][to]"] = int(until.timestamp())
     return query
+
+
+def stage_events_query(deal_ids: Iterable[int]) -> dict[str, Any]:
+    """The parameters of `GET /events` for the changes of stage of up to `MOST_DEALS` deals."""
+    asked = {"filter[entity]": "lead", "filter[entity_id][]": sorted(deal_ids)}
+    return {"limit": EVENTS_PAGE, "filter[type][]": [STAGE_CHANGED], **asked}
 
 
 def deal_events_in(answer: object) -> tuple[DealEvent, ...]:

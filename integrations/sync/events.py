@@ -8,7 +8,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from integrations.amocrm.deal_events import DELETED, MERGED, RESTORED, DealEvent, deal_events_in, events_query
+from integrations.amocrm.deal_events import (
+    DELETED,
+    MERGED,
+    MOST_DEALS,
+    RESTORED,
+    DealEvent,
+    deal_events_in,
+    events_query,
+    stage_events_query,
+)
 from integrations.amocrm.entities import StageEvent, stage_events_in
 from integrations.amocrm.lookups import is_newest_first
 from integrations.sync.merging import MERGED_INTO, Merge, settle_merges
@@ -53,6 +62,7 @@ def read_recent_events(session: Session) -> None:
             note_shifts(session, (event.at for event in page.rows.others if event.kind in (DELETED, MERGED)))
             session.show(phase="events", done=number, expected=None)
         _read_where_unread(session, page.rows.stages)
+        _read_restored(session, page.rows.others)
         told = [event for event in page.rows.others if event.kind == MERGED and _counts(session, event)]
         merges |= {event.event_id: Merge(event.deal_id, event.at) for event in told}
         if not page.has_next or _is_past(page.rows, low):
@@ -73,6 +83,20 @@ def _read_where_unread(session: Session, events: Sequence[StageEvent]) -> None:
         with session.page(gives_way=False):
             session.ledger.note_deals(leads_by_deal(session.account, unread), told)
             session.apply(told)
+
+
+def _read_restored(session: Session, events: Sequence[DealEvent]) -> None:
+    """The whole history of the deals that came out of the bin: before, they may have had no lead to put it into."""
+    restored = leads_by_deal(session.account, {event.deal_id for event in events if event.kind == RESTORED})
+    ids = sorted(restored)
+    for start in range(0, len(ids), MOST_DEALS):
+        asked = set(ids[start : start + MOST_DEALS])
+        for page in session.reader.pages("events", stage_events_query(asked), parse_events):
+            stages = [event for event in page.rows.stages if event.deal_id in asked]
+            with session.page(gives_way=False):
+                apply_stages(session, stages)
+            if not stages:
+                break  # the filter is ignored, and this would go on through the history of all
 
 
 def read_first_events(session: Session) -> None:

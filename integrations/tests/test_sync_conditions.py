@@ -378,6 +378,39 @@ def test_the_stage_in_which_a_deal_was_deleted_does_not_come_after_its_restoring
     assert our_history(connected, deal.id) == their_history(demo, deal.id)
 
 
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_deal_that_was_in_the_bin_at_the_first_sync_is_restored_with_its_whole_history(
+    connected: UserAccount, crm: Server, is_told: bool
+) -> None:
+    demo = crm.crm.demo
+    stages = [stage.id for stage in demo.pipelines.main.stages]
+    deals = [demo.deals.create(f"deal {number}", phone=f"+770111111{number:02}") for number in range(11)]
+    for stage in (stages[3], stages[2]):
+        crm.crm.clock.advance(3600)
+        for deal in deals:
+            demo.deals.move(deal.id, stage)
+    for deal in deals:
+        demo.deals.delete(deal.id)
+    crm.crm.clock.advance(3600)
+    other = demo.deals.create("other", phone="+77022222222")
+    sync(connected)
+    assert Lead.objects.get().amocrm_lead_id == other.id
+    crm.crm.courier.clear()
+    crm.crm.clock.advance(3600)
+    for deal in deals:
+        demo.deals.restore(deal.id)
+    crm.crm.clock.advance(30)
+    demo.deals.move(deals[0].id, stages[4])
+    if is_told:
+        for body in bodies(crm):
+            deliver(connected, body)
+        drain_all(connected)
+    sync(connected)
+    assert Lead.objects.filter(is_deleted=False).count() == 12
+    for deal in deals:
+        assert our_history(connected, deal.id) == their_history(demo, deal.id)
+
+
 @pytest.mark.parametrize(("before", "is_marked"), [(-240, True), (30, True), (3600, False)])
 def test_a_hook_that_comes_after_all_marks_its_gap_also_one_that_the_sync_had_just_not_seen(
     connected: UserAccount, crm: Server, before: int, is_marked: bool
