@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext_lazy as _
 
 from leads.admin.base import AccountForm
-from leads.models import UserAccount
 
 
 class MoneyForm(AccountForm):
@@ -20,13 +19,6 @@ class MoneyForm(AccountForm):
         if self.account_currency in self.fields:
             self.fields[self.account_currency].required = False
             self.fields[self.account_currency].help_text = _("Empty: the account's.")
-
-    @property
-    def account(self) -> UserAccount | None:
-        found: UserAccount | None = self.cleaned_data.get("user_account") or getattr(
-            self.instance, "user_account", None
-        )
-        return found
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data

@@ -39,8 +39,7 @@ _ROTATE: Any = {
 class ReferrerForm(AccountForm):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
-        account = cleaned.get("user_account") or getattr(self.instance, "user_account", None)
-        same = Referrer.objects.filter(user_account=account, code_key=code_key(cleaned.get("code") or ""))
+        same = Referrer.objects.filter(user_account=self.account, code_key=code_key(cleaned.get("code") or ""))
         if same.exclude(pk=self.instance.pk).exists():
             self.add_error("code", _("Another referrer has this code already."))
         return cleaned

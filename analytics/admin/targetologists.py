@@ -72,9 +72,8 @@ class TargetologistForm(AccountForm):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
-        account = cleaned.get("user_account") or getattr(self.instance, "user_account", None)
-        if account is not None and "position" in cleaned and cleaned["position"] is None:
-            cleaned["position"] = after_all_others(account)
+        if self.account is not None and "position" in cleaned and cleaned["position"] is None:
+            cleaned["position"] = after_all_others(self.account)
         return cleaned
 
 

@@ -37,9 +37,15 @@ class AccountForm(forms.ModelForm[Any]):
         super().__init__(*args, **kwargs)
         capitalise_labels(self)
 
+    @property
+    def account(self) -> UserAccount | None:
+        """Whose row it is, or is going to be; None where nobody was chosen."""
+        found: UserAccount | None = self.cleaned_data.get(ACCOUNT) or getattr(self.instance, ACCOUNT, None)
+        return found
+
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
-        account: UserAccount | None = cleaned.get(ACCOUNT) or getattr(self.instance, ACCOUNT, None)
+        account = self.account
         for name, value in list(cleaned.items()):
             theirs = getattr(value, "user_account_id", None) if isinstance(value, Model) else None
             if theirs is not None and account is not None and theirs != account.pk:
