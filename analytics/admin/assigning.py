@@ -18,9 +18,9 @@ from analytics.admin.selecting import ids_asked
 from analytics.earning.patterns import PreviewStale, pattern_change, sales_assign, sales_moved_by
 from analytics.models import Sale, Targetologist
 from leads.admin import tenancy
+from leads.amounts import number
 from leads.ids import id_in
 from leads.models import Role, UserAccount
-from leads.templatetags.voronka import number
 
 SHOWN_SALES = 100
 _QUEUE = "admin:analytics_unknownsale_changelist"

@@ -14,7 +14,7 @@ from analytics.earning.credit import credited_conversion
 from analytics.earning.ledger import earned
 from analytics.models import ConversionStatus, Routing, Sale, SaleStatus
 from leads.admin.looks import EMPTY, badge, link, pairs
-from leads.templatetags.voronka import money
+from leads.amounts import money
 from leads.told import retold
 
 STATUS_BADGES = {SaleStatus.PAID: "success", SaleStatus.PENDING: "warning", SaleStatus.CANCELLED: "danger"}

@@ -22,9 +22,9 @@ from analytics.csv_cells import csv_response
 from analytics.earning.payout import balances, pay_out
 from analytics.models import Referrer
 from leads.admin import tenancy
+from leads.amounts import money
 from leads.deals.apply import lock_account
 from leads.models import Role, UserAccount
-from leads.templatetags.voronka import money
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ from analytics.models.referrals import code_key, default_rate
 from leads.admin.base import AccountForm, AccountScopedAdmin, OnePerAccountAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, lines
+from leads.amounts import money
 from leads.models import Role
-from leads.templatetags.voronka import money
 
 _PAYOUT = "admin:analytics_referrer_payout"
 _ROTATE: Any = {

@@ -18,7 +18,7 @@ from analytics.models import AdSpend, ExchangeRate
 from leads.admin.base import AccountScopedAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY
-from leads.templatetags.voronka import exact, number
+from leads.amounts import exact, number
 
 
 class SpendForm(MoneyForm):

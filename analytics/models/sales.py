@@ -10,11 +10,11 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models.targetologists import Targetologist
+from leads.amounts import money
 from leads.cents import MOST_AMOUNT
 from leads.models import Lead, UserAccount
 from leads.models.accounts import validate_currency
 from leads.news import Utm
-from leads.templatetags.voronka import money
 
 
 class SaleStatus(models.TextChoices):

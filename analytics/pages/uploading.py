@@ -20,9 +20,9 @@ from analytics.csv_rows import Unreadable
 from analytics.spend.reading import RawRow, rows_of_csv
 from analytics.spend.uploads import BadRow, Checked, Stored
 from leads.access import account_of
+from leads.amounts import number
 from leads.models import UserAccount
 from leads.pages.rendering import render_page
-from leads.templatetags.voronka import number
 
 MAX_BYTES = 5 * 1024 * 1024
 KEPT_SECONDS = 24 * 3600

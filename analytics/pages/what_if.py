@@ -20,10 +20,10 @@ from analytics.pages.periods import LAST_DAYS, period_of
 from analytics.reports.definitions import QUALIFICATION_FIGURES, ROI_FIGURES
 from analytics.whatif.effects import pattern_changed, rate_changed, stage_toggled
 from leads.access import account_of, account_rows, page
+from leads.amounts import number
 from leads.models import PipelineStage, Role, UserAccount
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
 from leads.pages.rendering import render_page
-from leads.templatetags.voronka import number
 
 SHOWN_SALES = 50
 MAX_PATTERN_LENGTH = 200

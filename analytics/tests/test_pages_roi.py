@@ -18,8 +18,8 @@ from analytics.pages.dashboard_money import money_of
 from analytics.reports.roi import roi
 from analytics.reports.spans import Basis, GroupBy, Span
 from analytics.tests.reports_world import March, make_march
+from leads.amounts import money
 from leads.models import Creative
-from leads.templatetags.voronka import money
 from leads.tests.cast import Cast, client, make_cast
 
 pytestmark = pytest.mark.django_db

@@ -31,9 +31,9 @@ from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, cut, duration, lines, moment, numbered, pairs
 from leads.admin.searching import phones_meant
 from leads.admin.stage_names import StageNames
+from leads.amounts import number
 from leads.ids import id_in
 from leads.models import DealPhone, Role
-from leads.templatetags.voronka import number
 from leads.told import retold
 
 MOST_DEALS = 200

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from leads.amounts import SYMBOLS
 from leads.cents import to_cents
-from leads.templatetags.voronka import SYMBOLS
 
 
 def money(amount: Decimal, currency: str) -> str:

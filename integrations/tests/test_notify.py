@@ -26,8 +26,8 @@ from integrations.notify.outbox import enqueue_for
 from integrations.notify.sending import give_up_the_lost, is_anything_due, send_again, send_due
 from integrations.notify.summaries import queue_summaries
 from integrations.notify.telegram import send_message
+from leads.amounts import money as money_on_pages
 from leads.models import UserAccount
-from leads.templatetags.voronka import money as money_on_pages
 from leads.told import retold
 from sandbox import Server
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 
+from leads import amounts
 from leads.admin.base import AccountScopedAdmin
 from leads.admin.filters import AccountFilter, CreativeFilter, DirectionFilter, StageFilter
 from leads.admin.looks import EMPTY, badge, lines, link, pairs
@@ -27,7 +28,6 @@ from leads.deals.facts import utm_place
 from leads.models import Lead, MatchMethod
 from leads.news import UTM_COLUMNS
 from leads.phones import display_phone
-from leads.templatetags import voronka
 from leads.told import retold
 
 MATCH_BADGES = {
@@ -133,7 +133,7 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
     def money(self, lead: Lead) -> str:
         if lead.price is None:
             return EMPTY
-        return voronka.money(lead.price, lead.user_account.price_currency)
+        return amounts.money(lead.price, lead.user_account.price_currency)
 
     @display(description=_("matched"), ordering="match_method")
     def match_badge(self, lead: Lead) -> SafeString:

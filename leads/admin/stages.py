@@ -17,10 +17,10 @@ from unfold.decorators import display
 from leads.admin.base import AccountScopedAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import badge, swatch
+from leads.amounts import number
 from leads.models import Lead, PipelineStage
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
 from leads.services.stages import stage_mark_qualified
-from leads.templatetags.voronka import number
 
 StageKey = tuple[Any, int, int]
 

@@ -13,13 +13,13 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from leads.access import account_rows, page
+from leads.amounts import number
 from leads.htmx import is_for_part
 from leads.models import Lead, PipelineStage, Role
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
 from leads.pages.rendering import render_page, render_part
 from leads.pages.stage_names import colour_of, pipelines_of
 from leads.services.stages import stage_mark_qualified
-from leads.templatetags.voronka import number
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,48 @@
+"""How amounts and numbers are written for people: in their language, wherever they stand."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from django.utils.formats import number_format
+
+from leads.cents import CENTS_BELOW, to_cents
+
+SYMBOLS = {
+    "AMD": "֏", "AZN": "₼", "BRL": "R$", "BYN": "Br", "CNY": "¥", "EUR": "€", "GBP": "£", "GEL": "₾", "ILS": "₪",
+    "INR": "₹", "KGS": "сом", "KZT": "₸", "MDL": "L", "PLN": "zł", "RUB": "₽", "TRY": "₺", "UAH": "₴", "USD": "$",
+    "UZS": "soʻm",
+}  # fmt: skip
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+def money(amount: Decimal | None, currency: str) -> str:
+    """`100,000 ₸`; cents only where there are any. Nothing for None."""
+    if amount is None:
+        return ""
+    cents = to_cents(amount)
+    decimals = 0 if cents == cents.to_integral_value() else 2
+    written = number_format(cents, decimals, use_l10n=True, force_grouping=True)
+    return f"{written}{NO_BREAK}{SYMBOLS.get(currency, currency)}"
+
+
+def whole(amount: Decimal) -> Decimal:
+    """Without cents from a thousand on, where they are noise. Half-up, as figures are everywhere."""
+    return amount if abs(amount) < CENTS_BELOW else amount.quantize(Decimal(1), ROUND_HALF_UP)
+
+
+def number(value: int | None) -> str:
+    """`12,345`, grouped as the language does."""
+    return "" if value is None else number_format(value, use_l10n=True, force_grouping=True)
+
+
+def exact(value: Decimal) -> str:
+    """All of its digits, and two after the point at least, for a column of them: 501.25, 500.00."""
+    digits = max(2, -int(value.normalize().as_tuple().exponent))
+    return number_format(f"{value:.{digits}f}", force_grouping=True)
+
+
+def rate(value: Decimal) -> str:
+    """`12.5%`: a percentage with one digit."""
+    # number_format cuts digits; 56.79 is 56.8.
+    return f"{number_format(Decimal(value).quantize(Decimal('0.1'), ROUND_HALF_UP), 1, use_l10n=True)}%"
