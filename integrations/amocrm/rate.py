@@ -28,6 +28,8 @@ from leads.told import told
 SPREAD = 1.05
 # The rest is for what the clocks of database and process are apart.
 ON_TIME = 0.04
+# Less than this is the same time, but for rounding.
+A_MOMENT = 0.001
 # A pause up to this long is slept through; for a longer one the caller has better things to do.
 PATIENCE = 5.0
 
@@ -53,10 +55,20 @@ class ProbeDue(Exception):
 
 
 class Slot(NamedTuple):
-    """The right to send one request. `due`: when, by this process's monotonic clock."""
+    """The right to send one request.
+
+    `at`: when, in seconds by the database's clock, which stood at `told` once our monotonic clock was past `asked`.
+    """
 
     number: int
-    due: float
+    at: float
+    told: float
+    asked: float
+
+    @property
+    def due(self) -> float:
+        """When, by the monotonic clock; too soon by as long as the database took to look at its own."""
+        return self.asked + self.at - self.told
 
 
 class _State(NamedTuple):
@@ -65,6 +77,8 @@ class _State(NamedTuple):
     blocked_until: float
     live_until: float
     reconciliation_until: float
+    held: float
+    held_from: float
 
 
 class _Queue:
@@ -111,14 +125,36 @@ class Bucket:
             else:
                 self._let_others_go_first()
                 slot = self._next_slot(is_probe=is_probe)
-                if slot.due <= time.monotonic():
+                if slot.at - slot.told < A_MOMENT:
                     return slot
             if not ahead:
                 self._take_ahead(ahead)
-            time.sleep(max(0.0, slot.due - time.monotonic()))
-            if self._is_open() and self._may_leave(slot):
-                return slot
+            awaited = self._await(slot)
+            if awaited is not None:
+                return awaited
             ahead.clear()
+
+    def _await(self, slot: Slot) -> Slot | None:
+        """Sleep until its moment, for which the clocks are compared once more: whoever reserved it may have stood in a
+        queue of others, and not known for how long. None where somebody was told off meanwhile."""
+        time.sleep(max(0.0, slot.due - time.monotonic()))
+        asked = time.monotonic()
+        state = self._state()
+        if state.blocked_until > 0 or state.paused_until > state.now + ON_TIME:
+            return None
+        at = max(slot.at, state.held + slot.number * self.interval) if slot.number >= state.held_from else slot.at
+        # A clock may have been put back: for no longer than was to be waited at first, and than somebody may hold back.
+        time.sleep(max(0.0, min(at - state.now, slot.at - slot.told + 1)))
+        return self._leave(slot._replace(at=at, told=state.now, asked=asked))
+
+    def _leave(self, slot: Slot) -> Slot | None:
+        """Who wakes late holds back those to come. None: these may be under way, and the slot is lost."""
+        while time.monotonic() - slot.due > ON_TIME:
+            last = self._hold_back(slot, -ON_TIME)  # by which it may be later yet
+            if last is None or last.number >= slot.number + self._per_second:
+                return None
+            slot = slot._replace(at=last.told, told=last.told, asked=last.asked)
+        return slot
 
     def _next_slot(self, *, is_probe: bool) -> Slot:
         while True:
@@ -132,7 +168,9 @@ class Bucket:
         first = self._reserve(AHEAD_ON_SQLITE)
         if first is not None:
             steps = range(AHEAD_ON_SQLITE)
-            ahead.extend(Slot(first.number + step, first.due + step * self.interval) for step in steps)
+            ahead.extend(
+                first._replace(number=first.number + step, at=first.at + step * self.interval) for step in steps
+            )
 
     def _let_others_go_first(self) -> None:
         ends = time.monotonic() + WAITS_AT_MOST
@@ -150,10 +188,6 @@ class Bucket:
             until = max(until, state.reconciliation_until)
         return max(0.0, until - state.now)
 
-    def _may_leave(self, slot: Slot) -> bool:
-        """Who wakes late holds back those to come; where these are given already, the slot is lost."""
-        return time.monotonic() - slot.due <= ON_TIME or self._hold_back(slot, 0.0)
-
     def done(self, slot: Slot, *, least: float = 0.0) -> None:
         """The request has been answered, or given up: by now it has arrived, if ever.
 
@@ -162,14 +196,19 @@ class Bucket:
         if time.monotonic() - slot.due - least > ON_TIME:
             self._hold_back(slot, least)
 
-    def _hold_back(self, slot: Slot, least: float) -> bool:
-        """The slot a whole rate after this one must not come within a second of its arrival. False: it is given."""
-        held = self._run(
-            "UPDATE amocrm_rate_slots SET next_free = {greatest}(next_free, {now} - %s + 1 - %s * (%s - sequence))"
-            " WHERE bucket = %s AND sequence < %s RETURNING 0, 0",
-            [least, self.interval, slot.number + self._per_second - 1, self.name, slot.number + self._per_second],
+    def _hold_back(self, slot: Slot, least: float) -> Slot | None:
+        """The slot a whole rate after this one must not come within a second of its arrival; nor those after it all at
+        once. Those that are given already see it before they leave (`held`)."""
+        since, interval = slot.number + self._per_second, self.interval
+        line = f"({{now}} + {1 - least - interval * since!r})"
+        pending = f"held + held_from * {interval!r} > {{now}}"
+        return self._run(
+            f"UPDATE amocrm_rate_slots SET next_free = {{greatest}}(next_free, {line} + (sequence + 1) * {interval!r}),"  # noqa: S608
+            f" held = CASE WHEN {pending} THEN {{greatest}}(held, {line}) ELSE {line} END,"
+            f" held_from = CASE WHEN {pending} AND held_from < {since} THEN held_from ELSE {since} END"
+            " WHERE bucket = %s",
+            [self.name],
         )
-        return held is not None
 
     def pause(self, seconds: float) -> None:
         """Back the whole bucket off, also for those who sleep towards their slot already."""
@@ -188,13 +227,13 @@ class Bucket:
         those who are less urgent to hold back."""
         mine = {Priority.LIVE: "live_until", Priority.RECONCILIATION: "reconciliation_until"}.get(self.priority)
         hold = f", {mine} = CASE WHEN next_free > {{now}} THEN {{greatest}}({mine}, next_free + {HOLD}) ELSE {mine} END"
-        return self._run(
+        last = self._run(
             "UPDATE amocrm_rate_slots SET next_free = {greatest}(next_free, paused_until, {now}) + %s,"  # noqa: S608
             f" sequence = sequence + %s{hold if mine else ''}"
-            " WHERE bucket = %s AND blocked_until = 0 AND paused_until <= {now} + %s"
-            " RETURNING next_free - %s - {now}, sequence - %s",
-            [count * self.interval, count, self.name, PATIENCE, count * self.interval, count - 1],
+            " WHERE bucket = %s AND blocked_until = 0 AND paused_until <= {now} + %s",
+            [count * self.interval, count, self.name, PATIENCE],
         )
+        return last and last._replace(number=last.number - count + 1, at=last.at - (count - 1) * self.interval)
 
     def _probe_slot(self, state: _State, *, is_probe: bool) -> Slot | None:
         """For a closed bucket: the slot of this probe, if one is due; None when the bucket is open after all."""
@@ -211,20 +250,15 @@ class Bucket:
     def _claim_probe(self) -> Slot | None:
         return self._run(
             "UPDATE amocrm_rate_slots SET blocked_until = {now} + %s, next_free = {now} + %s, sequence = sequence + 1"
-            " WHERE bucket = %s AND blocked_until > 0 AND blocked_until <= {now} RETURNING 0, sequence",
+            " WHERE bucket = %s AND blocked_until > 0 AND blocked_until <= {now}",
             [settings.AMOCRM_BLOCK_PROBE_SECONDS, self.interval, self.name],
         )
-
-    def _is_open(self) -> bool:
-        """Whether nobody was told off while we slept."""
-        state = self._state()
-        return state.blocked_until == 0 and state.paused_until <= state.now + ON_TIME
 
     def _state(self) -> _State:
         with connection.cursor() as cursor:
             cursor.execute(
                 _sql(
-                    "SELECT {now}, paused_until, blocked_until, live_until, reconciliation_until"
+                    "SELECT {now}, paused_until, blocked_until, live_until, reconciliation_until, held, held_from"
                     " FROM amocrm_rate_slots WHERE bucket = %s"
                 ),
                 [self.name],
@@ -233,21 +267,21 @@ class Bucket:
         if row is not None:
             return _State(*map(float, row))
         RateSlot.objects.bulk_create([RateSlot(bucket=self.name)], ignore_conflicts=True)
-        return _State(0.0, 0.0, 0.0, 0.0, 0.0)
+        return _State(*[0.0] * 7)
 
     def _update(self, change: str, values: list[Any]) -> None:
         self._state()  # makes the row where there is none
-        statement = f"UPDATE amocrm_rate_slots SET {change} WHERE bucket = %s RETURNING 0, 0"  # noqa: S608 - our own text
+        statement = f"UPDATE amocrm_rate_slots SET {change} WHERE bucket = %s"  # noqa: S608 - our own text
         self._run(statement, [*values, self.name])
 
-    def _run(self, statement: str, values: list[Any]) -> Slot | None:
-        """:param statement: one that returns seconds from now, and a number."""
-        # SQLite's clock is this process's, so it is read only once the write lock is ours. And a commit may take long.
+    def _run(self, update: str, values: list[Any]) -> Slot | None:
+        """The slot that was given last, be it by this statement; None where the row is not as it has to be."""
+        # SQLite's clock is this process's, so it is read only once the write lock is ours.
         with transaction.atomic() if connection.vendor == "sqlite" else nullcontext(), connection.cursor() as cursor:
-            now = time.monotonic()
-            cursor.execute(_sql(statement), values)
+            asked = time.monotonic()
+            cursor.execute(_sql(update + " RETURNING sequence, next_free, {now}"), values)
             row = cursor.fetchone()
-        return None if row is None else Slot(int(row[1]), now + float(row[0]))
+        return row and Slot(int(row[0]), float(row[1]) - self.interval, float(row[2]), asked)
 
 
 def _sql(statement: str) -> str:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import connections, transaction
+from django.db.models import F
 from django.db.transaction import TransactionManagementError
 from pytest_django import Settings
 
@@ -14,6 +16,7 @@ from integrations.amocrm.errors import Blocked, RateLimited
 from integrations.amocrm.rate import Bucket, Priority, ProbeDue
 from integrations.models import AmoCRMConnection, RateSlot
 from integrations.tests import parallel
+from leads.clock import shared_now
 from leads.models import UserAccount
 from sandbox import Server
 
@@ -71,6 +74,51 @@ def test_a_late_answer_holds_back_the_request_a_whole_rate_later(seven: None) ->
     eighth = bucket.take()
     assert eighth.number - late.number == 7
     assert eighth.due - answered >= 0.99
+
+
+def test_who_had_to_queue_for_the_row_does_not_leave_too_soon(seven: None) -> None:
+    bucket = Bucket("demo.amocrm.ru")
+    bucket.take()
+    free = shared_now() + timedelta(seconds=1)
+    RateSlot.objects.update(next_free=free.timestamp())
+    locked = threading.Event()
+
+    def keep_the_row() -> None:
+        with transaction.atomic():
+            RateSlot.objects.update(sequence=F("sequence") + 1)
+            locked.set()
+            while shared_now() < free - timedelta(seconds=0.5):
+                pass
+        connections.close_all()
+
+    keeper = threading.Thread(target=keep_the_row)
+    keeper.start()
+    locked.wait()
+    bucket.take()
+    assert shared_now() >= free - timedelta(milliseconds=1)
+    keeper.join()
+
+
+def test_a_late_answer_holds_back_who_has_a_slot_already(seven: None) -> None:
+    bucket = Bucket("demo.amocrm.ru")
+    late = bucket.take()
+    left: list[float] = []
+
+    def leave() -> None:
+        Bucket("demo.amocrm.ru").take()
+        left.append(time.monotonic())
+        connections.close_all()
+
+    threads = [threading.Thread(target=leave) for _ in range(7)]
+    for thread in threads:
+        thread.start()
+    while RateSlot.objects.get().sequence < late.number + 7 or time.monotonic() < late.due + 0.4:
+        pass
+    answered = time.monotonic()
+    bucket.done(late)
+    for thread in threads:
+        thread.join()
+    assert max(left) - answered >= 0.99
 
 
 def test_accounts_do_not_wait_for_each_other(settings: Settings) -> None:
@@ -182,7 +230,7 @@ def test_an_answer_that_always_takes_long_holds_nobody_back(seven: None) -> None
     bucket = Bucket("demo.amocrm.ru")
     slot = bucket.take()
     RateSlot.objects.update(next_free=0.0)
-    late = slot._replace(due=time.monotonic() - 0.5)
+    late = slot._replace(at=slot.told - 0.5)
     bucket.done(late, least=10.0)
     assert RateSlot.objects.get().next_free == 0.0
     bucket.done(late)
