@@ -1,5 +1,7 @@
 # One image for web, worker, beat and release: compose.yaml says which is which.
 FROM python:3.11-slim-trixie AS packages
+# gunicorn_h1c comes without wheels.
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
 RUN python -m venv /venv
 COPY requirements.lock .
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock

@@ -21,20 +21,33 @@ else
 unexport PORT
 endif
 
+# What pip cannot bring: root gets it on Debian, others a line that says what is missing. $(1): packages, $(2): the line.
+bring = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing $(1) …" && \
+	export DEBIAN_FRONTEND=noninteractive && apt-get update -qq && \
+	apt-get install -y -qq --no-install-recommends $(1) >/dev/null; } || \
+	{ echo "make: $(2) As root, on Debian: apt-get install $(1)" >&2; false; }
+
 $(BIN)/python:
-	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not here. Install Python 3.11, or say PYTHON=/path/to/python3.11." >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) cannot make a venv. On Debian: apt-get install python3.11-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	$(call bring,python3.11-venv,no $(PYTHON) that can make a venv is here. Say PYTHON=/path/to/python3.11 where one is.)
 	@$(PYTHON) -m venv $(VENV)
+
+# Of all packages only gunicorn_h1c comes without wheels.
+HEADERS := import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("include"), "Python.h").stat()
+compiler = { command -v cc && $(BIN)/python -c '$(HEADERS)'; } >/dev/null 2>&1 || \
+	$(call bring,gcc python3.11-dev,a C compiler with the headers of Python is missing.)
 
 # A stamp per list, so that pip is asked only when the list has changed.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 $(VENV)/.runtime: requirements.lock | $(BIN)/python
+	@$(compiler)
 	@echo "Installing requirements.lock …"
 	@$(INSTALL) -r requirements.lock
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock requirements.lock | $(BIN)/python
+	@$(compiler)
 	@echo "Installing requirements-dev.lock …"
 	@$(INSTALL) -r requirements-dev.lock
 	@touch $@ $(VENV)/.runtime
@@ -57,12 +70,8 @@ test: venv-dev chromium
 
 # For the tests in a browser. Where it cannot be installed they are skipped, and named at the end.
 chromium:
-	@command -v chromium chromium-browser google-chrome >/dev/null && exit; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "Installing chromium …"; export DEBIAN_FRONTEND=noninteractive; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null && exit; \
-	fi; \
-	echo "make: no Chromium, so the tests in a browser are skipped. As root, on Debian: apt-get install chromium" >&2
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	$(call bring,chromium,no Chromium: the tests in a browser are skipped.) || true
 
 # Which lines and branches no test reaches. The processes that tests start count too.
 coverage: venv-dev chromium
