@@ -40,7 +40,7 @@ def start(command: list[str], var_dir: Path, **variables: str) -> subprocess.Com
         ["-m", "celery", "-A", "config", "worker", "--pool", "threads"],
         ["-m", "celery", "-A", "config", "beat"],
         ["-m", "gunicorn", "config.asgi"],
-        ["-m", "gunicorn", "--config", "python:json", "config.asgi"],
+        ["-m", "gunicorn", "--config", "python:json", "--bind", "127.0.0.1:0", "config.asgi"],
         ["-m", "config.run"],
     ],
     ids=lambda command: " ".join(command[:4]),
