@@ -10,6 +10,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
+from django.db import connections
 
 from config.databases import SQLITE
 from config.environment import LOCAL_HOSTS
@@ -62,6 +63,23 @@ def _matches(host: str, allowed: str) -> bool:
     if allowed.startswith("."):
         return host == allowed[1:] or host.endswith(allowed)
     return allowed in ("*", host)
+
+
+@register(Tags.database)
+def database_has_all_letters(
+    app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Asked by `migrate`: whatever cannot be written down would be met by a delivery first."""
+    wrong = []
+    for database in (connections[name] for name in databases or ()):
+        if database.vendor == "postgresql":
+            with database.cursor() as cursor:
+                cursor.execute("SHOW server_encoding")
+                (encoding,) = cursor.fetchone()
+            if encoding != "UTF8":
+                wrong.append(encoding)
+    hint = "Make another one: createdb --template template0 --encoding UTF8 --locale C.UTF-8 voronka"
+    return [Error(f"The database's encoding is {one}, not UTF8.", hint=hint, id="voronka.E002") for one in wrong]
 
 
 @register(Tags.database, deploy=True)

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.core.checks import run_checks
+from django.db import connection
+
+from config.tests.test_start import start
 
 PRODUCTION: dict[str, Any] = {
     "DEBUG": False,
@@ -59,3 +67,18 @@ def test_what_should_not_stand_so_is_said(production: Any, changes: dict[str, An
     for name, value in changes.items():
         setattr(production, name, value)
     assert ids() == expected
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has all letters")
+def test_a_database_without_all_letters_is_refused_by_migrate(tmp_path: Path, django_db_setup: None) -> None:
+    server, name = urlsplit(os.environ["DATABASE_URL"]), f"letters_{os.getpid()}"
+    with psycopg.connect(server.geturl(), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+        try:
+            database = server._replace(path=f"/{name}").geturl()
+            done = start([sys.executable, "manage.py", "migrate"], tmp_path, DATABASE_URL=database)
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    assert done.returncode != 0
+    assert "The database's encoding is SQL_ASCII, not UTF8." in done.stderr
+    assert "--encoding UTF8" in done.stderr
