@@ -23,7 +23,7 @@ endif
 
 # What pip cannot bring: root gets it on Debian, others a line that says what is missing. $(1): packages, $(2): the line.
 bring = { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing $(1) …" && \
-	export DEBIAN_FRONTEND=noninteractive && apt-get update -qq && \
+	export DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes && apt-get update -qq && \
 	apt-get install -y -qq --no-install-recommends $(1) >/dev/null; } || \
 	{ echo "make: $(2) As root, on Debian: apt-get install $(1)" >&2; false; }
 
