@@ -20,4 +20,4 @@ EXPOSE 8000
 VOLUME /app/var
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "import os, urllib.request as web; web.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '8000') + '/healthz', timeout=4)"]
-CMD ["gunicorn", "config.asgi"]
+CMD ["python", "-m", "config.web"]

@@ -39,6 +39,7 @@ def start(command: list[str], var_dir: Path, **variables: str) -> subprocess.Com
         ["manage.py", "runserver"],
         ["-m", "celery", "-A", "config", "worker", "--pool", "threads"],
         ["-m", "celery", "-A", "config", "beat"],
+        ["-m", "config.web"],
         ["-m", "gunicorn", "config.asgi"],
         ["-m", "gunicorn", "--config", "python:json", "--bind", "127.0.0.1:0", "config.asgi"],
         ["-m", "config.run"],
@@ -53,6 +54,13 @@ def test_a_senseless_variable_ends_the_start_with_one_line(tmp_path: Path, comma
     assert "Traceback" not in done.stderr
     if "json" not in " ".join(command):  # without our gunicorn.conf.py, its own lines come as well
         assert done.stderr.strip().splitlines() == told[:1]
+
+
+@pytest.mark.parametrize("command", ["config.web", "config.run"])
+def test_a_senseless_number_of_web_processes_ends_the_start_with_one_line(tmp_path: Path, command: str) -> None:
+    done = start([PYTHON, "-m", command], tmp_path, WEB_CONCURRENCY="abc")
+    assert done.returncode != 0
+    assert re.fullmatch(r"voronka: WEB_CONCURRENCY is 'abc', [^\n]*\n", done.stderr)
 
 
 @pytest.mark.skipif(find_spec("sentry_sdk") is not None, reason="sentry-sdk is installed")
@@ -91,7 +99,7 @@ def test_what_goes_to_sentry_has_neither_secrets_nor_phones(tmp_path: Path) -> N
         assert secret not in done.stdout
 
 
-@pytest.mark.parametrize("command", [["manage.py", "check"], ["-m", "gunicorn", "config.asgi"], ["-m", "config.run"]])
+@pytest.mark.parametrize("command", [["manage.py", "check"], ["-m", "config.web"], ["-m", "config.run"]])
 def test_a_folder_that_takes_nothing_ends_the_start_with_one_line(tmp_path: Path, command: list[str]) -> None:
     (tmp_path / "file").touch()
     done = start([PYTHON, *command], tmp_path / "file", PORT=str(free_port()))
