@@ -26,17 +26,21 @@ class OneAtATime(ASGIProtocol):
     """Holds what comes on a connection before the request in hand is over, which is a moment after its answer.
 
     Of that gunicorn keeps 64 kB; for more it drops the connection, and with it the request of a caller who did nothing
-    but send the next one as soon as the answer was there.
+    but send the next one as soon as the answer was there. What was read together with the end of a request counts too,
+    so it is given no more than that at once.
     """
 
+    _KEPT = 64 * 1024
     _early = b""
 
     def data_received(self, data: bytes) -> None:
-        if self._callback_parser is not None and self._callback_parser.is_complete and not self._websocket:
-            self._early += data
-            self._pause_reading()
-        else:
-            super().data_received(data)
+        while data and not self._closed:
+            if self._callback_parser is not None and self._callback_parser.is_complete and not self._websocket:
+                self._early += data
+                self._pause_reading()
+                return
+            super().data_received(data[: self._KEPT])
+            data = data[self._KEPT :]
 
     def _resume_reading(self) -> None:
         if self._early:  # gunicorn makes ready for the next request only after this

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import sys
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -16,15 +21,37 @@ BODY = b"x" * 200_000
 
 
 def test_no_large_request_is_lost_however_soon_it_follows_another(tmp_path: Path) -> None:
-    port = free_port()
-    own = {"PORT": str(port), "VAR_DIR": str(tmp_path), "DATABASE_URL": "", "DJANGO_SETTINGS_MODULE": "config.settings"}
-    with running([sys.executable, "-m", "gunicorn", "config.asgi"], port, cwd=BASE_DIR, env=os.environ | own):
+    with web(tmp_path) as port:
         connection = HTTPConnection("127.0.0.1", port, timeout=30)
         connection.connect()
         connection.auto_open = 0  # a new connection would hide that the old one was dropped
         statuses = Counter(_post(connection) for _ in range(100))
         connection.close()
     assert statuses == {403: 100}
+
+
+def test_large_requests_that_are_sent_without_waiting_are_all_answered(tmp_path: Path) -> None:
+    head = f"POST /webhooks/amocrm HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(BODY)}\r\n\r\n".encode()
+    last = b"GET /webhooks/amocrm/test HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    answers = b""
+    with web(tmp_path) as port, socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        sending = threading.Thread(target=connection.sendall, args=[(head + BODY) * 20 + last])
+        sending.start()
+        while part := connection.recv(2**16):
+            answers += part
+        sending.join()
+    assert Counter(re.findall(rb"HTTP/1\.1 (\d+)", answers)) == {b"403": 20, b"200": 1}
+
+
+@contextmanager
+def web(folder: Path) -> Iterator[int]:
+    """The web process of the Procfile: its port."""
+    port = free_port()
+    own = {"PORT": str(port), "VAR_DIR": str(folder), "DATABASE_URL": "", "DJANGO_SETTINGS_MODULE": "config.settings"}
+    # Set but blank counts as not set, also for what gunicorn itself reads.
+    command, env = [sys.executable, "-m", "config.web"], os.environ | own | {"WEB_CONCURRENCY": ""}
+    with running(command, port, cwd=BASE_DIR, env=env):
+        yield port
 
 
 def _post(connection: HTTPConnection) -> int:
