@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from django import forms
 from django.contrib.admin import ShowFacets, SimpleListFilter
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
+from django.db import transaction
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
@@ -18,6 +19,7 @@ from unfold.admin import ModelAdmin
 
 from leads.admin import tenancy
 from leads.admin.paging import CappedPaginator
+from leads.deals.apply import lock_account
 from leads.models import Role, UserAccount
 
 Row = TypeVar("Row", bound=Model)
@@ -154,6 +156,22 @@ class AccountScopedAdmin(ModelAdmin, Generic[Row]):
         changed = [name for name in form.changed_data if name in names]
         if changed:
             obj.save(update_fields=[*changed, *(["updated_at"] if "updated_at" in names else [])])
+
+    @transaction.atomic
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self._lock_accounts_of([obj])
+        super().delete_model(request, obj)
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Row]) -> None:
+        self._lock_accounts_of(queryset)
+        super().delete_queryset(request, queryset)
+
+    def _lock_accounts_of(self, rows: Iterable[Row]) -> None:
+        """What refers to a deleted row is changed along with it: leads, sales, spend, which a drain may be writing."""
+        ids = {account_id for row in rows if (account_id := self.account_id_of(row))}
+        for account in UserAccount.objects.filter(pk__in=ids).order_by("pk"):
+            lock_account(account)
 
     # --- The account itself in forms and lists ---
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
+from django.db import connection, transaction
 from django.test import Client
 
 from leads.admin import members
+from leads.deals.apply import lock_account
 from leads.models import (
     Creative,
     Direction,
@@ -242,6 +245,33 @@ def test_a_creative_brings_its_direction_and_nothing_else_is_written(lead: Lead,
     assert (lead.creative, lead.direction, str(lead.price)) == (creative, direction, "500.00")
     assert lead.phone == "8 (701) 123-45-67"
     assert lead.current_status_id == 142
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_action", [False, True])
+def test_a_creative_may_be_deleted_while_a_drain_writes_its_leads(
+    account: UserAccount, owner: Client, is_action: bool
+) -> None:
+    creative = Creative.objects.create(user_account=account, name="Video")
+    first, second = (Lead.objects.create(user_account=account, creative=creative) for _ in range(2))
+    chosen = {"action": "delete_selected", "_selected_action": str(creative.pk)} if is_action else {}
+    path = "/admin/leads/creative/" + ("" if is_action else f"{creative.pk}/delete/")
+
+    def delete() -> int:
+        try:
+            return owner.post(path, {"post": "yes", **chosen}).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        with transaction.atomic():
+            lock_account(account)
+            Lead.objects.filter(pk=second.pk).update(name="B")
+            deleting = other.submit(delete)
+            wait([deleting], timeout=0.5)  # it has to wait for the account
+            Lead.objects.filter(pk=first.pk).update(name="A")
+        assert deleting.result(timeout=60) == 302
+    assert list(Lead.objects.order_by("name").values_list("name", "creative")) == [("A", None), ("B", None)]
 
 
 def test_a_creative_moved_to_another_direction_takes_its_leads_along(lead: Lead, owner: Client) -> None:
