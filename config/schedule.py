@@ -9,12 +9,14 @@ from celery.schedules import crontab
 from config.environment import Environment
 
 HOUR = 3600
+CLOCKS_DIFFER = 600  # seconds, at most, from machine to machine
 
 
 def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
     """Celery's `beat_schedule`: a name for people → task, schedule (seconds or a crontab), options.
 
-    A message that waits while no worker runs says nothing new when the next comes, so each expires.
+    A message that waits while no worker runs says nothing new when the next comes, so each expires. When it does, is
+    compared by the worker's clock with what beat's clock said: a worker that is ahead would drop what is due at once.
     """
     return {
         "Wake the drains whose bell was not heard": _every(15, "integrations.sweep"),
@@ -40,4 +42,4 @@ def _at(when: crontab, task: str) -> dict[str, Any]:
 
 
 def _every(seconds: int, task: str) -> dict[str, Any]:
-    return {"task": task, "schedule": seconds, "options": {"expire_seconds": seconds}}
+    return {"task": task, "schedule": seconds, "options": {"expire_seconds": max(seconds, CLOCKS_DIFFER)}}
