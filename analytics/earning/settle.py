@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.db import connection
@@ -21,6 +22,7 @@ from analytics.earning.tellings import Known, kinds_of, remember_tellings
 from analytics.models import Sale
 from analytics.routing import Buyer, buyers_of
 from leads.bulk import insert_rows, update_rows
+from leads.clock import shared_now
 from leads.deals.changes import LeadChange
 from leads.deals.stored import leads_by_deal
 from leads.models import Lead, PipelineStage, UserAccount
@@ -101,13 +103,23 @@ class _Batch:
             if sale is None:
                 if not is_sold(lead):
                     continue  # a win that was undone before it could be read leaves none
-                sale = Sale(user_account=self.account, amocrm_deal_id=deal_id, is_met_by_sync=is_sync)
+                sale = Sale(
+                    user_account=self.account,
+                    amocrm_deal_id=deal_id,
+                    is_met_by_sync=is_sync,
+                    created_at=self.met_at,
+                )
                 self._lay(sale, lead, deal_id)
                 self.sales[deal_id] = sale
                 fresh.append(sale)
             elif self._update(sale, lead, deal_id):
                 changed.append(sale)
         return fresh, changed
+
+    @cached_property
+    def met_at(self) -> datetime:
+        """By the clock that says when a delivery came: whether that was before decides who is told."""
+        return shared_now()
 
     def _update(self, sale: Sale, lead: Lead, deal_id: int) -> bool:
         before = copy(sale)

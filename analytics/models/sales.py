@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from analytics.models.targetologists import Targetologist
@@ -112,7 +113,7 @@ class Sale(models.Model):
     is_met_by_sync = models.BooleanField(
         default=False, editable=False, help_text=_("No hook told of it first, so nobody is notified.")
     )
-    created_at = models.DateTimeField(_("recorded"), auto_now_add=True)
+    created_at = models.DateTimeField(_("recorded"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     class Meta:

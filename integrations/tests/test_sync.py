@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import time_machine
+from django.db import connection as database
 from django.utils import timezone
 
 from analytics.models import Sale
+from integrations.drain.drain import drain
 from integrations.drain.lease import Lease
 from integrations.models import AmoCRMConnection, SaleNotification, SyncGap, SyncRun
 from integrations.sync import runs
@@ -90,6 +93,28 @@ def test_a_win_that_a_hook_told_of_before_a_sync_met_it_is_announced(
         deliver(connected, won)
     drain_all(connected)
     drain_all(connected)
+    assert SaleNotification.objects.count() == hook_came_first
+
+
+@pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite has the clock of its machine")
+@pytest.mark.parametrize("ahead", [-60, 60])
+@pytest.mark.parametrize("hook_came_first", [True, False])
+def test_which_came_first_does_not_depend_on_a_workers_clock(
+    connected: UserAccount, crm: Server, hook_came_first: bool, ahead: int
+) -> None:
+    deal = crm.crm.demo.deals.create("Имплант", price=100)
+    sync(connected)
+    crm.crm.clock.advance(5)
+    crm.crm.demo.deals.win(deal.id)
+    if hook_came_first:
+        deliver(connected, bodies(crm)[-1])
+        assert Lease.take(AmoCRMConnection.objects.get().pk)  # a drain that waits for amoCRM meanwhile
+    with time_machine.travel(timezone.now() + timedelta(seconds=ahead)):
+        sync(connected)
+    AmoCRMConnection.objects.update(lease_until=None)
+    if not hook_came_first:
+        deliver(connected, bodies(crm)[-1])
+    drain(connected.pk, ring_again=lambda _seconds: None)
     assert SaleNotification.objects.count() == hook_came_first
 
 
