@@ -17,7 +17,9 @@ def rotate(account: UserAccount) -> UserAccount:
     accounts = UserAccount.objects.filter(pk=account.pk)
     accounts.update(hook_key_version=F("hook_key_version") + 1)
     mine = accounts.get()
-    connection = AmoCRMConnection.objects.filter(user_account=account, state=ConnectionState.CONNECTED).first()
+    # One that has to be renewed counts too: its hook at amoCRM still calls the old address.
+    connections = AmoCRMConnection.objects.exclude(state=ConnectionState.DISCONNECTED)
+    connection = connections.filter(user_account=account).first()
     if connection is not None:
         connection.user_account = mine
         hook_register(connection)

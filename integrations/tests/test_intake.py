@@ -17,7 +17,7 @@ from integrations.intake.alarms import Alarms
 from integrations.intake.rotation import rotate
 from integrations.intake.signature import Sender, hook_url, sender_of, sign, version_of
 from integrations.intake.store import Arrival, NotStored, store
-from integrations.models import AmoCRMConnection, Hook, WebhookLog
+from integrations.models import AmoCRMConnection, ConnectionState, Hook, WebhookLog
 from leads.models import UserAccount
 from sandbox import Fault, Server
 
@@ -166,6 +166,13 @@ def test_while_amocrm_refuses_the_new_address_both_are_good(connected: UserAccou
     assert accepted(connected) == [1, 2]
     assert rotate(connected).hook_key_version == 3
     assert accepted(connected) == [3]
+
+
+def test_while_amocrm_cannot_be_told_the_new_address_both_are_good(connected: UserAccount) -> None:
+    AmoCRMConnection.objects.update(state=ConnectionState.RECONNECT_NEEDED)
+    with pytest.raises(AmoCRMError):
+        rotate(connected)
+    assert accepted(connected) == [1, 2]
 
 
 def test_of_two_rotations_at_once_neither_retires_the_address_that_amocrm_calls(
