@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from kombu.exceptions import OperationalError
 
 from integrations.models import ProcessingStatus, WebhookLog
+from integrations.received import received_between
 from integrations.replay import replay
 from integrations.tasks import drain_account
-from leads.services.commands import account_argument, answer
+from leads.models import UserAccount
+from leads.services.commands import accounts_argument, answer
 
 
 class Command(BaseCommand):
@@ -28,21 +29,19 @@ class Command(BaseCommand):
         parser.add_argument("--status", choices=ProcessingStatus.values, help="Only those that ended so.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        deliveries = WebhookLog.objects.all()
-        zone: Any = UTC
-        if options["account"] is not None:
-            account = account_argument(options["account"])
-            deliveries, zone = deliveries.filter(user_account=account), account.zone
+        accounts = accounts_argument(options["account"])
+        zone = UTC if options["account"] is None else accounts[0].zone
         first, end = _moment(options["first"], zone), _moment(options["last"], zone, days_after=1)
         if first and end and end <= first:
             raise CommandError("Nothing lies between --from and --to.")
-        if first:
-            deliveries = deliveries.filter(received_at__gte=first)
-        if end:
-            deliveries = deliveries.filter(received_at__lt=end)
-        if options["status"]:
-            deliveries = deliveries.filter(processing_status=options["status"])
-        answer(self, {"replayed": replay(deliveries, wake=_wake)})
+        answer(self, {"replayed": sum(_replay(account, first, end, options["status"]) for account in accounts)})
+
+
+def _replay(account: UserAccount, first: datetime | None, end: datetime | None, status: str | None) -> int:
+    """Of one account, whose deliveries are numbered in the order in which they came. How many."""
+    theirs = WebhookLog.objects.filter(user_account=account)
+    deliveries = received_between(theirs, first, end, among=theirs)
+    return replay(deliveries.filter(processing_status=status) if status else deliveries, wake=_wake)
 
 
 def _wake(account_id: UUID) -> None:
@@ -52,7 +51,7 @@ def _wake(account_id: UUID) -> None:
         drain_account.apply_async(args=(str(account_id),), retry=False)
 
 
-def _moment(text: str | None, zone: ZoneInfo, days_after: int = 0) -> datetime | None:
+def _moment(text: str | None, zone: tzinfo, days_after: int = 0) -> datetime | None:
     """A day's midnight (`days_after` days later), or the moment as given; in UTC. None where none was given.
 
     :raises CommandError: it is neither.
