@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from time import monotonic, sleep
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -17,6 +17,8 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
+
+from leads.turns import is_out_of_reach
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +110,9 @@ class HeartbeatScheduler(DatabaseScheduler):
     def _is_set_up(self) -> bool:
         try:
             super().setup_schedule()
-        except (OperationalError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError) as error:
+            if not is_out_of_reach(error):
+                raise
             logger.warning("beat waits for the database: %s", error)
             close_old_connections()
             self._initial_read = True  # set before it was tried

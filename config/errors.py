@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from django.utils.translation import gettext as _
@@ -12,6 +11,7 @@ from django.views import defaults
 
 from config.paths import is_page
 from integrations.secrets import NoKeyFits
+from leads.turns import is_out_of_reach
 
 
 def wants_page(request: HttpRequest) -> bool:
@@ -40,11 +40,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500; 503 where the database is out of reach, locked or full, which is no mistake and goes over.
+    """500; 503 where the database is out of reach, locked, full or read-only, which is no mistake and goes over.
 
     What whoever runs the server has to mend is said.
     """
-    if isinstance(sys.exception(), (OperationalError, InterfaceError)):
+    if is_out_of_reach(sys.exception()):
         return _out_of_reach(request)
     if isinstance(sys.exception(), NoKeyFits):
         return _no_key_fits(request)

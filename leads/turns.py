@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
-from django.db import InterfaceError, OperationalError, ProgrammingError
+from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 
 logger = structlog.get_logger(__name__)
 
 # PostgreSQL's undefined_table and undefined_column; SQLite's are OperationalErrors.
 _NO_SUCH = ("42P01", "42703")
+_READ_ONLY = "25006"
 
 
 @contextmanager
@@ -29,5 +30,17 @@ def is_the_databases(error: Exception) -> bool:
     """It is out of reach, or has not the tables of this code: a worker that was started before its migration must not
     end good deliveries as errors."""
     if isinstance(error, ProgrammingError):
-        return getattr(error.__cause__, "sqlstate", None) in _NO_SUCH
+        return _sqlstate(error) in _NO_SUCH
+    return is_out_of_reach(error)
+
+
+def is_out_of_reach(error: BaseException | None) -> bool:
+    """Away, locked, full, or read-only, as a standby is that is about to take over: no mistake, and it goes over."""
+    if isinstance(error, InternalError):
+        return _sqlstate(error) == _READ_ONLY
     return isinstance(error, OperationalError | InterfaceError)
+
+
+def _sqlstate(error: Exception) -> str | None:
+    found: str | None = getattr(error.__cause__, "sqlstate", None)
+    return found

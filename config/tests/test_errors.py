@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 from cryptography.fernet import Fernet
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 from django.test import Client, RequestFactory
+from psycopg.errors import ReadOnlySqlTransaction
 from pytest_django import Settings
 
 from config.errors import server_error
@@ -45,12 +46,20 @@ def test_a_mistake_of_ours_shows_nothing_of_itself() -> None:
     assert b"Traceback" not in response.content
 
 
+def read_only() -> InternalError:
+    """What PostgreSQL says while another server is about to take over."""
+    error = InternalError("cannot execute UPDATE in a read-only transaction, 5.00")
+    error.__cause__ = ReadOnlySqlTransaction()
+    return error
+
+
 @pytest.mark.parametrize("path", ["/amocrm/status", "/app"])
+@pytest.mark.parametrize("error", [OperationalError("couldn't get a connection after 5.00 sec"), read_only()])
 def test_a_database_that_is_out_of_reach_is_503_for_programs_and_people(
-    client: Client, monkeypatch: pytest.MonkeyPatch, path: str
+    client: Client, monkeypatch: pytest.MonkeyPatch, path: str, error: Exception
 ) -> None:
     def unreachable(*args: object) -> None:
-        raise OperationalError("couldn't get a connection after 5.00 sec")
+        raise error
 
     monkeypatch.setattr(SessionStore, "load", unreachable)
     client.raise_request_exception = False

@@ -15,6 +15,7 @@ from django_celery_beat.schedulers import DatabaseScheduler
 from config import beat
 from config.beat import HeartbeatScheduler
 from config.celery import app, task_packages
+from config.tests.test_errors import read_only
 
 
 def test_every_scheduled_task_is_one_that_workers_know() -> None:
@@ -90,7 +91,10 @@ def test_a_row_of_an_earlier_version_follows_too(start: Callable[[str], Periodic
 
 @pytest.mark.django_db(transaction=True)
 def test_beat_begins_once_the_database_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    read, tries = DatabaseScheduler.all_as_schedule, iter([OperationalError("away"), InterfaceError("away")])
+    read, tries = (
+        DatabaseScheduler.all_as_schedule,
+        iter([OperationalError("away"), InterfaceError("away"), read_only()]),
+    )
 
     def read_when_it_is_there(scheduler: DatabaseScheduler) -> Any:
         if error := next(tries, None):
