@@ -8,6 +8,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db.models.functions import Now
 from django.utils import timezone
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -18,6 +19,7 @@ from django_celery_beat.models import (
 )
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
+from leads.clock import shared_now
 from leads.turns import is_out_of_reach
 
 logger = logging.getLogger(__name__)
@@ -30,10 +32,10 @@ _ASKS_AGAIN_SECONDS = 1.0
 
 def beat() -> None:
     """Writes "beat lives" into its row of the schedule. The row is switched off: nobody is ever called by it."""
-    now = timezone.now()
-    # update(), not save(): a save would make the scheduler read its whole schedule again.
+    # update(), not save(): a save would make the scheduler read its whole schedule again. By the database's clock: it is
+    # read on other machines, whose own may be minutes ahead.
     row = PeriodicTask.objects.filter(name=HEARTBEAT)
-    if row.update(last_run_at=now):
+    if row.update(last_run_at=Now()):
         return
     minute, _ = IntervalSchedule.objects.get_or_create(every=1, period=IntervalSchedule.MINUTES)
     PeriodicTask.objects.get_or_create(
@@ -45,13 +47,13 @@ def beat() -> None:
             "description": "No task: beat writes here that it lives, and /readyz reads it. Leave it switched off.",
         },
     )
-    row.update(last_run_at=now)  # creating a row that is switched off leaves it empty
+    row.update(last_run_at=Now())  # creating a row that is switched off leaves it empty
 
 
-def last_beat() -> datetime | None:
-    """When beat was last alive; None: never."""
+def silent_for() -> timedelta | None:
+    """Since beat was last alive; None: it never was."""
     row = PeriodicTask.objects.filter(name=HEARTBEAT).first()
-    return row.last_run_at if row else None
+    return shared_now() - row.last_run_at if row and row.last_run_at else None
 
 
 class HeededEntry(ModelEntry):

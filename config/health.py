@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from kombu.exceptions import ChannelError, OperationalError
 
-from config.beat import SILENT_AFTER, last_beat
+from config.beat import SILENT_AFTER, silent_for
 from config.celery import app
 from leads.api.plain import for_reading
 
@@ -53,12 +52,11 @@ def broker() -> str:
 
 def beat() -> str:
     try:
-        last = last_beat()
+        silent = silent_for()
     except (DatabaseError, InterfaceError):
         return "unknown without the database"
-    if last is None:
+    if silent is None:
         return "never seen"
-    silent = timezone.now() - last
     return "ok" if silent < SILENT_AFTER else f"silent for {int(silent.total_seconds())} s"
 
 

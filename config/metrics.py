@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from django.utils import timezone
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from config.beat import last_beat
+from config.beat import silent_for
 
 
 class BeatCollector(Collector):
@@ -19,6 +18,6 @@ class BeatCollector(Collector):
         return []  # the name is known without asking the database
 
     def collect(self) -> Iterable[Metric]:
-        last = last_beat()
-        silent = (timezone.now() - last).total_seconds() if last else math.inf
-        yield GaugeMetricFamily("voronka_beat_silent_seconds", "Since beat was last alive.", value=silent)
+        silent = silent_for()
+        seconds = math.inf if silent is None else silent.total_seconds()
+        yield GaugeMetricFamily("voronka_beat_silent_seconds", "Since beat was last alive.", value=seconds)

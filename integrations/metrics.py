@@ -13,7 +13,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count, Max, Min, Model, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from prometheus_client import CollectorRegistry, generate_latest
@@ -40,6 +39,7 @@ from integrations.models import (
 from integrations.received import received_between
 from leads.access import open_to_all
 from leads.api.plain import for_reading
+from leads.clock import shared_now
 from leads.languages import TokenAuthentication
 from leads.models import Membership, PushState, Role, User
 
@@ -104,7 +104,7 @@ class DatabaseCollector(Collector):
     """
 
     def __init__(self, accounts: Sequence[UUID] | None = None) -> None:
-        self._now = timezone.now()
+        self._now = shared_now()
         self._accounts = accounts
 
     def _rows(self, model: type[M]) -> QuerySet[M]:

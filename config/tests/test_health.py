@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -43,6 +44,14 @@ def test_not_ready_when_beat_is_silent_for_three_minutes(client: Client) -> None
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"]["beat"].startswith("silent for 18")
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has the clock of its machine")
+@pytest.mark.django_db
+def test_ready_also_where_the_clock_is_ahead_of_beats(client: Client) -> None:
+    beat.beat()
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        assert client.get("/readyz").status_code == 200
 
 
 @pytest.mark.django_db
