@@ -32,8 +32,8 @@ _ASKS_AGAIN_SECONDS = 1.0
 
 def beat() -> None:
     """Writes "beat lives" into its row of the schedule. The row is switched off: nobody is ever called by it."""
-    # update(), not save(): a save would make the scheduler read its whole schedule again. By the database's clock: it is
-    # read on other machines, whose own may be minutes ahead.
+    # update(), not save(): a save would make the scheduler read its whole schedule again.
+    # By the database's clock: it is read on other machines, whose own may be minutes ahead.
     row = PeriodicTask.objects.filter(name=HEARTBEAT)
     if row.update(last_run_at=Now()):
         return

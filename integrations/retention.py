@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Greatest, Least
 
+from integrations.ending import is_turn_over
 from integrations.models import DeliveryRemoval, ProcessingStatus, RetentionSettings, WebhookLog
 from leads.models import UserAccount
 from leads.turns import turn_of
@@ -26,7 +27,7 @@ def prune(now: datetime, *, seconds: float = 60.0) -> int:
     ends = time.monotonic() + seconds
     removed = 0
     turns = _turns()
-    while turns and time.monotonic() < ends:
+    while turns and not is_turn_over(ends):
         kept, status, days = turns.popleft()
         step = 0
         with turn_of(kept.user_account_id, "retention"):

@@ -22,6 +22,7 @@ from integrations.drain.fairness import give_way
 from integrations.drain.lagging import may_be_early, put_off
 from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import Readings, read
+from integrations.ending import is_turn_over
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
 from leads.clock import seconds_until, shared_now
 from leads.told import told
@@ -64,7 +65,7 @@ def drain(account_id: uuid.UUID, *, ring_again: Callable[[float], None]) -> None
             return
         finally:
             lease.release()
-        if not is_clear or time.monotonic() > turn_ends:
+        if not is_clear or is_turn_over(turn_ends):
             connection.refresh_from_db(fields=["next_attempt_at"])
             ring_again(seconds_until(connection.next_attempt_at))
             return
@@ -107,7 +108,7 @@ def _work(connection: AmoCRMConnection, lease: Lease, turn_ends: float) -> bool:
     try:
         if connection.problem_code == Problem.BLOCKED:
             client.account()  # one careful question before the backlog is let loose
-        while time.monotonic() < turn_ends:
+        while not is_turn_over(turn_ends):
             _gather(connection.user_account_id)
             lease.hold()
             batch = next_batch(connection)

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from analytics.spend.store import Replaced
 from integrations.drain.lease import LeaseLost
+from integrations.ending import is_turn_over
 from integrations.meta.client import MetaClient
 from integrations.meta.errors import MetaError, RateLimited, TooMuch
 from integrations.meta.lease import Lease
@@ -107,7 +108,7 @@ class _Turn:
     def _read(self, pull: MetaPull) -> None:
         days, page_size = SPAN_DAYS, PAGE_SIZE
         while pull.next_day <= pull.until:
-            if time.monotonic() > self.ends:
+            if is_turn_over(self.ends):
                 return  # due still: the next sweep goes on
             last = min(pull.next_day + timedelta(days=days - 1), pull.until)
             try:

@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from analytics.models import SaleStatus
+from integrations.ending import is_turn_over
 from integrations.models import NotificationState, SaleNotification
 from integrations.notify.outbox import chat_of
 from integrations.notify.telegram import Refused, TelegramError, TryLater, send_message
@@ -45,7 +46,7 @@ def send_due(*, ring_again: Callable[[float], None]) -> int:
     :param ring_again: called with seconds after which there is something to send again.
     """
     ends, made = time.monotonic() + TURN_SECONDS, 0
-    while time.monotonic() < ends:
+    while not is_turn_over(ends):
         if _living_senders() >= SENDERS_AT_ONCE:
             return made  # each of them looks again after its message
         row = _claim()

@@ -21,6 +21,7 @@ from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import ConditionError, Outage, RequestError
 from integrations.amocrm.pushing import MadeDeal, NewDeal, create_deals, find_deals
 from integrations.connecting.problems import clear_problem, note_problem
+from integrations.ending import is_turn_over
 from integrations.models import AmoCRMConnection, ConnectionState, LeadPush
 from integrations.people.erasing import ERASED
 from integrations.push.claims import Claim, ClaimLost, is_anyone_at_work, soonest
@@ -59,7 +60,7 @@ def push_account(account_id: uuid.UUID, *, ring_again: Callable[[float], None]) 
         if connection is None:
             return  # they wait until the account is connected
         pause = seconds_until(connection.next_attempt_at)
-        claim = Claim(account_id) if pause <= 0 and time.monotonic() < ends else None
+        claim = Claim(account_id) if pause <= 0 and not is_turn_over(ends) else None
         if claim is None or not claim.rows:
             break
         _work(connection, claim)

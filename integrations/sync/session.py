@@ -16,6 +16,7 @@ from integrations.amocrm.errors import RequestError
 from integrations.amocrm.rate import Priority
 from integrations.connecting.problems import clear_problem
 from integrations.drain.applying import apply_and_settle
+from integrations.ending import is_turn_over
 from integrations.models import AmoCRMConnection, SyncRun
 from integrations.sync.hearsay import Hearsay
 from integrations.sync.lease import RunLease
@@ -91,7 +92,7 @@ class Session:
         if self.connection.problem_code or self.connection.failures:
             clear_problem(self.connection)
             self.connection.refresh_from_db(fields=["problem_code", "failures", "next_attempt_at"])
-        if gives_way and time.monotonic() - self._began > TURN_SECONDS:
+        if gives_way and is_turn_over(self._began + TURN_SECONDS):
             raise TurnOver
 
     def apply(

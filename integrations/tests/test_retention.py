@@ -12,7 +12,7 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations import retention
+from integrations import ending, retention
 from integrations.intake.store import NotStored
 from integrations.models import DeliveryRemoval, ProcessingStatus, RetentionSettings, WebhookLog
 from integrations.models.retention import removed_on
@@ -95,7 +95,8 @@ def test_an_account_with_much_to_remove_keeps_no_other_from_its_turn(
         keep(account, "error", 1000)
     turns = 2 * len(RetentionSettings().days())
     clock = iter(range(10_000))  # each turn takes a second
-    monkeypatch.setattr(retention, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    for module in (retention, ending):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     prune(NOW, seconds=turns + 1)
     gone = DeliveryRemoval.objects.values_list("user_account__name", "processing_status", "deliveries")
     assert set(gone) == {(name, *what) for name in ("Alfa", "Bravo") for what in (("success", BATCH), ("error", 1))}
