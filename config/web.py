@@ -7,8 +7,8 @@ nothing would come but a traceback.
 from __future__ import annotations
 
 import os
-import runpy
 import sys
+from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -17,8 +17,11 @@ from django.conf import settings
 
 def main() -> None:
     os.environ["WEB_CONCURRENCY"] = str(settings.ENV.web_concurrency)
-    sys.argv.append("config.asgi")
-    runpy.run_module("gunicorn", run_name="__main__", alter_sys=True)
+    from gunicorn.app.wsgiapp import run
+
+    # What it executes anew at a USR2: itself, as its own command would be called.
+    sys.argv = [str(Path(sys.executable).with_name("gunicorn")), "config.asgi"]
+    run()
 
 
 if __name__ == "__main__":
