@@ -7,6 +7,7 @@ nothing would come but a traceback.
 from __future__ import annotations
 
 import os
+import runpy
 import sys
 from pathlib import Path
 
@@ -17,11 +18,9 @@ from django.conf import settings
 
 def main() -> None:
     os.environ["WEB_CONCURRENCY"] = str(settings.ENV.web_concurrency)
-    from gunicorn.app.wsgiapp import run
-
     # What it executes anew at a USR2: itself, as its own command would be called.
     sys.argv = [str(Path(sys.executable).with_name("gunicorn")), "config.asgi"]
-    run()
+    runpy.run_module("gunicorn", run_name="__main__")
 
 
 if __name__ == "__main__":

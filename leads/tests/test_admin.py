@@ -271,7 +271,7 @@ def test_a_creative_may_be_deleted_while_a_drain_writes_its_leads(
             wait([deleting], timeout=0.5)  # it has to wait for the account
             Lead.objects.filter(pk=first.pk).update(name="A")
         assert deleting.result(timeout=60) == 302
-    assert list(Lead.objects.order_by("name").values_list("name", "creative")) == [("A", None), ("B", None)]
+    assert set(Lead.objects.filter(creative=None).values_list("name", flat=True)) == {"A", "B"}
 
 
 def test_a_creative_moved_to_another_direction_takes_its_leads_along(lead: Lead, owner: Client) -> None:
