@@ -81,20 +81,17 @@ class Hooks:
 
     def _make_runs(self, first: datetime, since: datetime, now: datetime) -> list[SyncRun]:
         ends = [first, *(now - SYNC_EVERY * back for back in range((now - since) // SYNC_EVERY, -1, -1))]
-        runs = SyncRun.objects.bulk_create(
+        return SyncRun.objects.bulk_create(
             SyncRun(
                 user_account=self.account,
                 state=SyncRun.State.DONE,
                 is_full=at == first,
                 api_requests=5,
+                started_at=at - timedelta(seconds=2),
                 finished_at=at,
             )
             for at in ends
         )
-        for run, at in zip(runs, ends, strict=True):
-            run.started_at = at - timedelta(seconds=2)
-        SyncRun.objects.bulk_update(runs, ["started_at"])
-        return runs
 
     def _run_after(self, at: datetime) -> SyncRun:
         return next(run for run in self._later if run.finished_at and run.finished_at >= at)

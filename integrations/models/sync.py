@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from leads.clock import shared_now
 from leads.models import UserAccount
 
 
@@ -38,7 +39,8 @@ class SyncRun(models.Model):
     # One worker at a time: the holder's random key and when it lapses if the holder dies.
     lease_key = models.UUIDField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
-    started_at = models.DateTimeField(_("started"), auto_now_add=True)
+    # By the clock that says when deliveries came and sales were met.
+    started_at = models.DateTimeField(_("started"), default=shared_now, editable=False)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
     class Meta:

@@ -7,11 +7,10 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from integrations.models import AmoCRMConnection, ConnectionState, SyncRun, SyncStaged
-from leads.clock import is_over
+from leads.clock import is_over, shared_now
 from leads.models import UserAccount
 from leads.told import told
 
@@ -85,7 +84,7 @@ def end(runs: QuerySet[SyncRun], state: SyncRun.State, detail: str) -> None:
         running = runs.filter(state=SyncRun.State.RUNNING).select_for_update()
         ids = list(running.order_by("pk").values_list("pk", flat=True))
         SyncRun.objects.filter(pk__in=ids).update(
-            state=state, detail=detail, finished_at=timezone.now(), lease_key=None, lease_until=None
+            state=state, detail=detail, finished_at=shared_now(), lease_key=None, lease_until=None
         )
         SyncStaged.objects.filter(run__in=ids).delete()
 
