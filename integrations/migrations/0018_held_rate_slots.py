@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("integrations", "0016_failed_readings"),
+        ("integrations", "0017_runs_by_the_shared_clock"),
     ]
 
     operations = [
