@@ -64,8 +64,9 @@ def ordering(*columns: str) -> Any:
 
 class _Ordering(django_filters.OrderingFilter):
     def filter(self, qs: Any, value: Any) -> Any:
+        columns = [column for column in value or () if column]  # `name,` names one, and `,` none
         # The id breaks ties, so that pages never overlap.
-        return qs.order_by(*value, "-id") if value else qs
+        return qs.order_by(*columns, "-id") if columns else qs
 
 
 def cases_of(text: str) -> set[str]:

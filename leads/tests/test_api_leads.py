@@ -206,6 +206,8 @@ def test_the_newest_day_comes_first_unless_said_otherwise(cast: Cast) -> None:
     lead(cast.alpha, name="old", amocrm_created_at=datetime(2026, 3, 1, tzinfo=UTC), price=Decimal(2))
     assert names(cast, "") == ["new", "old"]
     assert names(cast, "ordering=lead_at") == names(cast, "ordering=-price") == ["old", "new"]
+    assert names(cast, "ordering=lead_at,") == ["old", "new"]
+    assert names(cast, "ordering=,") == names(cast, "ordering=") == ["new", "old"]
 
 
 # --- Entering ---
