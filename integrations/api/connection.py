@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
@@ -25,15 +24,14 @@ from integrations.intake.signature import without_signature
 from integrations.models import AmoCRMConnection, ConnectionState
 from leads.access import Access, SessionOnly, account_of, role_of
 from leads.api.errors import Conflict
+from leads.api.schema import Error
 from leads.models import Role, User
 from leads.told import retold
 
 CONNECTION_PAGE = "/connection/"
-_ACCOUNT = OpenApiParameter("userAccountId", OpenApiTypes.UUID, description="One of the caller's accounts.")
-_ERROR = inline_serializer("ConnectionError", {"detail": serializers.CharField()})
-_ERRORS: dict[int, Any] = dict.fromkeys((400, 401, 403, 404), _ERROR)
-_LIVE_ERRORS: dict[int, Any] = {**_ERRORS, **dict.fromkeys((409, 502, 503), _ERROR)}
+_LIVE_ERRORS: dict[int, Any] = dict.fromkeys((409, 502, 503), Error)
 _SUCCESS = inline_serializer("Success", {"success": serializers.BooleanField()})
+_DISABLED = inline_serializer("Disabled", {"success": serializers.BooleanField(), "state": serializers.CharField()})
 
 
 class CannotReach(exceptions.APIException):
@@ -88,8 +86,8 @@ class AuthView(APIView):
 
     @extend_schema(
         operation_id="amocrm_auth",
-        parameters=[_ACCOUNT, OpenApiParameter("subdomain", str)],
-        responses={302: OpenApiResponse(description="To amoCRM's consent page."), **_ERRORS},
+        parameters=[OpenApiParameter("subdomain", str)],
+        responses={302: OpenApiResponse(description="To amoCRM's consent page."), 409: Error},
     )
     def get(self, request: Request) -> HttpResponseBase:
         if not settings.AMOCRM_CLIENT_ID:
@@ -112,7 +110,11 @@ class CallbackView(APIView):
     @extend_schema(
         operation_id="amocrm_callback",
         parameters=[OpenApiParameter(name, str) for name in ("code", "referer", "state", "client_id", "error")],
-        responses={302: OpenApiResponse(description="To the connection page."), **_ERRORS, 409: _ERROR, 502: _ERROR},
+        responses={
+            302: OpenApiResponse(description="To the connection page."),
+            **dict.fromkeys((400, 401, 403), Error),
+            **_LIVE_ERRORS,
+        },
     )
     def get(self, request: Request) -> HttpResponseBase:
         try:
@@ -187,7 +189,7 @@ def _refusal(request: Request, error: exceptions.APIException) -> HttpResponseBa
 
 
 class StatusView(APIView):
-    @extend_schema(operation_id="amocrm_status", parameters=[_ACCOUNT], responses={200: StatusSerializer, **_ERRORS})
+    @extend_schema(operation_id="amocrm_status", responses=StatusSerializer)
     def get(self, request: Request) -> Response:
         return Response(StatusSerializer(status.connection_status(account_of(request))).data)
 
@@ -195,9 +197,7 @@ class StatusView(APIView):
 class DisconnectView(APIView):
     roles: ClassVar = {"POST": Role.OWNER}
 
-    @extend_schema(
-        operation_id="amocrm_disconnect", parameters=[_ACCOUNT], request=None, responses={200: _SUCCESS, **_ERRORS}
-    )
+    @extend_schema(operation_id="amocrm_disconnect", request=None, responses=_SUCCESS)
     def post(self, request: Request) -> Response:
         connection = AmoCRMConnection.objects.filter(user_account=account_of(request)).first()
         if connection is not None:
@@ -214,7 +214,7 @@ class DisabledView(APIView):
     @extend_schema(
         operation_id="amocrm_disabled",
         parameters=[OpenApiParameter(name, str) for name in ("client_uuid", "client_id", "account_id", "signature")],
-        responses={200: inline_serializer("Disabled", {"state": serializers.CharField()}), 403: _ERROR},
+        responses={200: _DISABLED, 403: Error},
         auth=[],
     )
     def get(self, request: Request) -> Response:
@@ -228,9 +228,7 @@ class DisabledView(APIView):
 
 
 class WebhookStatusView(APIView):
-    @extend_schema(
-        operation_id="amocrm_webhook_status", parameters=[_ACCOUNT], responses={200: HookSerializer, **_LIVE_ERRORS}
-    )
+    @extend_schema(operation_id="amocrm_webhook_status", responses={200: HookSerializer, **_LIVE_ERRORS})
     def get(self, request: Request) -> Response:
         found = _live(hooks.hook_status, request)
         if not role_of(request).covers(Role.STAFF):
@@ -242,7 +240,6 @@ class WebhookStatusView(APIView):
 class RegisterWebhookView(APIView):
     @extend_schema(
         operation_id="amocrm_register_webhook",
-        parameters=[_ACCOUNT],
         request=None,
         responses={200: HookSerializer, **_LIVE_ERRORS},
     )
@@ -253,7 +250,6 @@ class RegisterWebhookView(APIView):
 class SyncPipelinesView(APIView):
     @extend_schema(
         operation_id="amocrm_sync_pipelines",
-        parameters=[_ACCOUNT],
         request=None,
         responses={200: PipelinesCountSerializer, **_LIVE_ERRORS},
     )

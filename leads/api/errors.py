@@ -59,7 +59,8 @@ def validation_body(errors: Any) -> dict[str, Any]:
     """`{"detail", "fields"}` out of the REST framework's nested errors. Without field errors: no `fields`."""
     body: dict[str, Any] = {"detail": " ".join(dict.fromkeys(_sentences(errors)))}
     if isinstance(errors, Mapping):
-        fields = {key: value for key, value in errors.items() if key != api_settings.NON_FIELD_ERRORS_KEY}
+        own = ((key, value) for key, value in errors.items() if key != api_settings.NON_FIELD_ERRORS_KEY)
+        fields = {key: list(_sentences(value)) for key, value in own}
         body |= {"fields": fields} if fields else {}
     return body
 

@@ -25,7 +25,11 @@ ERRORS = {
     "403": "Your role in this account is too low.",
     "404": "There is no such row or account, or it is another's.",
 }
-CONFLICT = {"409": "What is asked for is taken, or things do not stand so that it could be done; `detail` says why."}
+OF_WRITING = {
+    "409": "What is asked for is taken, or things do not stand so that it could be done; `detail` says why.",
+    "413": "The body is too large, and was not read.",
+    "415": "The body is of a kind that is not read here.",
+}
 
 
 # `fields` is a name that a serializer class has for itself, so this one is made without a class body.
@@ -58,7 +62,7 @@ class AccountSchema(AutoSchema):
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         if self._access() is Access.OPEN:
             return bodies
-        for code, description in (ERRORS if self.method in SAFE_METHODS else ERRORS | CONFLICT).items():
+        for code, description in (ERRORS if self.method in SAFE_METHODS else ERRORS | OF_WRITING).items():
             if code not in bodies:
                 bodies[code] = cast("Any", self)._get_response_for_code(Error, code) | {"description": description}
         return bodies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from io import StringIO
 from typing import Any
 
@@ -83,7 +84,14 @@ def test_refused_values_are_told_in_a_sentence_and_by_field(cast: Cast) -> None:
         (exceptions.ValidationError({"non_field_errors": ["No."]}), {"detail": "No."}),
         (
             exceptions.ValidationError({"rows": [{"day": ["Use a day."]}, {}]}),
-            {"detail": "rows.day: Use a day.", "fields": {"rows": [{"day": ["Use a day."]}, {}]}},
+            {"detail": "rows.day: Use a day.", "fields": {"rows": ["day: Use a day."]}},
+        ),
+        (
+            exceptions.ValidationError({"patterns": {0: ["No null."], 1: ["Too long."]}}),
+            {
+                "detail": "patterns.0: No null. patterns.1: Too long.",
+                "fields": {"patterns": ["0: No null.", "1: Too long."]},
+            },
         ),
         (
             DjangoValidationError({"day": ["Use a day."]}),
@@ -112,6 +120,19 @@ def test_the_schema_is_clean() -> None:
     out = StringIO()
     call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
     assert "/leads/{id}" in out.getvalue()
+
+
+def test_all_errors_have_one_shape_in_the_schema() -> None:
+    out = StringIO()
+    call_command("spectacular", "--format", "openapi-json", stdout=out)
+    shapes = {
+        told["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for operations in json.loads(out.getvalue())["paths"].values()
+        for operation in operations.values()
+        for code, told in operation["responses"].items()
+        if int(code) >= 400
+    }
+    assert shapes == {"Error", "BadRows"}  # uploads also name their bad rows
 
 
 def test_lists_take_the_same_statements_however_long(cast: Cast, django_assert_max_num_queries: Any) -> None:
