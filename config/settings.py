@@ -181,7 +181,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     # The token first: its WWW-Authenticate makes an anonymous call 401 rather than 403.
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "leads.languages.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "leads.access.Session",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["leads.access.AccountPermission"],
     "DEFAULT_PAGINATION_CLASS": "leads.api.pagination.Pages",

@@ -71,7 +71,19 @@ class AccountPermission(BasePermission):
         return True
 
 
-class SessionOnly(SessionAuthentication):
+class Session(SessionAuthentication):
+    """The framework's, which tells the want of a CSRF token in no language but its own."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        try:
+            super().enforce_csrf(request)
+        except exceptions.PermissionDenied:
+            raise exceptions.PermissionDenied(
+                _("A session writes only with its CSRF token: send the cookie “csrftoken” as the header X-CSRFToken.")
+            ) from None
+
+
+class SessionOnly(Session):
     """For views that a token must not open. Answers 401 and not 403 to who has no session."""
 
     def authenticate_header(self, request: Request) -> str:

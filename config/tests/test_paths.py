@@ -83,4 +83,10 @@ def test_the_admin_answers_with_and_without_its_slash(client: Client, path: str)
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/api/schema", "/api/schema/"])
 def test_the_schema_is_open_to_all(client: Client, path: str) -> None:
-    assert client.get(path).status_code == 200
+    assert client.get(path).json()["openapi"]
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/yaml", "application/vnd.oai.openapi"])
+def test_the_schemas_errors_are_json_like_all_others(client: Client, accept: str) -> None:
+    answer = client.post("/api/schema", headers={"accept": accept})
+    assert (answer.status_code, list(answer.json())) == (405, ["detail"])

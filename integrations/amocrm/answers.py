@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -60,7 +61,9 @@ def words_of(response: requests.Response) -> str:
     body = _dict_of(response)
     told = [text_of(body.get(key)) for key in ("hint", "detail")]
     told = [text for text in told if text] or [text_of(body.get("title"))]
-    return " ".join([*told, *list(_complaints(body))[:5]]).strip()[:500]
+    said = (text.strip() for text in (*told, *islice(_complaints(body), 5)))
+    # amoCRM ends none of them, and other sentences of ours follow.
+    return " ".join(text if text[-1] in ".!?" else f"{text}." for text in said if text)[:500]
 
 
 def title_of(response: requests.Response) -> str:

@@ -7,25 +7,24 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
-from django.views.decorators.csrf import csrf_exempt
+from django.utils.translation import gettext as _
 
 from analytics.models import Targetologist
 from integrations.intake.signature import PATHS, version_of
 from integrations.models import Hook
+from leads.api.plain import for_reading
 from leads.models import PipelineStage, UserAccount
 
 VERSION = "1.0"
 SUPPORTED_ROUTES = ["referral", "traffic", "both", "unknown"]
 
 
-@csrf_exempt
+@for_reading
 def probe(request: HttpRequest, hook: Hook) -> HttpResponse:
     """Alive, without any effect. What belongs to an account is told only to who has the signed address."""
-    if request.method not in ("GET", "HEAD"):
-        return JsonResponse({"detail": "Only GET."}, status=405, headers={"Allow": "GET, HEAD"})
     answer: dict[str, Any] = {
         "success": True,
-        "message": f"The {hook.label} hook is ready.",
+        "message": _("The hook %s is ready.") % PATHS[hook],
         "endpoint": PATHS[hook],
         "timestamp": timezone.now().isoformat().replace("+00:00", "Z"),
         "version": VERSION,

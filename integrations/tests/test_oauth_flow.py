@@ -143,7 +143,9 @@ def test_a_missing_code_is_400(alice: Client, amocrm: Server) -> None:
 def test_a_code_that_amocrm_refuses_is_said_so(alice: Client, amocrm: Server) -> None:
     answer = come_back(alice, amocrm, begin(alice), code="made-up")
     assert answer.status_code == 400
-    assert "refused" in answer.json()["detail"]
+    # amoCRM's own words stand as sentences between ours.
+    said = "Cannot decrypt the authorization code. В запросе отсутствует ряд параметров или параметры невалидны."
+    assert answer.json()["detail"] == f"amoCRM refused the connection: {said} Begin again."
     assert not AmoCRMConnection.objects.exists()
 
 

@@ -80,3 +80,8 @@ def test_it_is_only_looked_at(db: None, method: str) -> None:
     answer = getattr(Client(), method)("/webhooks/amocrm/test")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
     assert answer.json()["detail"]
+
+
+def test_a_person_is_answered_in_one_language(db: None) -> None:
+    answer = Client().get("/webhooks/amocrm/test", headers={"accept-language": "ru"}).json()
+    assert answer["message"] == "Вебхук /webhooks/amocrm готов."

@@ -46,6 +46,10 @@ Error = inline_serializer(
 )
 
 
+class OurSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]  # registers itself
+    target_class = "leads.access.Session"
+
+
 class SessionOnlyScheme(SessionScheme):  # type: ignore[no-untyped-call]  # registers itself
     target_class = "leads.access.SessionOnly"
     name = "sessionOnly"

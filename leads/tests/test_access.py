@@ -38,8 +38,13 @@ def test_a_wrong_token_is_401(cast: Cast) -> None:
 def test_a_session_writes_only_with_its_csrf_token(cast: Cast) -> None:
     answer = client(cast.sam, enforce_csrf_checks=True).post("/directions", {"name": "Autumn"})
     assert answer.status_code == 403
-    assert "CSRF" in answer.json()["detail"]
+    assert "X-CSRFToken" in answer.json()["detail"]
     assert not Direction.objects.exists()
+
+
+def test_what_a_session_lacks_is_said_in_the_persons_language(cast: Cast) -> None:
+    answer = client(cast.sam, enforce_csrf_checks=True).post("/directions", HTTP_ACCEPT_LANGUAGE="ru")
+    assert answer.json()["detail"].startswith("Сессия")
 
 
 def test_who_has_one_account_need_not_name_it(cast: Cast) -> None:
