@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -54,7 +53,7 @@ def member_add(*, account: UserAccount, email: str, password: str, role: Role) -
     """
     email = User.objects.normalize_email(email)
     try:
-        validate_email(email)
+        User._meta.get_field("email").clean(email, None)  # also that it is no longer than the column
     except ValidationError:
         raise ValidationError({"email": _("“%s” is no e-mail address.") % email}) from None
     user = User.objects.filter(email=email).first()

@@ -54,6 +54,14 @@ def test_who_adds_a_person_does_not_get_their_password(cast: Cast) -> None:
     assert cast.charlie.check_password("secret-7")
 
 
+@pytest.mark.parametrize("email", ["", "somebody", "a b@x.kz", f"{'x' * 250}@x.kz"])
+def test_what_is_no_address_is_told(cast: Cast, email: str) -> None:
+    """The last one is longer than the column, which PostgreSQL would refuse in its own way."""
+    with pytest.raises(CommandError, match="is no e-mail address"):
+        add(cast, email, "viewer")
+    assert not User.objects.filter(email=email).exists()
+
+
 @pytest.mark.parametrize("account", ["x", "00000000-0000-0000-0000-000000000000"])
 def test_an_account_that_is_not_there_is_told(cast: Cast, account: str) -> None:
     with pytest.raises(CommandError, match="no account"):
