@@ -69,11 +69,12 @@ class SpendFilters(FilterSet):
     direction_id = an_id()
     targetologist_id = an_id()
     campaign = django_filters.CharFilter(method="by_campaign", help_text=gettext_lazy("In any case."))
+    currency = django_filters.CharFilter(lookup_expr="iexact")
     ordering = ordering("day", "amount", "id")
 
     class Meta:
         model = AdSpend
-        fields = ("source", "currency")
+        fields = ("source",)
 
     def by_campaign(self, rows: QuerySet[AdSpend], name: str, value: str) -> QuerySet[AdSpend]:
         return rows.filter(what=f"campaign:{campaign_key(value)}")
@@ -135,11 +136,13 @@ class RateEntrySerializer(serializers.Serializer[Any]):
 
 
 class RateFilters(FilterSet):
+    currency = django_filters.CharFilter(lookup_expr="iexact")
+    base_currency = django_filters.CharFilter(lookup_expr="iexact")
     ordering = ordering("day", "currency")
 
     class Meta:
         model = ExchangeRate
-        fields = ("currency", "base_currency")
+        fields = ()
 
 
 @extend_schema_view(

@@ -14,7 +14,7 @@ from analytics.earning.purchases import purchase_save
 from analytics.earning.referrers import link_token, referrer_of_token, rotate_link
 from analytics.models import ReferralEarning, Sale
 from analytics.tests.world import CODE, buyer, by_code, lost, referrer, sale_of, settle, won
-from leads.models import Lead
+from leads.models import Lead, UserAccount
 from leads.news import Utm
 from leads.tests.cast import Cast, client, make_cast
 from leads.tests.world import at, contact, others_first, response
@@ -174,10 +174,22 @@ def test_a_purchases_currency_may_be_typed_in_any_case(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(
+    ("zone", "moment"),
+    [("America/New_York", "2026-03-08T05:00:00Z"), ("Pacific/Kiritimati", "2026-03-07T10:00:00Z")],
+)
+def test_a_purchase_of_a_plain_day_is_of_that_day_in_the_accounts_zone(cast: Cast, zone: str, moment: str) -> None:
+    UserAccount.objects.filter(pk=cast.alpha.pk).update(timezone=zone)
+    answer = client(cast.sam).post("/sales", {"amount": "1", "sold_at": "2026-03-08"}).json()
+    assert answer["sold_at"] == moment
+    assert get(cast, "/sales", **{"from": "2026-03-08", "to": "2026-03-08"})["count"] == 1
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {},
         {"amount": "-1"},
+        {"amount": "1", "sold_at": "0001-01-01"},
         {"amount": "x"},
         {"amount": "1000000000000000"},
         {"amount": "1", "currency": "tenge"},
