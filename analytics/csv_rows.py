@@ -38,7 +38,8 @@ def lines_of(content: bytes) -> Iterator[tuple[int, list[str]]]:
                 header = cells = [cell.strip().lower() for cell in cells]
             yield reader.line_num, cells
     except csv.Error as error:
-        raise Unreadable(_("Line %(line)s is no CSV: %(why)s.") % {"line": reader.line_num, "why": error}) from error
+        # Strict reading fails at quotes, and at a cell without an end, which is a quote that was not closed.
+        raise Unreadable(_("Line %(line)s is no CSV: look at its quotes.") % {"line": reader.line_num}) from error
 
 
 def excess(header: list[str], line: int, cells: list[str]) -> str:

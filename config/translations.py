@@ -56,6 +56,15 @@ DECLINING = (
         "All of the following objects and their related items will be deleted:"
     ),
 )
+# Half in English, or in a case that fits one number only.
+HALF_SAID = (
+    "Invalid data. Expected a dictionary, but got {datatype}.",
+    'Expected a list of items but got type "{input_type}".',
+    "Datetime has wrong format. Use one of these formats instead: {format}.",
+    "Ensure that there are no more than {max_digits} digits in total.",
+    "Ensure that there are no more than {max_decimal_places} decimal places.",
+    "Ensure that there are no more than {max_whole_digits} digits before the decimal point.",
+)
 # `%(name)s`, `%d`, `{name}`.
 PLACEHOLDER = re.compile(r"%(?:\(\w+\))?\.?\d*[sdf]|\{\w*(?::\w+)?\}")
 
@@ -116,14 +125,15 @@ def our_texts() -> Found:
 
 
 def library_texts() -> Found:
-    """What the libraries say and have no Russian for, neither they themselves nor Django; and `DECLINING`."""
+    """What the libraries say and have no Russian for, neither they themselves nor Django; and what they say badly."""
     homes = {name: _home_of(name) for name in ("django", *LIBRARIES)}
     django = homes.pop("django")
     catalogues = [django / "conf", *(django / "contrib" / part for part in DJANGO_PARTS), *homes.values()]
     known = set().union(*map(_known_in, catalogues))
     found = _gather([(home, name) for name, home in homes.items()])
-    declining = {(text, None): Message(text, locations=[("django/contrib/admin", 0)]) for text in DECLINING}
-    return {key: message for key, message in found.items() if key not in known} | declining
+    badly = {"django/contrib/admin": DECLINING, "rest_framework": HALF_SAID}
+    said_anew = {(text, None): Message(text, locations=[(at, 0)]) for at, texts in badly.items() for text in texts}
+    return {key: message for key, message in found.items() if key not in known} | said_anew
 
 
 OURS = Texts(BASE_DIR / "locale", our_texts)

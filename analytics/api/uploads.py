@@ -10,14 +10,14 @@ from django.utils.translation import gettext_lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers, status
-from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics.csv_rows import Unreadable
 from analytics.spend.reading import MAX_BYTES, RawRow, rows_of_csv, rows_of_list
 from analytics.spend.uploads import BadRow, Stored
-from leads.api.parsers import JSONParser
+from leads.api.parsers import JSONParser, MultiPartParser
 
 # Enough to mend a file by; the sentence says how many there are in all.
 MAX_BAD_ROWS = 1000

@@ -69,6 +69,24 @@ def test_broken_json_is_400_in_words(cast: Cast) -> None:
     assert answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "said"),
+    [
+        (b'{"name": "x",}', "application/json", "Тело — не JSON: посмотрите на строку 1, символ 14."),
+        (b"\xff", "application/json", "Тело — не текст в UTF-8."),
+        (b'{"name": NaN}', "application/json", "Тело — не JSON: в нём есть число, которое им не является."),
+        (b"[]", "application/json", "Нужен объект, а передано: list."),
+        (b"x", "multipart/form-data", "Форму нельзя прочитать: её «boundary» не указан или не тот, что в теле."),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_400_in_the_persons_language(
+    cast: Cast, body: bytes, kind: str, said: str
+) -> None:
+    content: Any = body  # bytes as well, which the stubs do not know
+    answer = client(cast.sam).generic("POST", "/leads", content, content_type=kind, HTTP_ACCEPT_LANGUAGE="ru")
+    assert (answer.status_code, answer.json()) == (400, {"detail": said})
+
+
 def test_refused_values_are_told_in_a_sentence_and_by_field(cast: Cast) -> None:
     answer = client(cast.sam).post("/leads", {"name": "x" * 301, "source": "radio"})
     assert answer.status_code == 400
@@ -87,7 +105,7 @@ def test_refused_values_are_told_in_a_sentence_and_by_field(cast: Cast) -> None:
             {"detail": "rows.day: Use a day.", "fields": {"rows": ["day: Use a day."]}},
         ),
         (
-            exceptions.ValidationError({"patterns": {0: ["No null."], 1: ["Too long."]}}),
+            exceptions.ValidationError({"patterns": {"0": ["No null."], "1": ["Too long."]}}),
             {
                 "detail": "patterns.0: No null. patterns.1: Too long.",
                 "fields": {"patterns": ["0: No null.", "1: Too long."]},
