@@ -19,6 +19,7 @@ from analytics.earning.patterns import sales_assign
 from analytics.models import Sale, Targetologist
 from leads.access import account_of, account_row, account_rows
 from leads.api.days import DAYS, days_asked
+from leads.api.errors import Conflict
 from leads.api.rows import AccountRowId, AccountRows
 from leads.days import within_days
 from leads.people import names_of
@@ -55,11 +56,20 @@ class Sales(AccountRows[Sale], generics.ListAPIView[Sale]):
         entry = PurchaseSerializer(data=request.data, context=self.get_serializer_context())
         entry.is_valid(raise_exception=True)
         external_id = entry.validated_data.get("external_id")
+        known = self._known(request, external_id)
+        if known is None:
+            try:
+                return Response(entry.to_representation(entry.save()), status=status.HTTP_201_CREATED)
+            except Conflict:
+                # Somebody sent the same external_id at this moment: theirs is the sale.
+                known = self._known(request, external_id)
+                if known is None:
+                    raise
+        return Response(SaleSerializer(known, context=self.get_serializer_context()).data)
+
+    def _known(self, request: Request, external_id: str | None) -> Sale | None:
         names = names_of(account_of(request).pk, external_id) if external_id else []
-        known = account_rows(Sale, request).filter(external_id__in=names).first()
-        if known is not None:
-            return Response(SaleSerializer(known, context=self.get_serializer_context()).data)
-        return Response(entry.to_representation(entry.save()), status=status.HTTP_201_CREATED)
+        return account_rows(Sale, request).filter(external_id__in=names).first()
 
 
 class AssignmentSerializer(serializers.Serializer[Sale]):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db.models.signals import post_init
 from django.utils import timezone
 
 from analytics.earning import purchases, referrers
@@ -167,6 +168,18 @@ def test_the_same_external_id_again_is_the_same_purchase(sold: Cast) -> None:
     again = caller.post("/sales", {"amount": "777", "external_id": "A-1"})
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json() == again.json()
+
+
+def test_of_two_that_send_one_external_id_at_once_both_get_the_first_ones(sold: Cast) -> None:
+    caller = client(sold.sam)
+
+    def overtake(**event: Any) -> None:
+        post_init.disconnect(overtake, sender=Sale)
+        caller.post("/sales", {"amount": "700", "external_id": "A-1"})
+
+    post_init.connect(overtake, sender=Sale)
+    answer = caller.post("/sales", {"amount": "500", "external_id": "A-1"})
+    assert (answer.status_code, answer.json().get("amount")) == (200, "700.00")
 
 
 def test_a_purchases_currency_may_be_typed_in_any_case(cast: Cast) -> None:
