@@ -11,6 +11,8 @@ from django.views import defaults
 
 from config.paths import is_page
 from integrations.secrets import NoKeyFits
+from leads.models import UserAccount
+from leads.models.accounts import UnknownZone
 from leads.turns import is_out_of_reach
 
 
@@ -42,12 +44,15 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """500; 503 where the database is out of reach, locked, full or read-only, which is no mistake and goes over.
 
-    What whoever runs the server has to mend is said.
+    What somebody has to mend is said.
     """
-    if is_out_of_reach(sys.exception()):
+    error = sys.exception()
+    if is_out_of_reach(error):
         return _out_of_reach(request)
-    if isinstance(sys.exception(), NoKeyFits):
+    if isinstance(error, NoKeyFits):
         return _no_key_fits(request)
+    if isinstance(error, UnknownZone):
+        return _unknown_zone(request, error.account)
     if wants_page(request):
         return defaults.server_error(request)
     return JsonResponse({"detail": _("Something went wrong here. It has been logged.")}, status=500)
@@ -64,3 +69,10 @@ def _no_key_fits(request: HttpRequest) -> HttpResponse:
         return HttpResponse(loader.get_template("no_key_fits.html").render(), status=500)
     detail = _("A stored secret cannot be opened with any key of FIELD_ENCRYPTION_KEYS: add the key it was saved with.")
     return JsonResponse({"detail": detail}, status=500)
+
+
+def _unknown_zone(request: HttpRequest, account: UserAccount) -> HttpResponse:
+    if wants_page(request):
+        return HttpResponse(loader.get_template("unknown_zone.html").render({"account": account}), status=500)
+    detail = _("This server does not know the account's time zone “%s”. Choose another in its settings.")
+    return JsonResponse({"detail": detail % account.timezone}, status=500)

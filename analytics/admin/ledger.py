@@ -68,7 +68,7 @@ class ReferralConversionAdmin(ReadOnlyAdmin[ReferralConversion]):
 
     @display(description=_("created"))
     def created(self, conversion: ReferralConversion) -> str:
-        return minute(conversion.created_at, conversion.user_account.zone)
+        return minute(conversion.created_at, conversion.user_account)
 
 
 @admin.register(ReferralEarning)
@@ -95,7 +95,7 @@ class ReferralEarningAdmin(ReadOnlyAdmin[ReferralEarning]):
 
     @display(description=_("created"))
     def created(self, line: ReferralEarning) -> SafeString:
-        return lines(f"#{line.pk}", minute(line.created_at, line.user_account.zone))
+        return lines(f"#{line.pk}", minute(line.created_at, line.user_account))
 
     @display(description=_("referrer"))
     def shown_referrer(self, line: ReferralEarning) -> SafeString:
@@ -120,7 +120,7 @@ class ReferralEarningAdmin(ReadOnlyAdmin[ReferralEarning]):
 
     @display(description=_("paid out"))
     def paid(self, line: ReferralEarning) -> str:
-        return minute(line.paid_at, line.user_account.zone)
+        return minute(line.paid_at, line.user_account)
 
     def has_pay_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.may(request, Role.STAFF, obj)

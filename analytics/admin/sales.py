@@ -171,7 +171,7 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
 
     @display(description=_("sold"))
     def sold(self, sale: Sale) -> str:
-        return minute(sale.sold_at, sale.user_account.zone)
+        return minute(sale.sold_at, sale.user_account)
 
     # --- One sale ---
 

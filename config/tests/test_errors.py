@@ -10,6 +10,7 @@ from pytest_django import Settings
 from config.errors import server_error
 from config.sessions import SessionStore
 from integrations.models import AmoCRMConnection
+from leads.models import UserAccount
 from leads.tests.cast import make_cast
 
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
@@ -82,3 +83,15 @@ def test_who_runs_the_server_with_other_keys_is_told_which_are_missing(
     response = client.get(path, {"userAccountId": str(cast.alpha.pk)})
     assert response.status_code == 500
     assert "any key of FIELD_ENCRYPTION_KEYS" in response.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/analytics/roi", "/app/"])
+def test_a_time_zone_that_nobody_knows_is_named_with_the_way_to_mend_it(client: Client, path: str) -> None:
+    cast = make_cast()
+    UserAccount.objects.filter(pk=cast.alpha.pk).update(timezone="Asia/Atlantis")
+    client.force_login(cast.alice)
+    client.raise_request_exception = False
+    response = client.get(path, headers=BROWSER if path == "/app/" else {})
+    assert response.status_code == 500
+    assert "Asia/Atlantis" in response.content.decode()
+    assert (f"/admin/leads/useraccount/{cast.alpha.pk}/change/" in response.content.decode()) is (path == "/app/")

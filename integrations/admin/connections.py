@@ -110,7 +110,7 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
         # Among the newest: whatever was worked on before them tells nothing about now.
         newest = WebhookLog.objects.filter(user_account=connection.user_account_id).order_by("-id")
         moments = [moment for moment in newest.values_list("processed_at", flat=True)[:NEWEST] if moment]
-        return f"{_('last worked')} {second(max(moments), connection.user_account.zone)}" if moments else EMPTY
+        return f"{_('last worked')} {second(max(moments), connection.user_account)}" if moments else EMPTY
 
     @display(description=_("token expires"))
     def expiry(self, connection: AmoCRMConnection) -> str:
@@ -118,7 +118,7 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
             return EMPTY
         left = connection.token_expires_at - timezone.now()
         when = duration(left) if left.total_seconds() > 0 else _("expired; renewed before the next request")
-        return f"{minute(connection.token_expires_at, connection.user_account.zone)} ({when})"
+        return f"{minute(connection.token_expires_at, connection.user_account)} ({when})"
 
     @display(description=_("hook"))
     def hook(self, connection: AmoCRMConnection) -> SafeString:

@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.db.models import Sum
@@ -39,7 +39,7 @@ from integrations.models import (
 from leads.admin import tenancy
 from leads.admin.looks import badge, duration, percent
 from leads.admin.paging import CappedCount
-from leads.days import midnight
+from leads.admin.zone import knows_zone, shown_zone
 from leads.models import UserAccount
 from leads.told import retold
 
@@ -146,7 +146,8 @@ def _count_today(cards: dict[uuid.UUID, Card], accounts: list[UserAccount], now:
 
 
 def _midnight(account: UserAccount, now: datetime) -> datetime:
-    return midnight(timezone.localdate(now, account.zone), account)
+    zone = shown_zone(account)
+    return datetime.combine(now.astimezone(zone), time.min, zone)
 
 
 def _told(accounts: list[UserAccount], now: datetime) -> Iterable[Tile]:
@@ -198,6 +199,7 @@ def _shown(card: Card, now: datetime) -> dict[str, Any]:
         "state": badge(state.label, CONNECTION_BADGES[state]),
         "problem": problem.label if problem else "",
         "problem_for": duration(now - since) if since else "",
+        "knows_zone": knows_zone(card.account),
         "backlog": card.waiting,
         "oldest": duration(now - card.oldest) if card.oldest else "",
         "today": _today(card),

@@ -187,17 +187,17 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
     def processed(self, delivery: WebhookLog) -> str:
         if delivery.processed_at is None:
             return EMPTY
-        return f"{moment(delivery.processed_at, delivery.user_account.zone)} ({self.latency(delivery)})"
+        return f"{moment(delivery.processed_at, delivery.user_account)} ({self.latency(delivery)})"
 
     @display(description=_("received"))
     def received(self, delivery: WebhookLog) -> str:
-        return moment(delivery.received_at, delivery.user_account.zone)
+        return moment(delivery.received_at, delivery.user_account)
 
     @display(description=_("tries"))
     def tries(self, delivery: WebhookLog) -> str:
         if delivery.next_attempt_at is None:
             return str(delivery.attempts)
-        return f"{delivery.attempts}, {_('next at')} {moment(delivery.next_attempt_at, delivery.user_account.zone)}"
+        return f"{delivery.attempts}, {_('next at')} {moment(delivery.next_attempt_at, delivery.user_account)}"
 
     @display(description=_("message"))
     def error(self, delivery: WebhookLog) -> SafeString:

@@ -39,7 +39,7 @@ def did(delivery: WebhookLog) -> SafeString:
         "shown": SHOWN_ROWS,
         "changes": [
             {
-                "at": second(change.changed_at, delivery.user_account.zone),
+                "at": second(change.changed_at, delivery.user_account),
                 "came_from": names.show(account_id, change.from_pipeline_id, change.from_status_id),
                 "went_to": names.show(account_id, change.to_pipeline_id, change.to_status_id),
                 "address": reverse("admin:leads_leadstatushistory_change", args=[change.pk]),
@@ -53,7 +53,7 @@ def did(delivery: WebhookLog) -> SafeString:
 def body_panel(delivery: WebhookLog, download: str) -> SafeString:
     body = bytes(delivery.raw_body)
     context = {
-        "erased": moment(delivery.erased_at, delivery.user_account.zone) if delivery.erased_at else "",
+        "erased": moment(delivery.erased_at, delivery.user_account) if delivery.erased_at else "",
         "size": len(body),
         "content_type": delivery.content_type,
         "is_cut": len(body) > bodies.SHOWN_BYTES,

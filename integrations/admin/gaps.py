@@ -31,15 +31,15 @@ class SyncGapAdmin(ReadOnlyAdmin[SyncGap]):
 
     @display(description=_("changed"))
     def changed(self, gap: SyncGap) -> str:
-        return minute(gap.changed_at, gap.user_account.zone)
+        return minute(gap.changed_at, gap.user_account)
 
     @display(description=_("learnt"))
     def learnt(self, gap: SyncGap) -> str:
-        return minute(gap.learnt_at, gap.user_account.zone)
+        return minute(gap.learnt_at, gap.user_account)
 
     @display(description=_("told late"))
     def told(self, gap: SyncGap) -> str:
-        return minute(gap.told_at, gap.user_account.zone)
+        return minute(gap.told_at, gap.user_account)
 
 
 @admin.register(HookDay)

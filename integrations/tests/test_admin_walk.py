@@ -65,6 +65,15 @@ def test_the_superuser_opens_every_list_and_every_form(world: World, model: type
     assert client.get(address(model, "add")).status_code == expected
 
 
+@pytest.mark.parametrize("model", TENANT, ids=by_name)
+def test_every_page_opens_where_nobody_knows_an_accounts_time_zone(world: World, model: type[Model]) -> None:
+    UserAccount.objects.filter(pk=world.alfa.pk).update(timezone="Asia/Atlantis")
+    for name in ("root", "alice"):
+        client = world.client(name)
+        assert client.get(address(model, "changelist")).status_code == 200
+        assert client.get(address(model, "change", row(world, model).pk)).status_code == 200
+
+
 @pytest.mark.parametrize("typed", ["", "x" * 5000, "a\0b"], ids=["empty", "long", "nul"])
 @pytest.mark.parametrize("model", PAGES, ids=by_name)
 def test_a_form_that_is_filled_in_wrongly_says_so(world: World, model: type[Model], typed: str) -> None:

@@ -62,7 +62,7 @@ class LeadStatusHistoryAdmin(ReadOnlyAdmin[LeadStatusHistory]):
 
     @display(description=_("changed"))
     def changed(self, change: LeadStatusHistory) -> str:
-        return second(change.changed_at, change.user_account.zone)
+        return second(change.changed_at, change.user_account)
 
     @display(description=_("told by"))
     def source(self, change: LeadStatusHistory) -> SafeString:

@@ -9,7 +9,6 @@ from django.contrib import admin
 from django.contrib.admin.utils import flatten
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +16,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 from unfold.decorators import display
 
 from leads import amounts
+from leads.admin import looks
 from leads.admin.base import AccountScopedAdmin
 from leads.admin.filters import AccountFilter, CreativeFilter, DirectionFilter, StageFilter
 from leads.admin.looks import EMPTY, badge, lines, link, pairs
@@ -158,8 +158,7 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
 
     @display(description=_("day"), ordering="lead_at")
     def day(self, lead: Lead) -> str:
-        moment = timezone.localtime(lead.lead_at, lead.user_account.zone)
-        return f"{moment:%d.%m.%Y}"
+        return looks.day(lead.lead_at, lead.user_account)
 
     @display(description="UTM")
     def utm(self, lead: Lead) -> SafeString:

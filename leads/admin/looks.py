@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.template.loader import render_to_string
 from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+
+from leads.admin.zone import shown_zone
+from leads.models import UserAccount
 
 _COLOUR = re.compile(r"#?(?:[0-9a-fA-F]{3}){1,2}|[a-zA-Z]{3,20}")
 EMPTY = "—"
@@ -54,24 +56,29 @@ def pairs(rows: list[tuple[str, Any]], note: str = "") -> SafeString:
     return format_html('{}<span class="v-second">{}</span>', html, note) if note else html
 
 
-def moment(at: datetime | None, zone: ZoneInfo) -> str:
+def moment(at: datetime | None, account: UserAccount) -> str:
     """A time in an account's zone, to the second, with its offset: `21.11.2026 13:56:42 +0500`."""
-    return f"{at.astimezone(zone):%d.%m.%Y %H:%M:%S %z}" if at is not None else EMPTY
+    return f"{at.astimezone(shown_zone(account)):%d.%m.%Y %H:%M:%S %z}" if at is not None else EMPTY
 
 
-def second(at: datetime, zone: ZoneInfo) -> str:
+def second(at: datetime, account: UserAccount) -> str:
     """The same without the offset, for lists: `21.11.2026 13:56:42`."""
-    return f"{at.astimezone(zone):%d.%m.%Y %H:%M:%S}"
+    return f"{at.astimezone(shown_zone(account)):%d.%m.%Y %H:%M:%S}"
 
 
-def minute(at: datetime | None, zone: ZoneInfo) -> str:
+def minute(at: datetime | None, account: UserAccount) -> str:
     """And without seconds: `21.11.2026 13:56`."""
-    return f"{at.astimezone(zone):%d.%m.%Y %H:%M}" if at is not None else EMPTY
+    return f"{at.astimezone(shown_zone(account)):%d.%m.%Y %H:%M}" if at is not None else EMPTY
+
+
+def day(at: datetime, account: UserAccount) -> str:
+    """The day alone: `21.11.2026`."""
+    return f"{at.astimezone(shown_zone(account)):%d.%m.%Y}"
 
 
 def numbered(row: Any, at: datetime) -> SafeString:
     """A row of an account by its number, and below it when it came."""
-    return lines(f"#{row.pk}", second(at, row.user_account.zone))
+    return lines(f"#{row.pk}", second(at, row.user_account))
 
 
 def percent(value: float | None) -> str:

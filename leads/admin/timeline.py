@@ -28,7 +28,7 @@ def timeline(lead: Lead) -> SafeString:
         {
             "stage": names.show(lead.user_account_id, change.to_pipeline_id, change.to_status_id),
             "pipeline": names.pipeline(lead.user_account_id, change.to_pipeline_id),
-            "at": moment(change.changed_at, lead.user_account.zone),
+            "at": moment(change.changed_at, lead.user_account),
             "stood": duration(end - change.changed_at),
             "told_by": told_by(change.webhook_data),
         }

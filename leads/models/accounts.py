@@ -83,6 +83,14 @@ def validate_timezone(value: str) -> None:
 validate_currency = RegexValidator(r"^[A-Z]{3}$", _("Use three capital letters such as KZT."))
 
 
+class UnknownZone(RuntimeError):
+    """This machine does not know an account's time zone, so it cannot say which day a moment belongs to."""
+
+    def __init__(self, account: UserAccount) -> None:
+        super().__init__(f"{account.timezone!r} of account {account.pk}")
+        self.account = account
+
+
 class UserAccount(models.Model):
     """A tenant: an agency's client with one amoCRM of their own. Every row of the product belongs to one."""
 
@@ -152,7 +160,11 @@ class UserAccount(models.Model):
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
-        return zoneinfo.ZoneInfo(self.timezone)
+        """Raises UnknownZone: no form takes such a name, but another machine may have known it."""
+        try:
+            return zoneinfo.ZoneInfo(self.timezone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise UnknownZone(self) from error
 
 
 class Membership(models.Model):
