@@ -19,7 +19,8 @@ from analytics.earning.patterns import Overlap, overlaps
 from analytics.models import Targetologist
 from analytics.models.targetologists import after_all_others
 from analytics.routing import buyers_of
-from leads.admin.base import AccountForm, AccountScopedAdmin
+from leads.admin.base import AccountForm
+from leads.admin.deleting import CreditedAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import badge, link
 
@@ -78,7 +79,7 @@ class TargetologistForm(AccountForm):
 
 
 @admin.register(Targetologist)
-class TargetologistAdmin(AccountScopedAdmin[Targetologist]):
+class TargetologistAdmin(CreditedAdmin[Targetologist]):
     form = TargetologistForm
     list_display = ("__str__", "shown_patterns", "telegram_chat_id", "position", "page", "user_account")
     list_select_related = ("user_account",)

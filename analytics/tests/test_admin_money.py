@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from analytics.earning.payout import balances
 from analytics.earning.referrers import link_token
-from analytics.models import ReferralEarning, Referrer, Sale, Targetologist
+from analytics.models import AdSpend, ReferralEarning, Referrer, Sale, Targetologist
 from analytics.tests.world import CODE, buyer, by_code, lost, referrer, sale_of, settle, won
 from leads.models import Membership, Role, User, UserAccount
 from leads.news import Utm
@@ -327,3 +327,28 @@ def test_a_deal_that_two_claim_shows_what_each_earns(alfa: UserAccount, kenesary
     assert "ref_TEST123 · 10,000 ₸" in page
     shown = sam.get(f"/sales/{sale.pk}").json()
     assert (shown["routing_decision"], shown["referrer"], shown["commission"]) == ("both", "ref_TEST123", "10000.00")
+
+
+# --- Deleting ---
+
+
+def test_who_deletes_a_targetologist_is_told_which_sales_lose_them(
+    alfa: UserAccount, kenesary: Targetologist, sam: Client
+) -> None:
+    sell(alfa, 5, "tripwire")
+    sell(alfa, 6, "tripwire")
+    AdSpend.objects.create(
+        user_account=alfa, day=date(2026, 3, 1), targetologist=kenesary, amount=Decimal(10), currency="KZT"
+    )
+    address = f"/admin/analytics/targetologist/{kenesary.pk}/delete/"
+    page = body(sam, address)
+    assert "Sales: <strong>2</strong>" in page
+    assert "Ad spend: <strong>1</strong>" in page
+    sam.post(address, {"post": "yes"})
+    assert "Client 5" in body(sam, QUEUE)
+
+
+def test_what_nothing_refers_to_is_deleted_without_a_warning(
+    alfa: UserAccount, kenesary: Targetologist, sam: Client
+) -> None:
+    assert "will belong to none" not in body(sam, f"/admin/analytics/targetologist/{kenesary.pk}/delete/")

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db import transaction
 from django.http import HttpRequest
 
-from leads.admin.base import AccountScopedAdmin
+from leads.admin.deleting import CreditedAdmin
 from leads.admin.filters import AccountFilter, DirectionFilter
 from leads.deals.apply import lock_account
 from leads.models import Creative, Direction
@@ -16,7 +16,7 @@ from leads.services.ads import creatives_appeared, leads_follow
 
 
 @admin.register(Direction)
-class DirectionAdmin(AccountScopedAdmin[Direction]):
+class DirectionAdmin(CreditedAdmin[Direction]):
     list_display = ("name", "user_account", "created_at")
     list_select_related = ("user_account",)
     list_filter = (AccountFilter,)
@@ -25,7 +25,7 @@ class DirectionAdmin(AccountScopedAdmin[Direction]):
 
 
 @admin.register(Creative)
-class CreativeAdmin(AccountScopedAdmin[Creative]):
+class CreativeAdmin(CreditedAdmin[Creative]):
     list_display = ("name", "direction", "external_ad_id", "user_account", "created_at")
     list_select_related = ("user_account", "direction")
     list_filter = (AccountFilter, DirectionFilter)

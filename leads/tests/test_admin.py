@@ -289,3 +289,19 @@ def test_a_creative_moved_to_another_direction_takes_its_leads_along(lead: Lead,
 )
 def test_filters_take_any_value(lead: Lead, owner: Client, query: str) -> None:
     assert owner.get(f"{LEADS}?{query}").status_code in (200, 302)
+
+
+# --- Deleting ---
+
+
+def test_who_deletes_creatives_is_told_which_leads_lose_them(account: UserAccount, owner: Client) -> None:
+    video, photo = (Creative.objects.create(user_account=account, name=name) for name in ("Video", "Photo"))
+    for creative in (video, video, photo):
+        Lead.objects.create(user_account=account, creative=creative)
+    form = {"action": "delete_selected", "_selected_action": [video.pk, photo.pk]}
+    asked = owner.post("/admin/leads/creative/", form).content.decode()
+    assert "Leads: <strong>3</strong>" in asked
+    assert "Leads: <strong>2</strong>" in owner.get(f"/admin/leads/creative/{video.pk}/delete/").content.decode()
+    owner.post("/admin/leads/creative/", form | {"post": "yes"})
+    assert not Creative.objects.exists()
+    assert Lead.objects.filter(creative=None).count() == 3
