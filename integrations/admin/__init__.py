@@ -11,6 +11,7 @@ from integrations.admin import (
     people,
     pushes,
     retention,
+    spend,
     syncs,
 )
 from leads.admin.evidence import PAGES
@@ -29,5 +30,6 @@ __all__ = [
     "people",
     "pushes",
     "retention",
+    "spend",
     "syncs",
 ]
