@@ -165,7 +165,7 @@ class ReferralEarningAdmin(ReadOnlyAdmin[ReferralEarning]):
         rows = (
             (
                 *(line.pk, line.created_at.isoformat(), line.referrer.code, line.referrer.name, line.kind),
-                *(line.amount, line.currency, line.reason, line.sale.amocrm_deal_id),
+                *(line.amount, line.currency, retold(line.reason), line.sale.amocrm_deal_id),
                 line.paid_at.isoformat() if line.paid_at else "",
             )
             for line in queryset.select_related("referrer", "sale")[:MAX_ROWS].iterator()

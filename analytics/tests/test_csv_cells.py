@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import translation
 from django.utils.timezone import now
 
 from analytics.csv_cells import FORMULA_SIGNS, csv_response
@@ -102,6 +103,16 @@ def test_a_heading_runs_as_little_as_a_cell() -> None:
         ["'@b", ""],
         ["-1.5", "'-1.5"],
     ]
+
+
+def test_a_russian_spreadsheet_finds_its_columns_and_numbers() -> None:
+    rows = [["Весна; лето", Decimal("-1234.50"), 3, "1.5", "=1"]]
+    with translation.override("ru"):
+        answer = csv_response("x", ["name", "profit", "leads", "text", "formula"], rows)
+        for_a_program = csv_response("x", ["profit"], [[Decimal("1.50")], [None]], for_people=False)
+    lines = answer.content.decode("utf-8-sig").splitlines()
+    assert lines == ["name;profit;leads;text;formula", '"Весна; лето";-1234,50;3;1.5;\'=1']
+    assert for_a_program.content == b'profit\r\n1.50\r\n""\r\n'
 
 
 def test_there_is_no_other_way_to_a_csv_file() -> None:
