@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -10,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from leads.admin import tenancy
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.evidence import told_by
 from leads.admin.filters import AccountFilter
@@ -26,13 +29,17 @@ class LeadStatusHistoryAdmin(ReadOnlyAdmin[LeadStatusHistory]):
     list_filter = (AccountFilter,)
     search_fields = ("amocrm_lead_id",)
     search_help_text = _("A deal's id")
-    ordering = ("-id",)
-    sortable_by = ("id",)
+    sortable_by = ()
     fields = (
         *("user_account", "lead_link", "amocrm_lead_id", "came_from", "went_to"),
         *("changed", "source", "webhook_data"),
     )
     readonly_fields = fields
+
+    def get_ordering(self, request: HttpRequest) -> Sequence[str]:
+        """The newest first, as an index has them: one account's by when we learnt of them, all by their id."""
+        ids = tenancy.account_ids(request)
+        return ("-learnt_at", "-id") if ids is not None and len(ids) == 1 else ("-id",)
 
     def prepare_page(self, request: HttpRequest, rows: list[LeadStatusHistory]) -> None:
         names = StageNames(change.user_account_id for change in rows)

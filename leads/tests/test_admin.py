@@ -11,6 +11,7 @@ import pytest
 from django.contrib.messages import get_messages
 from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from leads.admin import members
 from leads.deals.apply import lock_account
@@ -305,3 +306,33 @@ def test_who_deletes_creatives_is_told_which_leads_lose_them(account: UserAccoun
     owner.post("/admin/leads/creative/", form | {"post": "yes"})
     assert not Creative.objects.exists()
     assert Lead.objects.filter(creative=None).count() == 3
+
+
+# --- Lists ---
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_a_list_says_how_many_without_declining_the_name(account: UserAccount, owner: Client, count: int) -> None:
+    for number in range(count):
+        Direction.objects.create(user_account=account, name=f"No. {number}")
+    page = owner.get("/admin/leads/direction/", headers={"accept-language": "ru"}).content.decode()
+    assert f"Направления: {count}" in page
+
+
+def test_an_empty_list_offers_to_reset_only_what_was_asked_for(account: UserAccount, owner: Client) -> None:
+    assert "Nothing here yet" in owner.get("/admin/leads/direction/").content.decode()
+    assert "Nothing here yet" not in owner.get("/admin/leads/direction/?q=x").content.decode()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL chooses by what its statistics say")
+@pytest.mark.parametrize("is_superuser", [False, True])
+def test_the_history_is_listed_off_an_index(account: UserAccount, owner: Client, is_superuser: bool) -> None:
+    User.objects.update(is_superuser=is_superuser)
+    with CaptureQueriesContext(connection) as asked:
+        owner.get("/admin/leads/leadstatushistory/")
+    [listed] = [
+        one["sql"] for one in asked if ' FROM "amocrm_lead_status_history"' in one["sql"] and "LIMIT" in one["sql"]
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {listed}")
+        assert "TEMP B-TREE" not in str(cursor.fetchall())
