@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.core.paginator import Paginator
 from django.db.models import TextChoices
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse_lazy
 from django.views.decorators.http import require_safe
 
 from analytics.pages.periods import LAST_DAYS, Period, period_of
@@ -21,6 +22,13 @@ from leads.models import UserAccount
 from leads.pages.rendering import render_page
 
 PAGE_SIZE = 100
+# Where what the rows name is entered; a campaign is what UTM and spend call it.
+_NAMES = {
+    GroupBy.CREATIVE: reverse_lazy("admin:leads_creative_changelist"),
+    GroupBy.DIRECTION: reverse_lazy("admin:leads_direction_changelist"),
+    GroupBy.TARGETOLOGIST: reverse_lazy("admin:analytics_targetologist_changelist"),
+    GroupBy.REFERRER: reverse_lazy("admin:analytics_referrer_changelist"),
+}
 REPORT = "/api/analytics/roi"
 
 Choice = TypeVar("Choice", bound=TextChoices)
@@ -50,6 +58,7 @@ def roi_page(request: HttpRequest) -> HttpResponse:
         "page": shown,
         "lines": table.lines(shown),
         "csv_url": _csv_url(account, report, period),
+        "names_url": _NAMES.get(group_by),
         **_lacks(report),
     }
     return render_page(request, "pages/roi.html", context)

@@ -8,6 +8,7 @@ from enum import Enum
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from analytics.reports.spans import Basis, GroupBy
 
@@ -39,7 +40,7 @@ ROI_FIGURES = (
     Definition("leads", _("Leads"), _("Leads that came on these days, without deleted ones."), Kind.COUNT),
     Definition(
         "qualified_leads",
-        _("Qualified"),
+        pgettext_lazy("heading", "Qualified"),
         _("Of these leads those that have at some time stood in a stage marked as qualified, or were won."),
         Kind.COUNT,
     ),

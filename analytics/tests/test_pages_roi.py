@@ -255,3 +255,23 @@ def test_the_dashboard_makes_as_many_queries_however_much_there_is(cast: Cast, m
             user_account=cast.alpha, day=today, creative=creative, amount=Decimal(number), currency="KZT"
         )
     assert queries() == before
+
+
+def test_who_may_enter_what_the_rows_name_is_led_there(cast: Cast, march: March) -> None:
+    cast.sam.is_staff = cast.vera.is_staff = True
+    cast.sam.save(), cast.vera.save()
+    for by, address in (("creative", "leads/creative"), ("targetologist", "analytics/targetologist")):
+        for days in (MARCH, {"since": "2020-01-01", "until": "2020-01-02"}):
+            assert f"/admin/{address}/" in text_of(cast, "/app/roi/", cast.sam, by=by, **days)
+            assert f"/admin/{address}/" not in text_of(cast, "/app/roi/", cast.vera, by=by, **days)
+
+
+def test_a_sale_credited_to_the_wrong_person_leads_to_where_it_is_assigned(cast: Cast, march: March) -> None:
+    cast.sam.is_staff = True
+    cast.sam.save()
+    deal = Sale.objects.filter(user_account=cast.alpha, amocrm_deal_id__isnull=False).order_by("-sold_at").first()
+    assert deal is not None
+    address = f"/admin/analytics/sale/assign/?ids={deal.pk}"
+    assert address in text_of(cast, "/app/sales/", cast.sam)
+    assert address not in text_of(cast, "/app/sales/", cast.vera)
+    assert client(cast.sam).get(address).status_code == 200
