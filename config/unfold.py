@@ -27,6 +27,10 @@ def _styles(request: HttpRequest) -> str:
     return static("voronka/admin.css")
 
 
+def _script(request: HttpRequest) -> str:
+    return static("voronka/admin.js")
+
+
 _INSTALLATION = "config.unfold.is_superuser"
 
 UNFOLD: dict[str, Any] = {
@@ -43,6 +47,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_BACK_BUTTON": True,
     "DASHBOARD_CALLBACK": "integrations.admin.dashboard.dashboard",
     "STYLES": [_styles],
+    "SCRIPTS": [_script],
     "BORDER_RADIUS": "8px",
     "COLORS": {
         # Teal: no status is told by it, so a badge never looks like a button.

@@ -19,7 +19,7 @@ from analytics.reports.roi import roi
 from analytics.reports.spans import Basis, GroupBy, Span
 from analytics.tests.reports_world import March, make_march
 from leads.amounts import money
-from leads.models import Creative
+from leads.models import Creative, User
 from leads.tests.cast import Cast, client, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -258,8 +258,9 @@ def test_the_dashboard_makes_as_many_queries_however_much_there_is(cast: Cast, m
 
 
 def test_who_may_enter_what_the_rows_name_is_led_there(cast: Cast, march: March) -> None:
-    cast.sam.is_staff = cast.vera.is_staff = True
-    cast.sam.save(), cast.vera.save()
+    User.objects.filter(pk__in=[cast.sam.pk, cast.vera.pk]).update(is_staff=True)
+    cast.sam.refresh_from_db()
+    cast.vera.refresh_from_db()
     for by, address in (("creative", "leads/creative"), ("targetologist", "analytics/targetologist")):
         for days in (MARCH, {"since": "2020-01-01", "until": "2020-01-02"}):
             assert f"/admin/{address}/" in text_of(cast, "/app/roi/", cast.sam, by=by, **days)

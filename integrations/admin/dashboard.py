@@ -191,12 +191,12 @@ def _meta(ads: list[MetaAdAccount], now: datetime) -> Tile:
 
 def _shown(card: Card, now: datetime) -> dict[str, Any]:
     connection, problem = card.connection, card.problem
-    state = ConnectionState(connection.state) if connection else ConnectionState.DISCONNECTED
+    state = ConnectionState(connection.state) if connection else None
     since = connection.problem_since if connection else None
     return {
         "account": card.account,
         "connection": connection,
-        "state": badge(state.label, CONNECTION_BADGES[state]),
+        "state": badge(state.label, CONNECTION_BADGES[state]) if state else badge(_("not connected yet")),
         "problem": problem.label if problem else "",
         "problem_for": duration(now - since) if since else "",
         "knows_zone": knows_zone(card.account),

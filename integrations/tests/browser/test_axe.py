@@ -114,6 +114,21 @@ def test_axe_finds_nothing_grave_on_any_page(browser: Browser, live_server: Live
     assert found == []
 
 
+def test_axe_finds_nothing_grave_on_forms_of_the_administration(
+    browser: Browser, live_server: LiveServer, cast: Cast
+) -> None:
+    context = browser.new_context(locale="en-US", bypass_csp=True)
+    tab = context.new_page()
+    sign_in(tab, live_server, "/app/", "root@example.com")
+    found = []
+    for path in ("/admin/", "/admin/analytics/sale/add/", "/admin/analytics/adspend/add/"):
+        tab.goto(live_server.url + path)
+        found += [(path, *one) for one in _violations(tab)]
+        assert tab.get_by_role("main").count() == 1
+    context.close()
+    assert found == []
+
+
 def _violations(tab: Page) -> Iterator[tuple[str, str, str]]:
     """Scheme, rule and the first place of each; the second scheme differs in colours alone."""
     for scheme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
