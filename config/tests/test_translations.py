@@ -22,6 +22,7 @@ from analytics.models import Referrer
 from config import translations
 from config.environment import BASE_DIR
 from config.translations import CATALOGUES, OURS, Texts
+from integrations.amocrm.payloads import parse_delivery
 from integrations.tests import admin_world
 from integrations.tests.admin_world import World, address
 from leads.models import User
@@ -172,6 +173,23 @@ def test_each_of_several_stored_sentences_is_retold() -> None:
     with translation.override("ru"):
         assert retold(f"{gone % 402}\n{gone % 403}") == f"{retold(gone % 402)}\n{retold(gone % 403)}"
         assert "Deal" not in retold(f"{gone % 402}\n{gone % 403}")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "leads[add][0][name]=x",
+        "leads[add][0][id]=7&leads[add][0][price]=much",
+        "contacts[add][0][id]=x",
+        "{oops",
+        "&".join(f"leads[add][{number}][id]=x" for number in range(40)),
+    ],
+)
+def test_what_is_wrong_with_a_body_is_retold(body: str) -> None:
+    problems = parse_delivery(body.encode(), "").problems
+    assert problems
+    with translation.override("ru"):
+        assert all(re.search("[а-я]", retold(problem)) for problem in problems)
 
 
 # --- The pages ---

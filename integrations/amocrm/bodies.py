@@ -8,6 +8,7 @@ import re
 from typing import Any, NamedTuple
 
 from integrations.amocrm.brackets import decode_form
+from leads.told import told
 
 MAX_DEPTH = 40
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -37,7 +38,7 @@ def decode_body(body: bytes, content_type: str) -> Decoded:
     except (ValueError, RecursionError) as error:
         if b"=" in text and not says_json:
             return Decoded(decode_form(text))
-        return Decoded({}, (f"the body is no JSON that can be read: {_reason(error)}",))
+        return Decoded({}, (told("the body is no JSON that can be read: %(why)s") % {"why": _reason(error)},))
 
 
 def _load(body: bytes) -> object:

@@ -21,6 +21,7 @@ from integrations.amocrm.prices import price_in, quoted
 from integrations.amocrm.utm import utm_of
 from integrations.amocrm.values import id_of, text_of, time_of
 from leads.news import ContactSnapshot, DealAction, DealSnapshot, Evidence
+from leads.told import told
 
 LEAD_ACTIONS = {
     "add": DealAction.ADDED,
@@ -156,7 +157,7 @@ def _read_lead(reading: _Reading, action: str, item: dict[str, Any], where: str)
     deal_id = id_of(item.get("id"))
     if deal_id is None:
         reading.has_nameless = True
-        reading.problems.append(f"{where}: no usable id ({quoted(item.get('id'))})")
+        reading.problems.append(_nameless(item, where))
         return
     known = LEAD_ACTIONS.get(action)
     if known is None:  # an event newer than this table: the deal changed, reading it says how
@@ -217,7 +218,7 @@ def _read_contact(reading: _Reading, action: str, item: dict[str, Any], where: s
         return
     contact_id = id_of(item.get("id"))
     if contact_id is None:
-        reading.problems.append(f"{where}: no usable id ({quoted(item.get('id'))})")
+        reading.problems.append(_nameless(item, where))
         return
     snapshot = ContactSnapshot(
         contact_id=contact_id,
@@ -264,9 +265,14 @@ def _time(reading: _Reading, item: dict[str, Any], *keys: str) -> datetime | Non
 def _price(reading: _Reading, item: dict[str, Any], where: str) -> Decimal | None:
     try:
         return price_in(item)
-    except ValueError as error:
-        reading.problems.append(f"{where}: {error}")
+    except ValueError:
+        values = {"where": where, "price": quoted(item.get("price"))}
+        reading.problems.append(told("%(where)s: price %(price)s is no amount") % values)
         return None
+
+
+def _nameless(item: dict[str, Any], where: str) -> str:
+    return told("%(where)s: no usable id (%(id)s)") % {"where": where, "id": quoted(item.get("id"))}
 
 
 def _account(data: dict[str, Any]) -> tuple[int | None, str | None]:
@@ -276,4 +282,4 @@ def _account(data: dict[str, Any]) -> tuple[int | None, str | None]:
 
 def _shown(problems: list[str]) -> tuple[str, ...]:
     more = len(problems) - _MAX_PROBLEMS
-    return (*problems[:_MAX_PROBLEMS], *([f"and {more} more"] if more > 0 else []))
+    return (*problems[:_MAX_PROBLEMS], *([told("and %(count)s more") % {"count": more}] if more > 0 else []))

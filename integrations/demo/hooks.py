@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from analytics.routing import buyers_of
 from integrations.amocrm.payloads import parse_delivery
-from integrations.demo.news import CONTENT_TYPE, hook_body, stage_as_text
+from integrations.demo.news import CONTENT_TYPE, CRM_ACCOUNT_ID, hook_body, stage_as_text
 from integrations.demo.stories import Step, Story
 from integrations.drain.applying import route_delivery
 from integrations.models import Hook, HookDay, ProcessingStatus, SyncGap, SyncRun, WebhookLog
@@ -25,10 +25,15 @@ from leads.news import Evidence
 DELIVERIES_KEPT = timedelta(days=10)
 SYNC_EVERY = timedelta(hours=6)
 LOST, TOLD_LATE = 0.025, 0.3
+# As the product says it of such a delivery.
+STRANGER = (
+    f"The delivery is of amoCRM account 30111222, but this account is connected to {CRM_ACCOUNT_ID}. "
+    "Nothing was applied. Remove this hook's address there, or connect that account."
+)
 ODD = (
     (ProcessingStatus.IGNORED, "unsorted[delete][0][uid]=5f1c02&unsorted[delete][0][action]=decline", ""),
-    (ProcessingStatus.ERROR, "account[id]=30111222&leads[add][0][id]=40999001", "It is of amoCRM account 30111222."),
-    (ProcessingStatus.PARTIAL, "leads[add][0][name]=%D0%91%D0%B5%D0%B7", "leads[add][0]: no usable id."),
+    (ProcessingStatus.ERROR, "account[id]=30111222&leads[add][0][id]=40999001", STRANGER),
+    (ProcessingStatus.PARTIAL, "leads[add][0][name]=%D0%91%D0%B5%D0%B7", 'leads[add][0]: no usable id ("None")'),
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from analytics.earning.checking import check_ledger
 from analytics.earning.purchases import purchase_save
@@ -48,6 +49,7 @@ from leads.qualification import recompute_qualified
 from leads.services.accounts import account_create
 from leads.tests.world import contact as a_contact
 from leads.tests.world import read
+from leads.told import retold
 from sandbox import Sandbox, seed_demo
 
 NOW = datetime(2026, 11, 21, 7, 30, tzinfo=UTC)
@@ -272,3 +274,12 @@ def test_its_pages_say_that_it_is_a_demo(year: UserAccount, client: Client) -> N
         assert b"manage.py demo --remove" in client.get(path).content
     UserAccount.objects.filter(pk=year.pk).update(demo_rows={})
     assert b"manage.py demo --remove" not in client.get("/app/").content
+
+
+def test_what_went_wrong_with_a_delivery_is_said_in_the_readers_language(filled: UserAccount) -> None:
+    said = (
+        WebhookLog.objects.filter(user_account=filled).exclude(error_message="").values_list("error_message", flat=True)
+    )
+    assert len(said) == 2
+    with translation.override("ru"):
+        assert all(re.search("[а-я]{5}", retold(message)) for message in said)
