@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from leads.admin.base import SuperuserOnly
+from leads.admin.looks import EMPTY
 
 _SCHEDULES = (beat.IntervalSchedule, beat.CrontabSchedule, beat.SolarSchedule, beat.ClockedSchedule)
 _SIGN_INS: tuple[tuple[Any, Any], ...] = (
@@ -25,6 +26,7 @@ _SIGN_INS: tuple[tuple[Any, Any], ...] = (
     (AccessLog, AccessLogAdmin),
 )
 
+admin.site.empty_value_display = EMPTY
 admin.site.index_title = _("Today")  # lazy, so that each visitor reads it in their language
 admin.site.unregister([Group, beat.PeriodicTask, *_SCHEDULES, *(model for model, _page in _SIGN_INS)])
 

@@ -13,6 +13,7 @@ from django.contrib import messages
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -176,4 +177,4 @@ def told_of(stored: Stored) -> str:
     if stored.updated:
         values = {"stored": text, "updated": number(stored.updated)}
         text = _("%(stored)s, %(updated)s of them instead of earlier ones") % values
-    return f"{text}."
+    return f"{capfirst(text)}."

@@ -88,6 +88,15 @@ class PersonRequestAdmin(AccountScopedAdmin[PersonRequest]):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fields(request, obj) if obj else ("user_account", "kind", "phone", "is_certain")
 
+    def fieldsets_for(self, request: HttpRequest, obj: Any) -> Any:
+        fieldsets = super().fieldsets_for(request, obj)
+        if obj is not None:
+            return fieldsets
+        asked = _(
+            "Of the person who has this phone: “handed out” downloads all that is kept, “erased” removes it here."
+        )
+        return [(title, {**options, "description": asked}) for title, options in fieldsets]
+
     def save_row(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         account, phone, user = obj.user_account, form.cleaned_data["phone"], tenancy.user_of(request)
         if obj.kind == PersonRequest.Kind.ERASURE:
