@@ -78,16 +78,17 @@ class Line:
 @page()
 def as_of_page(request: HttpRequest) -> HttpResponse:
     account = account_of(request)
-    form = _asked(request.GET, account)
-    is_valid = form.is_valid()
-    chosen = form.cleaned_data if is_valid else _defaults(account)
-    basis = Basis(chosen.get("basis") or Basis.SALE)
     snapshots = account_rows(ReportSnapshot, request).order_by("-day")
+    oldest = snapshots.last()
+    defaults = _defaults(account, oldest)
+    form = _asked(request.GET, defaults)
+    chosen = form.cleaned_data if form.is_valid() else defaults
+    basis = Basis(chosen.get("basis") or Basis.SALE)
     snapshot = snapshots.filter(day__lte=chosen["on"]).first() if chosen.get("on") else None
     context: dict[str, Any] = {
         "form": form,
         "snapshot": snapshot,
-        "oldest": snapshots.last(),
+        "oldest": oldest,
         "basis_meaning": BASIS_MEANINGS[basis],
         "currency": account.currency,
         "then_currency": snapshot.currency if snapshot and not _is_alike(snapshot.currency, account) else "",
@@ -103,23 +104,24 @@ def as_of_page(request: HttpRequest) -> HttpResponse:
     return render_page(request, "pages/as_of.html", context)
 
 
-def _asked(query: QueryDict, account: UserAccount) -> AsOfForm:
+def _asked(query: QueryDict, defaults: dict[str, Any]) -> AsOfForm:
     """The day, and the thirty days until then, unless others are asked for."""
-    defaults = _defaults(account)
     given = {name: query[name] for name in ("on", "since", "until", "basis") if query.get(name)}
     try:
         on = date.fromisoformat(str(given.get("on", "")))
-        defaults |= {"on": on, "since": on - timedelta(days=DAYS_BEFORE), "until": on}
+        defaults = {"on": on, "since": on - timedelta(days=DAYS_BEFORE), "until": on}
     except (ValueError, OverflowError):
         pass
     days = {} if "since" in given or "until" in given else {name: defaults[name] for name in ("since", "until")}
     return AsOfForm({"on": defaults["on"], "basis": Basis.SALE, **days, **given})
 
 
-def _defaults(account: UserAccount) -> dict[str, Any]:
-    """The first of this month, or yesterday where that is it."""
+def _defaults(account: UserAccount, oldest: ReportSnapshot | None) -> dict[str, Any]:
+    """The first of this month, or yesterday where that is it; no day before the first that was written down."""
     today = timezone.localdate(timezone=account.zone)
     on = min(today.replace(day=1), today - timedelta(days=1))
+    if oldest is not None:
+        on = max(on, oldest.day)
     return {"on": on, "since": on - timedelta(days=DAYS_BEFORE), "until": on}
 
 

@@ -296,6 +296,13 @@ def test_a_day_without_a_snapshot_is_said_and_the_first_offered(db: None) -> Non
     assert page(cast.charlie, on="2026-04-01").context["snapshot"] is None
 
 
+def test_who_asks_for_no_day_is_shown_one_that_was_written_down(db: None) -> None:
+    cast = make_cast()
+    yesterday = timezone.localdate(timezone=cast.alpha.zone) - timedelta(days=1)
+    take_snapshot(cast.alpha, yesterday)
+    assert page(cast.vera).context["snapshot"].day == yesterday
+
+
 @pytest.mark.parametrize(
     "query",
     [
