@@ -36,7 +36,18 @@ _ROTATE: Any = {
 }
 
 
-class ReferrerForm(AccountForm):
+class CommissionForm(AccountForm):
+    """Who types 15 means percent, and is told so instead of how many digits a number may have."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name in ("commission_rate", "default_commission_rate"):
+            if name in self.fields:
+                part = gettext_lazy("It is a part of the sale: for 15 of 100 write 0.15.")
+                self.fields[name].error_messages |= dict.fromkeys(("max_whole_digits", "max_digits", "max_value"), part)
+
+
+class ReferrerForm(CommissionForm):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
         same = Referrer.objects.filter(user_account=self.account, code_key=code_key(cleaned.get("code") or ""))
@@ -180,6 +191,7 @@ def _sums(referrer: Referrer, name: str) -> SafeString:
 
 @admin.register(MoneySettings)
 class MoneySettingsAdmin(OnePerAccountAdmin[MoneySettings]):
+    form = CommissionForm
     list_display = ("__str__", "default_commission_rate")
     list_select_related = ("user_account",)
     list_filter = (AccountFilter,)

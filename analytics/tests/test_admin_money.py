@@ -352,3 +352,14 @@ def test_what_nothing_refers_to_is_deleted_without_a_warning(
     alfa: UserAccount, kenesary: Targetologist, sam: Client
 ) -> None:
     assert "will belong to none" not in body(sam, f"/admin/analytics/targetologist/{kenesary.pk}/delete/")
+
+
+# --- Rates ---
+
+
+@pytest.mark.parametrize("typed", ["15", "10", "1.5"])
+def test_who_types_percent_is_told_that_a_rate_is_a_part(alfa: UserAccount, typed: str) -> None:
+    owner = member(alfa, Role.OWNER)
+    values = {"user_account": alfa.pk, "code": "ref_A", "commission_rate": typed, "default_commission_rate": typed}
+    for address in ("/admin/analytics/referrer/add/", "/admin/analytics/moneysettings/add/"):
+        assert owner.post(address, values).content.decode().count("for 15 of 100 write 0.15") == 1
