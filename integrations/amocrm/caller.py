@@ -81,17 +81,23 @@ class Caller:
         return True
 
     def _authorised(self, method: str, path: str, params: dict[str, Any] | None, body: Any) -> Any:
+        response = self._send_with_a_token(method, path, params, body)
+        if _says_elsewhere(response) and self._has_moved(response, path):
+            response = self._send_with_a_token(method, path, params, body)
+        if response.status_code == 403:
+            self._explain_403(response, method, path)
+        if response.status_code == 429:
+            raise self._back_off(response, method, path)
+        return payload_of(response, method, path)
+
+    def _send_with_a_token(self, method: str, path: str, params: dict[str, Any] | None, body: Any) -> requests.Response:
         token, response = self._send_on_slot(method, path, params, body)
         if response.status_code == 401:
             self._tokens.renewed(token)
             token, response = self._send_on_slot(method, path, params, body)
             if response.status_code == 401:
                 raise self._tokens.dead(token)
-        if response.status_code == 403:
-            self._explain_403(response, method, path)
-        if response.status_code == 429:
-            raise self._back_off(response, method, path)
-        return payload_of(response, method, path)
+        return response
 
     def _send_on_slot(
         self, method: str, path: str, params: dict[str, Any] | None, body: Any
@@ -154,6 +160,20 @@ class Caller:
             self._bucket.unblock()
         return response
 
+    def _has_moved(self, response: requests.Response, path: str) -> bool:
+        """A 404 is said of one thing, or of all where the account was renamed; `GET /account` tells which.
+
+        :raises Outage: the account is not here, and nobody says where it is.
+        """
+        if path == ACCOUNT:
+            if self._tokens.followed():
+                return True
+            status = response.status_code
+            raise Outage(told("amoCRM knows no account at this address."), method="GET", path=ACCOUNT, status=status)
+        host = self._tokens.host
+        self._authorised("GET", ACCOUNT, None, None)
+        return self._tokens.host != host
+
     def _explain_403(self, response: requests.Response, method: str, path: str) -> None:
         """A 403 is either a block or a want of rights; `GET /account`, open to everyone, tells which."""
         if path == ACCOUNT:
@@ -170,6 +190,10 @@ class Caller:
         # amoCRM mostly says nothing about how long; jitter, so that not all come back in the same instant.
         self._bucket.pause(random.uniform(1.0, 2.0) if told is None else told + random.uniform(0.0, 0.3))  # noqa: S311
         return error
+
+
+def _says_elsewhere(response: requests.Response) -> bool:
+    return response.status_code == 404 or 300 <= response.status_code < 400
 
 
 def _is_worth_waiting(error: Outage | RateLimited, *, repeatable: bool) -> bool:

@@ -49,6 +49,9 @@ class Tokens(Protocol):
     def dead(self, refused: str) -> ReconnectNeeded:
         """The error for a token that was renewed just now and is refused all the same."""
 
+    def followed(self) -> bool:
+        """Whether the account, which is not at `host`, was found at another one, which `host` then is."""
+
 
 class FixedToken:
     """A token on trial, before there is a connection to keep it in."""
@@ -65,6 +68,9 @@ class FixedToken:
 
     def dead(self, refused: str) -> ReconnectNeeded:
         return ReconnectNeeded(told("amoCRM does not accept the token."), status=401)
+
+    def followed(self) -> bool:
+        return False
 
 
 class ConnectionTokens:
@@ -94,6 +100,14 @@ class ConnectionTokens:
         if row.access_token != refused:
             return ReconnectNeeded(told("The connection to amoCRM was renewed meanwhile."), retry_after=0.0)
         return _die(row, told("amoCRM refuses the token that it has just given. Connect again."))
+
+    def followed(self) -> bool:
+        left = self.host
+        row = self._row()  # another process may have found it
+        if row.host == left and row.refresh_token and _is_found_elsewhere(row):
+            _same_pair(row).update(host=row.host, subdomain=row.subdomain)
+            self._row()
+        return self.host != left
 
     def _row(self) -> AmoCRMConnection:
         row = AmoCRMConnection.objects.get(pk=self._pk)
@@ -185,15 +199,24 @@ def _refresh_wherever_it_lives(row: AmoCRMConnection) -> TokenPair:
     """A refused refresh token may be good at the account's new address, which `row` then has."""
     try:
         return _refresh_even_if_the_answer_is_lost(row)
-    except TokenRefused:
-        _same_pair(row).update(refresh_lease_until=Now() + LEASE)
-        host = current_host(row.host, row.access_token, row.refresh_token, row.amocrm_account_id)
-        if host in ("", row.host):
+    except (TokenRefused, Outage) as error:
+        if isinstance(error, Outage) and not 300 <= (error.status or 0) < 400:
             raise
-        logger.warning("amocrm_account_moved", host=row.host, to=host)
-        row.host, row.subdomain = host, normalise_subdomain(host)
-        Bucket(host).pause(1.0)  # the last second's requests were counted at the old address
+        _same_pair(row).update(refresh_lease_until=Now() + LEASE)
+        if not _is_found_elsewhere(row):
+            raise
         return oauth.refresh(row.host, row.refresh_token)
+
+
+def _is_found_elsewhere(row: AmoCRMConnection) -> bool:
+    """Whether the account lives at another address now, which `row` then has."""
+    host = current_host(row.host, row.access_token, row.refresh_token, row.amocrm_account_id)
+    if host in ("", row.host):
+        return False
+    logger.warning("amocrm_account_moved", host=row.host, to=host)
+    row.host, row.subdomain = host, normalise_subdomain(host)
+    Bucket(host).pause(1.0)  # the last second's requests were counted at the old address
+    return True
 
 
 def _refresh_even_if_the_answer_is_lost(row: AmoCRMConnection) -> TokenPair:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from integrations.amocrm.client import AmoCRMClient
-from integrations.amocrm.errors import RequestError, Unpaid
+from integrations.amocrm.errors import Outage, Unpaid
 from integrations.models import AmoCRMConnection
 from leads.models import UserAccount
 from sandbox import CrmAccount, Server, seed_bulk
@@ -50,7 +50,7 @@ def test_a_deal_that_is_answered_404_is_gone_unless_all_is(client: AmoCRMClient,
     amocrm.crm.faults.answer(404, prefix="/api/v4/leads/99")
     assert client.deals([99]) == {}
     amocrm.crm.faults.answer(404)
-    with pytest.raises(RequestError):
+    with pytest.raises(Outage, match="no account"):
         client.deals([kept.id])
 
 

@@ -198,21 +198,36 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def rename(amocrm: Server, subdomain: str) -> None:
+def rename(amocrm: Server, subdomain: str, status: int = 401) -> None:
     """The account has moved: its old address refuses tokens that it does not know."""
     amocrm.crm.demo.profile.subdomain = subdomain
-    amocrm.crm.faults.answer(401, times=1, prefix=TOKEN_PATH)
+    amocrm.crm.faults.answer(status, times=1, prefix=TOKEN_PATH)
 
 
+@pytest.mark.parametrize("status", [302, 401, 404])
 def test_an_account_that_was_renamed_is_followed(
-    connection: AmoCRMConnection, amocrm: Server, hosts: list[str]
+    connection: AmoCRMConnection, amocrm: Server, hosts: list[str], status: int
 ) -> None:
-    rename(amocrm, "renamed")
+    rename(amocrm, "renamed", status)
     run_out(connection)
     assert AmoCRMClient(connection).account().subdomain == "renamed"
     assert hosts == ["demo.amocrm.ru", "api-b.amocrm.ru", "renamed.amocrm.ru", "renamed.amocrm.ru"]
     followed = fresh(connection)
     assert (followed.state, followed.host, followed.subdomain) == ("connected", "renamed.amocrm.ru", "renamed")
+
+
+@pytest.mark.parametrize("status", [302, 404])
+def test_an_account_that_was_renamed_is_followed_though_its_token_is_good(
+    connection: AmoCRMConnection, amocrm: Server, hosts: list[str], status: int
+) -> None:
+    deal = amocrm.crm.demo.deals.create("a")
+    amocrm.crm.demo.profile.subdomain = "renamed"
+    amocrm.crm.faults.answer(status, times=2, prefix="/api/v4/")
+    assert AmoCRMClient(connection).deals([deal.id])
+    old, new = "demo.amocrm.ru", "renamed.amocrm.ru"
+    assert hosts == [old, old, "api-b.amocrm.ru", new, new]
+    followed = fresh(connection)
+    assert (followed.host, followed.subdomain, followed.access_token) == (new, "renamed", connection.access_token)
 
 
 def test_only_to_amocrms_own_addresses(connection: AmoCRMConnection, amocrm: Server, hosts: list[str]) -> None:

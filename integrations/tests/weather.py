@@ -152,6 +152,8 @@ KINDS = [
     Weather("500", "outage", _answers(500)),
     Weather("502 in HTML", "outage", _answers(502, html=True)),
     Weather("504 in HTML", "outage", _answers(504, html=True)),
+    Weather("no account at this address", "outage", _answers(404)),
+    Weather("sent elsewhere", "outage", _answers(302, html=True)),
     Weather("connections reset", "outage", _breaks(Fault("reset"))),
     Weather("port refused", "outage", lambda world: world.server.refuse_connections()),
     Weather("JSON cut short", "outage", _breaks(Fault("truncate"))),
