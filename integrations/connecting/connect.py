@@ -17,6 +17,7 @@ from integrations.amocrm.entities import AccountFacts
 from integrations.amocrm.errors import AmoCRMError, ReconnectNeeded
 from integrations.amocrm.oauth import TokenPair, exchange_code
 from integrations.amocrm.tokens import ConnectionTokens, FixedToken, Tokens
+from integrations.connecting.facts import take_currency
 from integrations.connecting.tasks import set_up_connection
 from integrations.connecting.waking import wake
 from integrations.models import FORMER, AmoCRMConnection, ConnectionState, SyncRun
@@ -84,7 +85,7 @@ def _keep(
                 # From its cursor on it would read this account, of which it has not read the beginning. Before the
                 # account's row, as whoever applies a page takes the two.
                 runs.give_up(account, told("Another amoCRM account was connected."), runs.WORKED)
-            _take_currency(account, facts.currency[:3])
+            take_currency(account, facts.currency)
     except IntegrityError:
         if not _is_taken(account, facts.account_id):
             raise
@@ -95,13 +96,6 @@ def _keep(
             % {"name": facts.name or facts.subdomain}
         ) from None
     return connection, former
-
-
-def _take_currency(account: UserAccount, currency: str) -> None:
-    accounts = UserAccount.objects.filter(pk=account.pk)
-    accounts.update(crm_currency=currency)
-    if currency:
-        accounts.filter(is_currency_assumed=True).update(currency=currency, is_currency_assumed=False)
 
 
 def _is_taken(account: UserAccount, amocrm_account_id: int) -> bool:
@@ -126,7 +120,7 @@ def _columns(host: str, pair: TokenPair, facts: AccountFacts, former: AmoCRMConn
         "host": host,
         "subdomain": facts.subdomain or host.partition(".")[0],
         "amocrm_account_id": facts.account_id,
-        "currency": facts.currency[:3],
+        "currency": facts.currency,
         "is_api_filter_enabled": facts.is_api_filter_enabled,
         "metadata": metadata,
         "connected_at": now,

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from integrations.amocrm.client import AmoCRMClient, Pipelines
 from integrations.amocrm.entities import PipelineFacts, StageFacts
+from integrations.connecting.facts import take_facts
 from integrations.models import AmoCRMConnection
 from leads.models import PipelineStage, UserAccount
 
@@ -21,18 +22,21 @@ class PipelinesCount:
 
 
 def pipelines_sync(connection: AmoCRMConnection) -> PipelinesCount:
-    """Read the pipelines and keep them: new stages come, renamed ones change, those gone are archived.
+    """Read the pipelines and keep them: new stages come, renamed ones change, those gone are archived. The account's
+    own facts, such as its currency, are read along.
 
     What a person has set (`is_qualified_stage`) stays. An answer that comes once somebody has connected anew is not
     kept: it may be another amoCRM account's. Raises AmoCRMError.
     """
-    answer = AmoCRMClient(connection).pipelines()
+    client = AmoCRMClient(connection)
+    facts, answer = client.account(), client.pipelines()
     account = connection.user_account
     stages = [_row(account, pipeline, stage) for pipeline in answer.pipelines for stage in pipeline.statuses]
     same = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at)
     with transaction.atomic():
         if same.select_for_update(no_key=True).first() is None:
             return PipelinesCount(0, 0)
+        take_facts(connection, facts)
         PipelineStage.objects.bulk_create(
             stages,
             update_conflicts=True,

@@ -471,6 +471,15 @@ def test_a_stage_that_is_gone_is_archived_and_comes_back(alpha: UserAccount, amo
     assert not row.is_archived
 
 
+def test_what_people_change_of_the_account_itself_is_learnt_with_them(alpha: UserAccount, amocrm: Server) -> None:
+    amocrm.crm.demo.profile.currency = "USD"
+    amocrm.crm.demo.profile.is_api_filter_enabled = True
+    pipelines_sync(connection_of(alpha))
+    alpha.refresh_from_db()
+    connection = connection_of(alpha)
+    assert (connection.currency, alpha.crm_currency, connection.is_api_filter_enabled) == ("USD", "USD", True)
+
+
 def test_pipelines_are_looked_after_for_all_accounts_though_one_is_in_trouble(
     alpha: UserAccount, cast: Cast, amocrm: Server
 ) -> None:
