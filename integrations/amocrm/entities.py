@@ -89,15 +89,17 @@ def deal_from_api(
     data: Mapping[str, Any], *, read_at: datetime, mapping: Mapping[str, str] | None = None
 ) -> DealSnapshot:
     """A lead of `GET /leads` as it stood at `read_at`. `mapping`: the account's own of fields to UTM keys."""
+    created_at, closed_at = time_of(data.get("created_at")), time_of(data.get("closed_at"))
     return DealSnapshot(
         deal_id=_required_id(data, "lead"),
-        updated_at=time_of(data.get("updated_at")),
+        # Whoever imports deals may tell amoCRM any time. One without would say nothing of its stage, price and win.
+        updated_at=time_of(data.get("updated_at")) or closed_at or created_at,
         pipeline_id=id_of(data.get("pipeline_id")),
         status_id=id_of(data.get("status_id")),
         price=_price(data),
         name=text_of(data["name"]) if "name" in data else None,
-        created_at=time_of(data.get("created_at")),
-        closed_at=time_of(data.get("closed_at")),
+        created_at=created_at,
+        closed_at=closed_at,
         utm=utm_of(fields_of(data), tags_of(data), mapping),
         contact_ids=_contact_ids(data),
         is_deleted=data.get("is_deleted") is True,  # not every answer says it of a deal that is there

@@ -61,6 +61,15 @@ def test_a_deal_in_the_bin_tells_hardly_more_than_that() -> None:
     assert deal == DealSnapshot(5, updated_at=CREATED, is_deleted=True, read_at=READ_AT)
 
 
+@pytest.mark.parametrize("odd", [None, 0, "soon", 4_070_908_800])
+def test_a_deal_whose_time_of_change_is_odd_is_dated_by_its_others(odd: object) -> None:
+    lead = {"id": 5, "updated_at": odd, "created_at": 1767240000, "status_id": 142, "pipeline_id": 1}
+    assert deal_from_api(lead, read_at=READ_AT).updated_at == CREATED
+    closed = deal_from_api(lead | {"closed_at": 1767250000}, read_at=READ_AT)
+    assert closed.updated_at == closed.closed_at
+    assert closed.closed_at is not None
+
+
 def test_a_deal_that_is_answered_is_not_deleted_unless_it_says_so() -> None:
     assert deal_from_api({"id": 5}, read_at=READ_AT).is_deleted is False
 
