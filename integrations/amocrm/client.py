@@ -95,7 +95,7 @@ class AmoCRMClient:
         def read(data: dict[str, Any], asked_at: datetime) -> DealSnapshot:
             return deal_from_api(data, read_at=asked_at, mapping=mapping)
 
-        return self._find(Kind("leads", "contacts", read), ids)
+        return self._find(Kind("leads", "contacts", read, has_bin=True), ids)
 
     def contacts(self, ids: Collection[int]) -> dict[int, ContactSnapshot]:
         """The contacts by id, each with its deals' ids. An id that is missing is gone."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from integrations.amocrm.deal_events import DeletedDeal, deleted_in
 from integrations.amocrm.entities import entities_in
 from integrations.amocrm.errors import RequestError, Unpaid
 from integrations.amocrm.values import id_of
@@ -15,8 +17,11 @@ PAGE = 250
 """amoCRM's longest page of leads and contacts."""
 # Of pages without a find, as many are read as this share of what reading one by one would cost.
 _BARREN_SHARE = 50
+# From so many on a page of the bin, should it be in vain, costs little of what is read anyway.
+_MANY = 10
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class Answer(NamedTuple):
@@ -32,11 +37,13 @@ Ask = Callable[[str, Mapping[str, Any]], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T]):
-    """What is read: its path, which is also its name under `_embedded`; its `with=`; how an entity becomes a value."""
+    """What is read: its path, which is also its name under `_embedded`; its `with=`; how an entity becomes a value;
+    whether there is a bin of it, which lists what was deleted."""
 
     name: str
     embed: str
     read: Callable[[dict[str, Any], datetime], T]
+    has_bin: bool = False
 
 
 class FilterIgnored(Exception):
@@ -65,23 +72,30 @@ def filtered(ask: Ask, kind: Kind[T], ids: Collection[int]) -> dict[int, T]:
 
 
 def newest_first(ask: Ask, kind: Kind[T], ids: Collection[int]) -> dict[int, T]:
-    """By pages of what changed last, where nearly all that a burst of hooks names is found; the rest one by one."""
+    """By pages of what changed last, where nearly all that a burst of hooks names is found; many that are not there may
+    have been deleted together, which the bin's pages tell. The rest one by one."""
     remaining = set(ids)
-    found: dict[int, T] = {}
+    found = _sift(_recent_pages(ask, kind), remaining)
+    if kind.has_bin and len(remaining) >= _MANY:
+        with suppress(RequestError):
+            _sift(_pages_of_bin(ask, kind), remaining)
+    for entity_id in sorted(remaining):
+        found |= one(ask, kind, entity_id)
+    return found
+
+
+def _sift(pages: Iterator[dict[int, V]], remaining: set[int]) -> dict[int, V]:
+    """What the pages hold of the remaining, which are fewer then; for as long as that is better than one by one."""
+    found: dict[int, V] = {}
     barren_pages_left = len(remaining) // _BARREN_SHARE
-    pages = _recent_pages(ask, kind) if len(remaining) > 1 else iter(())
-    for page in pages:
+    while len(remaining) > 1 and (page := next(pages, None)) is not None:
         hits = {entity_id: entity for entity_id, entity in page.items() if entity_id in remaining}
         found |= hits
-        remaining -= hits.keys()
-        if len(remaining) <= 1:
-            break
+        remaining.difference_update(hits)
         if len(hits) < 2:  # no better than a request for one
             if not barren_pages_left:
                 break
             barren_pages_left -= 1
-    for entity_id in sorted(remaining):
-        found |= one(ask, kind, entity_id)
     return found
 
 
@@ -121,12 +135,21 @@ def is_all_older(times: Sequence[datetime | None], than: datetime) -> bool:
 
 
 def _recent_pages(ask: Ask, kind: Kind[T]) -> Iterator[dict[int, T]]:
+    return (_by_id(answer, kind) for answer in _listed(ask, kind.name, kind.embed))
+
+
+def _pages_of_bin(ask: Ask, kind: Kind[T]) -> Iterator[dict[int, DeletedDeal]]:
+    pages = _listed(ask, kind.name, "only_deleted")
+    return ({deal.deal_id: deal for deal in deleted_in(answer.payload)} for answer in pages)
+
+
+def _listed(ask: Ask, path: str, embed: str) -> Iterator[Answer]:
+    """The pages of a list, what changed last first."""
     number = 0
     while True:
         number += 1
-        query = {"with": kind.embed, "limit": PAGE, "order[updated_at]": "desc", "page": number}
-        answer = ask(kind.name, query)
-        yield _by_id(answer, kind)
+        answer = ask(path, {"with": embed, "limit": PAGE, "order[updated_at]": "desc", "page": number})
+        yield answer
         if not has_next(answer.payload):
             return
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from integrations.amocrm.client import AmoCRMClient
-from integrations.amocrm.errors import Outage, Unpaid
+from integrations.amocrm.errors import Outage, RequestError, Unpaid
+from integrations.amocrm.lookups import Answer, Kind, newest_first
 from integrations.models import AmoCRMConnection
 from leads.models import UserAccount
 from sandbox import CrmAccount, Server, seed_bulk
@@ -62,6 +66,31 @@ def test_a_burst_of_a_thousand_costs_few_requests_without_filters(client: AmoCRM
     contacts = {contact_id for deal in found.values() for contact_id in deal.contact_ids}
     assert client.contacts(contacts).keys() == contacts
     assert client.requests_made <= 40
+
+
+def test_deals_deleted_together_are_not_asked_for_one_by_one(client: AmoCRMClient, amocrm: Server) -> None:
+    seed_bulk(amocrm.crm.demo, 600)
+    gone = sorted(amocrm.crm.demo.deals.by_id)[:300]
+    for deal_id in gone:
+        amocrm.crm.demo.deals.delete(deal_id)
+    kept = amocrm.crm.demo.deals.create("kept")
+    assert client.deals([*gone, kept.id]).keys() == {kept.id}
+    # the account's add-on, the pages of all that is there, and two of the bin
+    assert client.requests_made <= 1 + 2 + 2
+
+
+def test_where_the_bin_is_not_shown_they_are(client: AmoCRMClient, amocrm: Server) -> None:
+    gone = [amocrm.crm.demo.deals.create(f"deal {number}").id for number in range(20)]
+    for deal_id in gone:
+        amocrm.crm.demo.deals.delete(deal_id)
+
+    def ask(path: str, query: Mapping[str, Any]) -> Answer:
+        if query["with"] == "only_deleted":
+            raise RequestError("no bin", status=400)
+        return Answer(client.get(path, query), timezone.now())
+
+    assert newest_first(ask, Kind("leads", "contacts", lambda data, _: data, has_bin=True), gone) == {}
+    assert client.requests_made == 1 + len(gone)
 
 
 def test_old_deals_are_read_one_by_one_once_pages_no_longer_help(client: AmoCRMClient, amocrm: Server) -> None:
