@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 from django.db import transaction
 
-from integrations.amocrm.errors import AmoCRMError, ConditionError, Outage, RequestError
+from integrations.amocrm.errors import AmoCRMError, ConditionError, Outage, RequestError, Unpaid
 from integrations.connecting.problems import note_problem
 from integrations.connecting.waking import wake
 from integrations.drain.deliveries import waiting
@@ -22,7 +22,7 @@ from integrations.sync.events import read_first_events, read_old_events, read_re
 from integrations.sync.figures import refresh_figures
 from integrations.sync.lease import Cancelled, RunLease
 from integrations.sync.recent import last_id, newest, read_recent_contacts, read_recent_deals
-from integrations.sync.runs import CANCELLED, end, end_if_parted
+from integrations.sync.runs import CANCELLED, end, end_if_parted, start_history
 from integrations.sync.scanning import LISTS, scan_all
 from integrations.sync.session import Session, TurnOver
 from integrations.sync.trash import read_trash
@@ -36,6 +36,9 @@ FIRST: tuple[Phase, ...] = (scan_all, read_trash, read_first_events)
 FULL: tuple[Phase, ...] = (scan_all, read_trash, read_recent_events)
 LATER: tuple[Phase, ...] = (read_recent_contacts, read_recent_deals, read_trash, read_recent_events)
 HISTORY: tuple[Phase, ...] = (read_old_events,)
+# What a run of deals can do without.
+_EXTRAS = (read_trash, read_first_events, read_recent_events)
+_TRIES_IN_VAIN = 5
 # Bulk reading leaves threads of a worker to the hooks.
 _PLACES = threading.BoundedSemaphore(4)
 _TRY_AGAIN = 3.0
@@ -146,10 +149,37 @@ def _go_through(session: Session) -> None:
             if phase in (scan_all, read_recent_deals):
                 raise
             session.note(error)
+        except (Unpaid, Outage) as error:
+            if phase not in _EXTRAS or not _does_without(session, error):
+                raise
+            session.note(error)
+            _leave_to_others(session, phase, error)
         with session.page():
             session.remember(phase=session.cursor["phase"] + 1, page=1)
     end(session.lease.mine, SyncRun.State.DONE, run.detail)
     refresh_figures(session.account, run)
+
+
+def _does_without(session: Session, error: ConditionError) -> bool:
+    """Whether amoCRM answers all but this: it may be an add-on that is not paid for, or events that it takes too long
+    for. A run that waited for them for ever would keep every other from beginning, and hold the hooks up."""
+    tries = session.cursor["tries_in_vain"] = session.cursor.get("tries_in_vain", 0) + 1
+    if isinstance(error, Outage) and tries < _TRIES_IN_VAIN:
+        return False
+    try:
+        session.reader.client.first_page("leads")
+    except AmoCRMError:
+        return False
+    return True
+
+
+def _leave_to_others(session: Session, phase: Phase, error: ConditionError) -> None:
+    """What this run does without, another reads: the next from where this one began, or one of its own for what is
+    older than all of them. Of what is not paid for nobody gets any."""
+    if phase is read_recent_events:
+        session.remember(high_events=session.moment("since_events"))
+    elif phase is read_first_events and isinstance(error, Outage):
+        start_history(session.account, {"page": session.cursor.get("page", 1), "until": session.cursor.get("floor")})
 
 
 def _phases(run: SyncRun) -> tuple[Phase, ...]:

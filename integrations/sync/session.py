@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from integrations.amocrm.errors import RequestError
+from integrations.amocrm.errors import AmoCRMError
 from integrations.amocrm.rate import Priority
 from integrations.connecting.problems import clear_problem
 from integrations.drain.applying import apply_and_settle
@@ -120,8 +120,8 @@ class Session:
             self.lease.hold()
             self.run.save(update_fields=["cursor"])
 
-    def note(self, error: RequestError) -> None:
-        """What amoCRM refuses, and the run can do without."""
+    def note(self, error: AmoCRMError) -> None:
+        """What amoCRM refuses or does not come to an end with, and the run can do without."""
         self.run.detail = f"{self.run.detail} {error}".strip()
 
     def show(self, **progress: Any) -> None:

@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 
 from analytics.earning.purchases import purchase_save
 from analytics.models import Sale
+from integrations.amocrm import caller
 from integrations.api import sync as api
 from integrations.drain import drain as drains
 from integrations.drain.reading import read
@@ -67,6 +68,43 @@ def test_an_outage_in_the_middle_is_waited_for(connected: UserAccount, amocrm: S
     finish(run)
     connection.refresh_from_db()
     assert (run.state, run.total, connection.problem_code) == ("done", 300, "")
+
+
+@pytest.mark.parametrize(("status", "tries"), [(402, 1), (504, 5)])
+def test_a_run_comes_to_an_end_where_amocrm_answers_all_but_its_events(
+    connected: UserAccount, crm: Server, monkeypatch: pytest.MonkeyPatch, status: int, tries: int
+) -> None:
+    monkeypatch.setattr(caller, "TRIES", 1)
+    demo = crm.crm.demo
+    deal = demo.deals.create("a", phone="+77011111111")
+    sync(connected)
+    crm.crm.clock.advance(60)
+    demo.deals.move(deal.id, demo.pipelines.main.stages[2].id)
+    crm.crm.clock.advance(60)
+    demo.deals.move(deal.id, demo.pipelines.main.stages[3].id)
+    crm.crm.faults.answer(status, prefix="/api/v4/events")
+    run = finish(runs.start(connected), turns=tries, between=lambda: make_due(connected))
+    assert (run.state, run.total) == ("done", 1)
+    assert "/api/v4/events" in run.detail
+    assert AmoCRMConnection.objects.get().problem_code == ""
+    crm.crm.faults.clear()
+    sync(connected)
+    assert our_history(connected, deal.id) == their_history(demo, deal.id)
+
+
+def test_history_that_a_first_run_could_not_read_is_read_by_a_run_of_its_own(
+    connected: UserAccount, crm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caller, "TRIES", 1)
+    demo = crm.crm.demo
+    deal = demo.deals.create("a", phone="+77011111111")
+    crm.crm.clock.advance(60)
+    demo.deals.move(deal.id, demo.pipelines.main.stages[2].id)
+    crm.crm.faults.answer(504, prefix="/api/v4/events")
+    finish(runs.start(connected), between=lambda: make_due(connected))
+    crm.crm.faults.clear()
+    finish(SyncRun.objects.get(kind=SyncRun.Kind.HISTORY))
+    assert our_history(connected, deal.id) == their_history(demo, deal.id)
 
 
 def test_a_run_is_joined_and_cancelled(connected: UserAccount, amocrm: Server) -> None:
