@@ -143,6 +143,7 @@ def _rename_deal_phones(person: Person) -> None:
             user_account=person.account,
             phone_e164=pseudonym(person.account.pk, row.phone_e164),
             amocrm_lead_id=row.amocrm_lead_id,
+            known_at=row.known_at,
         )
         for row in known
     ]

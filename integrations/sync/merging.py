@@ -218,7 +218,10 @@ def _move_rows(session: Session, gone_id: int, survivor_id: int) -> None:
 
     phones = DealPhone.objects.filter(**mine, amocrm_lead_id=gone_id)
     DealPhone.objects.bulk_create(
-        [DealPhone(**mine, phone_e164=one.phone_e164, amocrm_lead_id=survivor_id) for one in phones],
+        [
+            DealPhone(**mine, phone_e164=one.phone_e164, amocrm_lead_id=survivor_id, known_at=one.known_at)
+            for one in phones
+        ],
         ignore_conflicts=True,
     )
     phones.delete()

@@ -105,7 +105,7 @@ def _lay(
         ids = [contact_id for snapshot in snapshots for contact_id in snapshot.contact_ids]
         linked = [one for i in dict.fromkeys([lead.amocrm_contact_id, *ids]) if i in book for one in book[i]]
         phones_came = lay_contact(lead, _who_count(lead, linked, account.phone_region), account, erased)
-        if lead.pk is None or (phones_came and not lead.is_deleted):
+        if lead.pk is None or phones_came:
             seeking.append(deal_id)
     return seeking
 

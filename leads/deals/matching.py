@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from leads.models.leads import MatchMethod
@@ -27,8 +27,9 @@ class Response:
 class DealToMatch:
     """A deal that looks for its response.
 
-    `born_at`: its creation in the CRM. `met_at`: when its phones became known to us; a response that came later is not
-    the reason for the deal. `tied_to`: the row it was tied to by id or by hand, which is not questioned.
+    `born_at`: its creation in the CRM. `known_since`: by phone, when we learnt that it is the deal's, else `met_at`; a
+    response that came later is not the reason for the deal. `tied_to`: the row it was tied to by id or by hand, which
+    is not questioned.
     """
 
     deal_id: int
@@ -36,6 +37,7 @@ class DealToMatch:
     met_at: datetime
     phones: tuple[str, ...] = ()
     tied_to: int | None = None
+    known_since: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ class _Buyer:
 
 def _by_response(deal: DealToMatch, free: Mapping[str, list[Response]]) -> Match | None:
     for phone in deal.phones:
-        candidates = [response for response in free.get(phone, ()) if response.created_at <= deal.met_at]
+        known_since = deal.known_since.get(phone, deal.met_at)
+        candidates = [response for response in free.get(phone, ()) if response.created_at <= known_since]
         if candidates:
             newest = candidates[-1]
             free[phone].remove(newest)

@@ -74,6 +74,7 @@ class Placing:
         self._loaded: dict[int, tuple[Any, ...]] = {}
         self.late_origins: list[tuple[Lead, Lead]] = []
         self._neighbour_ids: set[int] = set()
+        self._known_since: dict[tuple[int, str], datetime | None] = {}
         self.loaded(lead for lead in rows.values() if lead.pk)
 
     def loaded(self, leads: Iterable[Lead]) -> None:
@@ -92,7 +93,7 @@ class Placing:
         responses = self._neighbours(phones)
         related = {deal_id for deal_id, lead in self.rows.items() if phones.intersection(_phones_of(lead))}
         self.matches = match_deals(
-            [_as_deal(deal_id, self.rows[deal_id]) for deal_id in sorted(wanted | related)],
+            [self._as_deal(deal_id) for deal_id in sorted(wanted | related)],
             [Response(lead.pk, lead.phone_e164 or "", lead.created_at) for lead in responses.values()],
         )
         self._move(responses)
@@ -118,12 +119,14 @@ class Placing:
 
     def _rows_with(self, phones: set[str]) -> list[Lead]:
         competing = DealPhone.objects.filter(user_account=self.account, phone_e164__among=phones)
+        known = {(row[0], row[1]): row[2] for row in competing.values_list("amocrm_lead_id", "phone_e164", "known_at")}
+        self._known_since |= known
         by_phone = leads_by_phone(self.account, phones)
-        others = set(competing.values_list("amocrm_lead_id", flat=True)) - {lead.amocrm_lead_id for lead in by_phone}
+        others = {deal_id for deal_id, _phone in known} - {lead.amocrm_lead_id for lead in by_phone}
         stored = {lead.pk: lead for lead in (*by_phone, *leads_by_deal(self.account, others).values())}
         self.loaded(stored.values())
-        known = {lead.pk: lead for lead in self.rows.values() if lead.pk}
-        found = [known.get(pk, lead) for pk, lead in stored.items()]
+        at_hand = {lead.pk: lead for lead in self.rows.values() if lead.pk}
+        found = [at_hand.get(pk, lead) for pk, lead in stored.items()]
         for lead in found:
             deal_id = lead.amocrm_lead_id
             if deal_id is not None and deal_id not in self.rows:
@@ -131,6 +134,22 @@ class Placing:
                 self.before[deal_id] = DealState.of(lead)
                 self._neighbour_ids.add(deal_id)
         return found
+
+    def _as_deal(self, deal_id: int) -> DealToMatch:
+        lead = self.rows[deal_id]
+        met = lead.matched_at or lead.created_at
+        phones = _phones_of(lead)
+        # Of a deal that looks for its response, what is not written down has become known just now.
+        unwritten = self.now if deal_id in self.sought else None
+        known = {phone: self._known_since.get((deal_id, phone), unwritten) for phone in phones}
+        return DealToMatch(
+            deal_id,
+            born_at=lead.amocrm_created_at or met,
+            met_at=met,
+            phones=phones,
+            tied_to=lead.pk if lead.match_method in TIED else None,
+            known_since={phone: since for phone, since in known.items() if since is not None},
+        )
 
     def _move(self, responses: Mapping[int, Lead]) -> None:
         parts: dict[int, dict[str, Any]] = {}
@@ -189,17 +208,6 @@ class Placing:
 def _values_of(lead: Lead) -> tuple[Any, ...]:
     values: tuple[Any, ...] = _compared(lead)
     return values
-
-
-def _as_deal(deal_id: int, lead: Lead) -> DealToMatch:
-    met = lead.matched_at or lead.created_at
-    return DealToMatch(
-        deal_id,
-        born_at=lead.amocrm_created_at or met,
-        met_at=met,
-        phones=_phones_of(lead),
-        tied_to=lead.pk if lead.match_method in TIED else None,
-    )
 
 
 def _phones_of(lead: Lead) -> tuple[str, ...]:

@@ -51,9 +51,11 @@ def _stand(account: UserAccount, rows: Mapping[int, Lead], steps: Mapping[int, S
 def _remember_phones(placing: Placing) -> None:
     account_id = placing.account.pk
     phones = [
-        (account_id, phone, deal_id) for deal_id in placing.sought for phone in placing.rows[deal_id].contact_phones
+        (account_id, phone, deal_id, placing.now)
+        for deal_id in placing.sought
+        for phone in placing.rows[deal_id].contact_phones
     ]
-    insert_values(DealPhone, ["user_account_id", "phone_e164", "amocrm_lead_id"], phones, conflict=SKIP)
+    insert_values(DealPhone, ["user_account_id", "phone_e164", "amocrm_lead_id", "known_at"], phones, conflict=SKIP)
 
 
 def _update(placing: Placing, fresh: Sequence[Lead]) -> None:

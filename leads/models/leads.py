@@ -154,6 +154,8 @@ class DealPhone(models.Model):
     user_account = models.ForeignKey(UserAccount, models.CASCADE, related_name="+", db_index=False)
     phone_e164 = models.CharField(max_length=20)
     amocrm_lead_id = models.BigIntegerField()
+    # A response that came after it is not the deal's reason. None: before this was written down.
+    known_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "amocrm_deal_phones"

@@ -304,6 +304,36 @@ def test_a_second_phone_that_comes_later_finds_the_response_too() -> None:
     assert Lead.objects.count() == 1
 
 
+@pytest.mark.parametrize("known_before", [(), (AIDA,)])
+def test_a_phone_that_comes_later_finds_the_response_that_came_before_it(known_before: tuple[str, ...]) -> None:
+    alfa = account()
+    apply(alfa, read(5, 1, 10, contact_ids=(7,)), contact(7, *known_before))
+    lead = response(alfa, BORIS)
+    apply(alfa, contact(7, *known_before, BORIS))
+    assert Lead.objects.get().pk == lead.pk
+
+
+def test_a_phone_that_comes_later_leaves_alone_what_came_after_the_first() -> None:
+    alfa = account()
+    apply(alfa, read(5, 1, 10, contact_ids=(7,)), contact(7, AIDA))
+    response(alfa, AIDA)
+    apply(alfa, contact(7, AIDA, BORIS))
+    assert Lead.objects.get(amocrm_lead_id=5).match_method == MatchMethod.CREATED
+
+
+def test_a_phone_that_comes_while_the_deal_is_in_the_bin_finds_its_response() -> None:
+    alfa = account()
+    lead, bare = response(alfa, AIDA), contact(7)
+    apply(alfa, read(5, 1, 10, contact_ids=(7,)), bare)
+    apply(alfa, read(5, 1, 20, contact_ids=(7,), is_deleted=True))
+    apply(alfa, contact(7, AIDA))
+    apply(alfa, read(5, 1, 30, contact_ids=(7,)))
+    lead.refresh_from_db()
+    assert (lead.amocrm_lead_id, lead.is_deleted) == (5, False)
+    apply(alfa, read(6, 1, 40, contact_ids=(8,)), contact(8, AIDA))
+    assert Lead.objects.get(amocrm_lead_id=6).origin_lead == lead
+
+
 @pytest.mark.parametrize("is_tied", [False, True])
 def test_a_second_phone_that_comes_later_makes_a_repeat_known(is_tied: bool) -> None:
     alfa = account()
