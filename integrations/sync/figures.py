@@ -18,6 +18,7 @@ from leads.days import begin_of, end_of
 from leads.models import UserAccount
 
 _LONGEST_LOOK_BACK = 60
+_LOSS_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,9 @@ class Loss:
         return 100 * self.untold / changes if changes else None
 
 
-def hook_loss(account: UserAccount, *, days: int = 7) -> Loss:
-    """Of the last days, today included, as of the last sync."""
-    since = timezone.localdate(timezone=account.zone) - timedelta(days=days - 1)
+def hook_loss(account: UserAccount) -> Loss:
+    """Of the last seven days, today included, as of the last sync."""
+    since = timezone.localdate(timezone=account.zone) - timedelta(days=_LOSS_DAYS - 1)
     rows = HookDay.objects.filter(user_account=account, day__gte=since)
     sums = rows.aggregate(Sum("told"), Sum("untold"), Sum("late"))
     return Loss(sums["told__sum"] or 0, sums["untold__sum"] or 0, sums["late__sum"] or 0)

@@ -139,10 +139,10 @@ def _vanished(session: Session) -> list[int]:
 
     for page in session.reader.pages("leads", ORDER, parse):
         session.lease.hold()
-        known = alive.filter(amocrm_lead_id__gt=above)
+        known, listed = alive.filter(amocrm_lead_id__gt=above), set(page.rows)
         if page.has_next and page.rows:
             known = known.filter(amocrm_lead_id__lte=max(page.rows))
-        missing += [key for key in known.values_list("amocrm_lead_id", flat=True) if key and key not in set(page.rows)]
+        missing += [key for key in known.values_list("amocrm_lead_id", flat=True) if key and key not in listed]
         above = max(page.rows, default=above)
     return missing
 

@@ -134,9 +134,9 @@ class AccountScopedAdmin(ModelAdmin, Generic[Row]):
         account_id = self.account_id_of(obj)
         return account_id is not None and tenancy.allows(request, needed, account_id)
 
-    def writable(self, request: HttpRequest, rows: QuerySet[Row], needed: Role = Role.STAFF) -> QuerySet[Row]:
-        """Of the rows that an action was called for, those whose account lets the visitor do it."""
-        ids = tenancy.account_ids(request, needed)
+    def writable(self, request: HttpRequest, rows: QuerySet[Row]) -> QuerySet[Row]:
+        """Of the rows that an action was called for, those in whose account the visitor is staff or more."""
+        ids = tenancy.account_ids(request, Role.STAFF)
         return rows if ids is None else rows.filter(**{f"{self.account_path}__in": ids})
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:

@@ -20,10 +20,10 @@ class CappedCount(int):
         return _("%(count)s+") % {"count": number_format(int(self), force_grouping=True)}
 
 
-def capped_count(rows: QuerySet[Any], limit: int = COUNT_LIMIT) -> int:
-    """How many rows there are, counted up to a limit: reads at most `limit` + 1 of them."""
-    found = rows.order_by()[: limit + 1].count()
-    return CappedCount(limit) if found > limit else found
+def capped_count(rows: QuerySet[Any]) -> int:
+    """How many rows there are, up to `COUNT_LIMIT`: reads at most one more of them."""
+    found = rows.order_by()[: COUNT_LIMIT + 1].count()
+    return CappedCount(COUNT_LIMIT) if found > COUNT_LIMIT else found
 
 
 class CappedPaginator(Paginator[Any]):

@@ -25,7 +25,7 @@ _SUBSCRIBER_TYPES = frozenset(
 )
 
 
-def number_of(digits: str, region: str, *, is_international: bool, is_lenient: bool = False) -> str | None:
+def number_of(digits: str, region: str, *, is_international: bool, is_lenient: bool) -> str | None:
     """The number that these digits, `MIN_DIGITS` to `MAX_DIGITS`, are, as E.164.
 
     :param is_international: it was written with `+` or `00`.
