@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from leads.api.filters import any_case
 from leads.days import begin_of, end_of
 from leads.ids import id_in
 from leads.models import Lead, LeadSource, MatchMethod, UserAccount
@@ -113,7 +114,4 @@ def text_condition(text: str, account: UserAccount) -> Q:
     digits = "".join(filter(str.isdecimal, text))
     if len(digits) >= MIN_PHONE_PART and not any(map(str.isalpha, text)):
         return condition | Q(phone_e164__contains=digits)
-    # SQLite ignores case in Latin letters only; these are the ways in which a Cyrillic name is written.
-    for spelling in {text, text.lower(), text.title(), text.capitalize()}:
-        condition |= Q(name__icontains=spelling) | Q(deal_name__icontains=spelling)
-    return condition
+    return condition | any_case("name", text) | any_case("deal_name", text)
