@@ -30,7 +30,7 @@ class Telling:
     def order(self) -> tuple[Any, ...]:
         # amoCRM's clock has whole seconds. Within one, the CRM's own word comes after hearsay and the last reading
         # last, so that the sequence ends in the present.
-        return self.at, self.read_at is not None, self.read_at or self.at, self.pipeline_id, self.status_id
+        return self.at, self.read_at is not None, self.read_at, self.pipeline_id, self.status_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def steps_of(tellings: Iterable[Telling]) -> list[Step]:
     for telling in _in_order(tellings):
         last = steps[-1] if steps else None
         if last is not None and last.stage == telling.stage:
-            if telling.read_at is not None and not last.is_confirmed:
+            if telling.read_at is not None:
                 steps[-1] = replace(last, is_confirmed=True)
             continue
         steps.append(

@@ -170,6 +170,16 @@ def test_older_news_fills_the_history_and_leaves_the_present_alone() -> None:
     assert history(5) == [(None, 2, 20), (2, 3, 30)]
 
 
+def test_a_stage_stays_learnt_when_it_was_whatever_is_told_afterwards() -> None:
+    alfa = account()
+    apply(alfa, read(5, 1, 10))
+    first = LeadStatusHistory.objects.get()
+    apply(alfa, read(5, 1, 10), told(5, 1, 12), read(5, 2, 20))
+    same = LeadStatusHistory.objects.earliest("changed_at")
+    assert (same.pk, same.learnt_at, same.webhook_data) == (first.pk, first.learnt_at, first.webhook_data)
+    assert history(5) == [(None, 1, 10), (1, 2, 20)]
+
+
 def test_late_news_between_two_equal_ones_brings_the_second_back() -> None:
     alfa = account()
     apply(alfa, read(5, 1, 10))

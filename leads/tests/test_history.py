@@ -57,6 +57,18 @@ def test_within_one_second_the_crms_own_word_comes_last() -> None:
     assert shown([telling(9, 5, read_at=at(6)), telling(1, 5)])[-1][1] == 9
 
 
+def test_within_one_second_the_last_reading_is_the_present() -> None:
+    moved = [telling(1, 0), telling(9, 5, read_at=at(6)), telling(2, 5, read_at=at(7))]
+    assert shown(moved) == [(None, 1, at(0)), (1, 9, at(5)), (9, 2, at(5))]
+    moved_back = [telling(1, 0), telling(9, 5, read_at=at(6)), telling(1, 5, read_at=at(7))]
+    assert shown(moved_back) == [(None, 1, at(0)), (1, 9, at(5)), (9, 1, at(5))]
+
+
+def test_a_second_goes_on_from_where_the_one_before_it_ended() -> None:
+    told = [telling(20, 5), telling(30, 5), telling(25, 6), telling(30, 6)]
+    assert shown(told) == [(None, 20, at(5)), (20, 30, at(5)), (30, 25, at(6))]
+
+
 def test_within_one_second_a_deal_goes_on_from_where_it_stood_before() -> None:
     told = [telling(9, 0), telling(9, 5), telling(1, 5), telling(3, 8)]
     assert shown(told) == [(None, 9, at(0)), (9, 1, at(5)), (1, 3, at(8))]
