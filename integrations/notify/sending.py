@@ -40,24 +40,22 @@ UNCERTAIN_TEXT = told(
 )
 
 
-def send_due(*, ring_again: Callable[[float], None]) -> int:
-    """Send what is due, the oldest first. Returns how many requests were made.
+def send_due(*, ring_again: Callable[[float], None]) -> None:
+    """Send what is due, the oldest first.
 
     :param ring_again: called with seconds after which there is something to send again.
     """
-    ends, made = time.monotonic() + TURN_SECONDS, 0
+    ends = time.monotonic() + TURN_SECONDS
     while not is_turn_over(ends):
         if _living_senders() >= SENDERS_AT_ONCE:
-            return made  # each of them looks again after its message
+            return  # each of them looks again after its message
         row = _claim()
         if row is None:
             break
         _send(row)
-        made += 1
     soonest = _waiting().order_by(F("next_attempt_at").asc(nulls_first=True)).first()
     if soonest is not None:
         ring_again(max(0.1, seconds_until(soonest.next_attempt_at)))
-    return made
 
 
 def is_anything_due() -> bool:

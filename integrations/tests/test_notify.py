@@ -22,7 +22,7 @@ from analytics.models import Referrer, Sale, SaleStatus, Targetologist
 from integrations.models import NotificationSettings, NotificationState, SaleNotification
 from integrations.notify import sending
 from integrations.notify.money import money
-from integrations.notify.outbox import enqueue_for
+from integrations.notify.outbox import enqueue_for, enqueue_summary
 from integrations.notify.sending import give_up_the_lost, is_anything_due, send_again, send_due
 from integrations.notify.summaries import queue_summaries
 from integrations.notify.telegram import send_message
@@ -111,9 +111,9 @@ def make_due() -> None:
 
 
 def test_a_sale_is_told_once_with_all_that_the_contract_asks_for(english: UserAccount, telegram: Any) -> None:
-    sale = sold(english, targetologist=kenesary(english, telegram_chat_id="77"))
-    for _time in range(2):
-        queue(english, sale)
+    sale = sold(english, targetologist=kenesary(english, telegram_chat_id=" 77 "))
+    for queued in (1, 0):
+        assert queue(english, sale) == queued
         send()
     assert [message.chat_id for message in telegram.messages] == ["77"]
     text = telegram.messages[0].text
@@ -133,12 +133,15 @@ def test_without_a_targetologist_it_goes_to_the_common_chat_with_a_question_mark
 
 def test_a_referral_names_the_referrer_or_the_code_nobody_has(english: UserAccount, telegram: Any) -> None:
     Referrer.objects.create(user_account=english, code="ref_AIDA", name="Aida K")
+    another = UserAccount.objects.create(name="Bravo")
+    Referrer.objects.create(user_account=another, code="ref_nobody", name="Somebody else's")
     for code in ("REF_aida", "ref_nobody"):
         queue(english, sold(english, routing_decision="referral", utm_source=code))
     send()
     first, second = (message.text for message in telegram.messages)
     assert "Aida K" in first
     assert "ref_nobody" in second
+    assert "Somebody" not in second
     assert "❓" not in first + second
 
 
@@ -146,9 +149,10 @@ def test_a_sync_an_old_sale_and_a_cancelled_one_tell_nothing(alfa: UserAccount, 
     now = timezone.now()
     assert queue(alfa, sold(alfa), met_by_sync=True) == 0
     assert queue(alfa, sold(alfa, is_met_by_sync=True)) == 0
-    assert queue(alfa, sold(alfa, sold_at=now - timedelta(hours=25)), now=now) == 0
+    assert queue(alfa, sold(alfa, sold_at=now - timedelta(hours=24)), now=now) == 0
     assert queue(alfa, sold(alfa, status=SaleStatus.CANCELLED)) == 0
     assert not SaleNotification.objects.exists()
+    assert queue(alfa, sold(alfa, sold_at=now - timedelta(hours=23, minutes=59)), now=now) == 1
 
 
 def test_what_is_rolled_back_tells_nothing(alfa: UserAccount, telegram: Any) -> None:
@@ -169,6 +173,9 @@ def test_a_sender_is_woken_after_the_commit(
     queue(alfa, sold(alfa))
     assert rung == [False]
     assert is_anything_due()
+    with transaction.atomic():
+        enqueue_summary(alfa, timezone.localdate(), [], "", timezone.now())
+    assert rung == [False, False]
 
 
 def test_a_client_cannot_write_lines_of_ours(english: UserAccount, telegram: Any) -> None:
@@ -212,6 +219,13 @@ def test_trouble_of_telegram_backs_off_from_a_second_and_ends_well(alfa: UserAcc
     assert waits == [1, 2, 4]
     assert len(telegram.messages) == 1
     assert states() == ["sent"]
+
+
+def test_however_long_telegram_is_in_trouble_it_is_asked_once_a_minute(alfa: UserAccount, telegram: Any) -> None:
+    queue(alfa, sold(alfa))
+    SaleNotification.objects.update(attempts=20)
+    telegram.fail(500)
+    assert 58 < send()[0] <= 60
 
 
 def test_telegram_out_of_reach_is_tried_again(alfa: UserAccount, telegram: Any, settings: Settings) -> None:
@@ -352,6 +366,17 @@ def test_a_message_that_is_being_sent_has_no_second_sender(
     assert len(telegram.messages) == 1
 
 
+def test_a_telegram_that_hangs_holds_up_four_threads_and_no_more(alfa: UserAccount, telegram: Any) -> None:
+    queue(alfa, *(sold(alfa) for _number in range(5)))
+    hanging = SaleNotification.objects.filter(pk__in=SaleNotification.objects.order_by("pk").values("pk")[:4])
+    hanging.update(state=NotificationState.SENDING, lease_until=timezone.now() + timedelta(seconds=30))
+    send()
+    assert telegram.attempts == 0
+    hanging.filter(pk=hanging.earliest("pk").pk).update(state=NotificationState.SENT)
+    send()
+    assert telegram.attempts == 1
+
+
 def test_senders_at_the_same_time_tell_each_sale_once(alfa: UserAccount, telegram: Any) -> None:
     queue(alfa, *(sold(alfa) for _number in range(30)))
     with ThreadPoolExecutor(4) as workers:
@@ -447,6 +472,12 @@ def test_an_account_whose_mornings_nobody_can_tell_keeps_no_other_from_its_summa
     for account in (nowhere, alfa):
         NotificationSettings.objects.create(user_account=account, daily_summary=True, summary_hour=0)
     assert queue_summaries(timezone.now()) == 1
+
+
+def test_two_workers_who_queue_the_summary_of_a_day_queue_one(alfa: UserAccount) -> None:
+    for chat in ("1", "2"):
+        enqueue_summary(alfa, timezone.localdate(), [], chat, timezone.now())
+    assert SaleNotification.objects.get().chat_id == "1"
 
 
 def test_no_summary_unless_it_is_asked_for(alfa: UserAccount, telegram: Any) -> None:
