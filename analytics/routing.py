@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analytics.models import Targetologist
-from analytics.models.referrals import REFERRAL_PREFIX as REFERRAL_PREFIX
+from analytics.models.referrals import REFERRAL_PREFIX
 from leads.models import UserAccount
 from leads.news import Utm
 from leads.told import told
@@ -14,7 +14,7 @@ from leads.told import told
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """A targetologist as routing sees them; `patterns` in lower case."""
+    """A targetologist as routing sees them; `patterns` in lower case, none of them empty."""
 
     id: int
     label: str
@@ -57,7 +57,7 @@ def route(utm: Utm, buyers: Sequence[Buyer], *, takes_referral: bool = True, tak
     decision = {(True, True): "both", (True, False): "referral", (False, True): "traffic"}.get(
         (bool(referral), found is not None), "unknown"
     )
-    reason = "; ".join(reasons) or _why_unknown(utm, takes_referral=takes_referral, takes_traffic=takes_traffic)
+    reason = "; ".join(reasons) or _why_unknown(utm, takes_traffic=takes_traffic)
     return Route(decision, reason, found[0].id if found else None, referral)
 
 
@@ -68,18 +68,18 @@ def _by_pattern(utm: Utm, buyers: Sequence[Buyer], *, search_source: bool) -> tu
         text = value.lower()
         for buyer in buyers:
             for pattern in buyer.patterns:
-                if text and pattern in text:
+                if pattern in text:
                     return buyer, pattern, key
     return None
 
 
-def _why_unknown(utm: Utm, *, takes_referral: bool, takes_traffic: bool) -> str:
+def _why_unknown(utm: Utm, *, takes_traffic: bool) -> str:
     if not utm:
         return told("unknown: the deal has no UTM")
     values = {"campaign": utm.campaign, "source": utm.source}
     if not takes_traffic:
         return told("unknown: only the referral hook tells of the deal, and '%(source)s' is no referral code") % values
-    if not takes_referral and utm.source.lower().startswith(REFERRAL_PREFIX):
+    if utm.source.lower().startswith(REFERRAL_PREFIX):  # and yet no referral
         return (
             told("unknown: no pattern in utm_campaign '%(campaign)s', and only the traffic hook tells of the deal")
             % values

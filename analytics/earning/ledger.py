@@ -43,8 +43,6 @@ class Lines:
 def lines_of(conversion_ids: Collection[int]) -> dict[int, Lines]:
     """By conversion, in one statement."""
     found: dict[int, Lines] = defaultdict(Lines)
-    if not conversion_ids:
-        return found
     rows = (
         ReferralEarning.objects.filter(conversion__id__among=conversion_ids)
         .order_by()
@@ -67,8 +65,7 @@ def settle_ledger(pairs: Iterable[tuple[ReferralConversion, Sale]]) -> list[Refe
     pairs = list(pairs)
     known = lines_of([conversion.pk for conversion, _sale in pairs])
     missing = [line for conversion, sale in pairs for line in _missing(conversion, sale, known[conversion.pk])]
-    if missing:
-        ReferralEarning.objects.bulk_create(missing)
+    ReferralEarning.objects.bulk_create(missing)
     return missing
 
 

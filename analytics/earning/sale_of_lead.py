@@ -33,7 +33,7 @@ def lay_lead(sale: Sale, lead: Lead, *, pipelines: Mapping[int, str], currency: 
     sale.lead_id = lead.pk
     sale.client_name = lead.contact_name or lead.name or lead.deal_name[:300]
     sale.client_phones = phones_of(lead)
-    sale.client_phone = next(iter(sale.client_phones), lead.contact_phone or lead.phone)
+    sale.client_phone = next(iter(sale.client_phones), lead.phone)
     for column in UTM_COLUMNS:
         setattr(sale, column, getattr(lead, column))
     sale.utm_place = utm_place(lead)[:500]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from analytics.earning.purchases import purchase_save
 from analytics.earning.settle import settle_deals
 from analytics.models import DealTelling, Sale, SaleStatus
 from analytics.tests.world import LOST, OPEN, WON, deleted, lost, sale_of, settle, won
+from leads.deals.tying import tie_deal
 from leads.models import Lead, PipelineStage
 from leads.news import Utm
 from leads.tests.world import PIPELINE, account, apply, at, contact, read, response, told
@@ -42,6 +43,28 @@ def test_a_won_deal_is_one_paid_sale() -> None:
     assert (sale.client_name, sale.client_phone, sale.sold_at) == ("Aida", AIDA, at(10))
     assert (sale.utm_source, sale.utm_campaign, sale.utm_place) == ("fb", "tripwire", "field UTM_SOURCE")
     assert (sale.amocrm_pipeline_id, sale.amocrm_status_id, sale.lead) == (PIPELINE, WON, Lead.objects.get())
+
+
+@pytest.mark.parametrize(
+    ("of_contact", "of_response", "shown"),
+    [("Aida K", "aida", "Aida K"), ("", "aida", "aida"), ("", "", "Implant, Aida")],
+)
+def test_a_sale_names_its_client_as_the_contact_is_called_else_the_response_else_the_deal(
+    of_contact: str, of_response: str, shown: str
+) -> None:
+    alfa = account()
+    response(alfa, AIDA, name=of_response)
+    settle(alfa, won(5, 10, contact_ids=(9,), name="Implant, Aida"), contact(9, AIDA, name=of_contact))
+    assert sale_of(5).client_name == shown
+
+
+def test_a_phone_that_nobody_can_read_is_shown_as_the_client_wrote_it() -> None:
+    alfa = account()
+    lead = Lead.objects.create(user_account=alfa, source="website", phone="ring my mother")
+    with transaction.atomic():
+        tie_deal(alfa, lead, 5, contact_id=9, created_at=at(5), detail="made of it", now=timezone.now())
+    settle(alfa, won(5, 10))
+    assert (sale_of(5).client_phone, sale_of(5).client_phones) == ("ring my mother", [])
 
 
 def test_without_a_closing_time_it_was_sold_when_it_was_updated() -> None:
