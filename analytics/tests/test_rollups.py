@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from analytics.models import (
     ConversionStatus,
@@ -22,17 +24,19 @@ from analytics.models import (
     RollupState,
     Sale,
     SaleStatus,
+    StayRollup,
     Targetologist,
 )
 from analytics.reports.funnel import funnel
 from analytics.reports.queries import LeadCount, MoneySum, lead_counts, sale_sums
 from analytics.reports.spans import Basis, GroupBy, Span
 from analytics.rollups.checking import check_rollups
-from analytics.rollups.folding import forget, is_folded, refresh
+from analytics.rollups.folding import day_of, forget, is_folded, refresh
 from analytics.rollups.install import install, without_triggers
 from analytics.rollups.ledgers import LEDGERS
 from analytics.rollups.tending import accounts_in_need, tend
 from analytics.rollups.triggers import triggers
+from leads.days import midnight
 from leads.models import Creative, Direction, Lead, LeadStatusHistory, PipelineStage, UserAccount
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
 
@@ -40,6 +44,8 @@ pytestmark = pytest.mark.django_db
 
 # Behind and before UTC, half an hour off, with clocks put forward over midnight, and none of it.
 ZONES = ["Asia/Almaty", "America/Los_Angeles", "Asia/Kolkata", "America/Santiago", "UTC"]
+# Where clocks were put back, and forward, over midnight by less or more than to it.
+ODD_ZONES = ["America/St_Johns", "America/Toronto"]
 # In Santiago clocks are put forward on 6 September 2026, when the day begins at 1 o'clock.
 BEGIN = datetime(2026, 9, 3, tzinfo=UTC)
 DAYS = 6
@@ -371,6 +377,38 @@ def test_much_is_written_without_triggers_and_counted_anew(world: World) -> None
     Lead.objects.create(user_account=world.account, **{**world.lead_values(), "is_deleted": False})
     assert LeadRollup.objects.filter(is_folded=False).exists()
     assert_right(world)
+
+
+def test_two_steps_of_one_second_that_change_places_are_counted_anew(world: World) -> None:
+    mine = {"user_account": world.account, "amocrm_lead_id": 5}
+    lead = Lead.objects.create(user_account=world.account, **world.lead_values() | {"is_deleted": False})
+    ways = [(None, 1, 0, 0), (1, 2, 300, 0), (2, 33, 300, 1)]
+    for came_from, went_to, second, tie in ways:
+        LeadStatusHistory.objects.create(
+            **mine,
+            lead=lead,
+            from_pipeline_id=came_from and PIPELINES[0],
+            from_status_id=came_from,
+            to_pipeline_id=PIPELINES[0],
+            to_status_id=went_to,
+            changed_at=BEGIN + timedelta(seconds=second),
+            tie=tie,
+        )
+    refresh(world.account)
+    LeadStatusHistory.objects.filter(lead=lead, to_status_id=2).update(tie=2)
+    assert StayRollup.objects.filter(is_folded=False).exists()
+    assert_right(world)
+
+
+@given(st.integers(-2_000_000_000, 16_000_000_000), st.sampled_from([*ZONES, *ODD_ZONES]))
+@example(1_225_593_900, "America/St_Johns")  # 0:01 was put back to 23:01: this is after the day's first midnight
+@example(-1_601_493_300, "America/Toronto")  # 23:30 was put forward to 0:30
+def test_each_moment_is_in_the_day_that_folding_finds_for_it(seconds: int, zone: str) -> None:
+    account, at = UserAccount(timezone=zone), datetime.fromtimestamp(seconds, UTC)
+    begin, end = day_of(at, account)
+    assert begin <= at < end
+    day = begin.date()
+    assert (begin, end) == (midnight(day, account), midnight(day + timedelta(days=1), account))
 
 
 def test_the_command_makes_them_anew(world: World, capsys: pytest.CaptureFixture[str]) -> None:

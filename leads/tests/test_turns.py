@@ -1,0 +1,41 @@
+"""What fails for one account is no reason to leave out those after it; what would fail for all of them is."""
+
+from __future__ import annotations
+
+import psycopg.errors
+import pytest
+from django.db import DatabaseError, InterfaceError, ProgrammingError, connection, transaction
+
+from leads.turns import turn_of
+
+
+def mistake_in_a_query() -> ProgrammingError:
+    error = ProgrammingError("syntax error")
+    error.__cause__ = psycopg.errors.SyntaxError()
+    return error
+
+
+@pytest.mark.parametrize("trouble", [ValueError("odd data"), DatabaseError("too long"), mistake_in_a_query()])
+def test_what_fails_for_one_is_logged_and_the_next_has_its_turn(
+    trouble: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    done = []
+    for account_id in ("first", "second"):
+        with turn_of(account_id, "summary"):
+            if account_id == "first":
+                raise trouble
+            done.append(account_id)
+    assert done == ["second"]
+    assert all(part in caplog.text for part in ("turn_failed", "first", "summary"))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("asked", ["SELECT 1 FROM not_migrated_yet", "SELECT not_migrated_yet FROM leads"])
+def test_what_a_migration_has_yet_to_bring_ends_the_round(asked: str) -> None:
+    with pytest.raises(DatabaseError), turn_of("first", "sync"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(asked)
+
+
+def test_a_database_that_is_out_of_reach_ends_the_round() -> None:
+    with pytest.raises(InterfaceError), turn_of("first", "sync"):
+        raise InterfaceError("connection already closed")
