@@ -25,7 +25,7 @@ def numbers_in(plain: str, region: str) -> Iterator[tuple[str, str]]:
     attempts = _Attempts(region)
     for match in _CHUNK.finditer(plain):
         numbers = list(_numbers_of(_Chunk(match.group()), attempts))
-        extension = _EXTENSION.match(plain, match.end()) if numbers else None
+        extension = _EXTENSION.match(plain, match.end())
         for position, e164 in enumerate(numbers, start=1):
             last = position == len(numbers)
             yield e164, extension[1] if extension and last else ""
@@ -54,7 +54,7 @@ class _Chunk:
     def __init__(self, text: str) -> None:
         matches = list(_GROUP.finditer(text))
         self.groups = [match.group() for match in matches]
-        self.has_plus = "+" in text[: matches[0].start()]
+        self.has_plus = text.startswith("+")
         edges = [*(match.start() for match in matches[1:]), len(text)]
         self._gaps = [text[match.end() : edge] for match, edge in zip(matches, edges, strict=True)]
 

@@ -271,6 +271,14 @@ def test_a_slash_stands_in_a_number_or_between_two(raw: str, region: str, expect
     assert e164s(raw, region) == expected
 
 
+def test_an_extension_is_of_the_number_before_it() -> None:
+    assert phones_in("8 701 555 01 02 8 702 555 01 03 доб. 5", "KZ") == (Phone(AIGUL), Phone(DOS, "5"))
+
+
+def test_a_whole_number_may_be_seven_digits_where_the_country_has_no_more() -> None:
+    assert e164s("581 2345", "IS") == ["+3545812345"]
+
+
 def test_a_german_mobile_without_its_plus_is_no_number_of_friesland() -> None:
     assert e164s("4915112345678", "DE") == ["+4915112345678"]
 
@@ -322,6 +330,7 @@ def test_a_german_mobile_without_its_plus_is_no_number_of_friesland() -> None:
         "442000/297000",
         "77 000 / 208 000",
         "договор 70155/50102",
+        "15 870/15550102",
         "8701555OO",
         "12/05/2024 14:00",
         float("nan"),
