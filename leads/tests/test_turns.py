@@ -9,13 +9,15 @@ from django.db import DatabaseError, InterfaceError, ProgrammingError, connectio
 from leads.turns import turn_of
 
 
-def mistake_in_a_query() -> ProgrammingError:
-    error = ProgrammingError("syntax error")
-    error.__cause__ = psycopg.errors.SyntaxError()
+def of_postgresql(cause: psycopg.Error) -> ProgrammingError:
+    error = ProgrammingError(str(cause))
+    error.__cause__ = cause
     return error
 
 
-@pytest.mark.parametrize("trouble", [ValueError("odd data"), DatabaseError("too long"), mistake_in_a_query()])
+@pytest.mark.parametrize(
+    "trouble", [ValueError("odd data"), DatabaseError("too long"), of_postgresql(psycopg.errors.SyntaxError())]
+)
 def test_what_fails_for_one_is_logged_and_the_next_has_its_turn(
     trouble: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -34,6 +36,12 @@ def test_what_fails_for_one_is_logged_and_the_next_has_its_turn(
 def test_what_a_migration_has_yet_to_bring_ends_the_round(asked: str) -> None:
     with pytest.raises(DatabaseError), turn_of("first", "sync"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(asked)
+
+
+@pytest.mark.parametrize("cause", [psycopg.errors.UndefinedTable(), psycopg.errors.UndefinedColumn()])
+def test_so_it_does_as_postgresql_says_it(cause: psycopg.Error) -> None:
+    with pytest.raises(ProgrammingError), turn_of("first", "sync"):
+        raise of_postgresql(cause)
 
 
 def test_a_database_that_is_out_of_reach_ends_the_round() -> None:
