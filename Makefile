@@ -32,24 +32,24 @@ $(BIN)/python:
 	$(call bring,python3.11-venv,no $(PYTHON) that can make a venv is here. Say PYTHON=/path/to/python3.11 where one is.)
 	@$(PYTHON) -m venv $(VENV)
 
-# Of all packages only gunicorn_h1c comes without wheels.
-HEADERS := import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("include"), "Python.h").stat()
-compiler = { command -v cc && $(BIN)/python -c '$(HEADERS)'; } >/dev/null 2>&1 || \
-	$(call bring,gcc python3.11-dev,a C compiler with the headers of Python is missing.)
+# Of all packages only gunicorn_h1c comes without wheels. Where it cannot be compiled gunicorn reads requests in Python.
+INCLUDES := $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))'
+HEADERS = $$(test -f "$$($(INCLUDES))/Python.h" || echo python3.11-dev)
+compiler = echo '\#include <Python.h>' | cc -I "$$($(INCLUDES))" -fsyntax-only -x c - 2>/dev/null || \
+	$(call bring,gcc libc6-dev $(HEADERS),no C compiler with the headers of Python: gunicorn_h1c is left out and requests take more CPU (remove $(VENV) to try again).)
+WITHOUT_COMPILED := sed '/^gunicorn-h1c==/,/[^\\]$$/d'
 
 # A stamp per list, so that pip is asked only when the list has changed.
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+install = @lock=$<; { $(compiler); } || { $(WITHOUT_COMPILED) $< > $(VENV)/$<; lock=$(VENV)/$<; }; \
+	echo "Installing $< …"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $$lock
 
 $(VENV)/.runtime: requirements.lock | $(BIN)/python
-	@$(compiler)
-	@echo "Installing requirements.lock …"
-	@$(INSTALL) -r requirements.lock
+	$(install)
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock requirements.lock | $(BIN)/python
-	@$(compiler)
-	@echo "Installing requirements-dev.lock …"
-	@$(INSTALL) -r requirements-dev.lock
+	$(install)
 	@touch $@ $(VENV)/.runtime
 
 venv: $(VENV)/.runtime

@@ -13,15 +13,21 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
+import pytest
+
 from benchmarks.servers import free_port, running
 from config.environment import BASE_DIR
 
 # Larger than what gunicorn keeps of a request that comes before the one before it is over.
 BODY = b"x" * 200_000
 
+# gunicorn's parser in C, and the one in Python, which serves where that could not be compiled.
+both_parsers = pytest.mark.parametrize("parser", ["auto", "python"])
 
-def test_no_large_request_is_lost_however_soon_it_follows_another(tmp_path: Path) -> None:
-    with web(tmp_path) as port:
+
+@both_parsers
+def test_no_large_request_is_lost_however_soon_it_follows_another(tmp_path: Path, parser: str) -> None:
+    with web(tmp_path, parser) as port:
         connection = HTTPConnection("127.0.0.1", port, timeout=30)
         connection.connect()
         connection.auto_open = 0  # a new connection would hide that the old one was dropped
@@ -30,11 +36,12 @@ def test_no_large_request_is_lost_however_soon_it_follows_another(tmp_path: Path
     assert statuses == {403: 100}
 
 
-def test_large_requests_that_are_sent_without_waiting_are_all_answered(tmp_path: Path) -> None:
+@both_parsers
+def test_large_requests_that_are_sent_without_waiting_are_all_answered(tmp_path: Path, parser: str) -> None:
     head = f"POST /webhooks/amocrm HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(BODY)}\r\n\r\n".encode()
     last = b"GET /webhooks/amocrm/test HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     answers = b""
-    with web(tmp_path) as port, socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with web(tmp_path, parser) as port, socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         sending = threading.Thread(target=connection.sendall, args=[(head + BODY) * 20 + last])
         sending.start()
         while part := connection.recv(2**16):
@@ -44,12 +51,13 @@ def test_large_requests_that_are_sent_without_waiting_are_all_answered(tmp_path:
 
 
 @contextmanager
-def web(folder: Path) -> Iterator[int]:
+def web(folder: Path, parser: str) -> Iterator[int]:
     """The web process of the Procfile: its port."""
     port = free_port()
     own = {"PORT": str(port), "VAR_DIR": str(folder), "DATABASE_URL": "", "DJANGO_SETTINGS_MODULE": "config.settings"}
     # Set but blank counts as not set, also for what gunicorn itself reads.
     command, env = [sys.executable, "-m", "config.web"], os.environ | own | {"WEB_CONCURRENCY": ""}
+    env["GUNICORN_CMD_ARGS"] = f"--http-parser {parser}"
     with running(command, port, cwd=BASE_DIR, env=env):
         yield port
 
