@@ -26,7 +26,7 @@ from leads.admin.base import ReadOnlyAdmin
 from leads.admin.days import DaysFilter
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, lines, minute
-from leads.models import Role, UserAccount
+from leads.models import UserAccount
 from leads.told import retold
 
 KIND_BADGES = {EarningKind.ACCRUAL: "success", EarningKind.ADJUSTMENT: "info", EarningKind.REVERSAL: "danger"}
@@ -122,17 +122,14 @@ class ReferralEarningAdmin(ReadOnlyAdmin[ReferralEarning]):
     def paid(self, line: ReferralEarning) -> str:
         return minute(line.paid_at, line.user_account)
 
-    def has_pay_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.may(request, Role.STAFF, obj)
-
-    @admin.action(description=_("Mark selected lines as paid out"), permissions=["pay"])
+    @admin.action(description=_("Mark selected lines as paid out"), permissions=["staff"])
     def mark_paid(self, request: HttpRequest, queryset: QuerySet[ReferralEarning]) -> None:
         now = timezone.now()
         number = sum(pay_lines(account, ids, now) for account, ids in self._by_account(request, queryset))
         text = ngettext("%(n)d line is marked as paid out.", "%(n)d lines are marked as paid out.", number)
         self.message_user(request, text % {"n": number}, messages.SUCCESS if number else messages.WARNING)
 
-    @admin.action(description=_("Mark selected lines as not paid out after all"), permissions=["pay"])
+    @admin.action(description=_("Mark selected lines as not paid out after all"), permissions=["staff"])
     def mark_unpaid(self, request: HttpRequest, queryset: QuerySet[ReferralEarning]) -> None:
         number = sum(take_back_payout(account, ids) for account, ids in self._by_account(request, queryset))
         text = ngettext("%(n)d line is owed again.", "%(n)d lines are owed again.", number)

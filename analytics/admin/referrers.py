@@ -26,7 +26,6 @@ from leads.admin.base import AccountForm, AccountScopedAdmin, OnePerAccountAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, lines
 from leads.amounts import money
-from leads.models import Role
 
 _PAYOUT = "admin:analytics_referrer_payout"
 _ROTATE: Any = {
@@ -100,9 +99,6 @@ class ReferrerAdmin(AccountScopedAdmin[Referrer]):
         except CodeTaken as error:
             # Somebody took the code between the check and now.
             raise ValidationError(error.messages) from error
-
-    def has_staff_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.may(request, Role.STAFF, obj)
 
     # --- Cells ---
 

@@ -28,7 +28,6 @@ from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, lines, minute, pairs
 from leads.admin.searching import people_and_deals
 from leads.days import validate_moment
-from leads.models import Role
 from leads.news import UTM_COLUMNS
 from leads.told import retold
 
@@ -117,9 +116,6 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
             obj = self.model._default_manager.filter(pk=obj).first()
         return super().has_change_permission(request, obj) and (obj is None or obj.is_manual)
 
-    def has_assign_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.may(request, Role.STAFF, obj)
-
     # --- Forms ---
 
     def fieldsets_for(self, request: HttpRequest, obj: Any) -> Any:
@@ -196,15 +192,15 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
 
     # --- Assigning ---
 
-    @admin.action(description=_("Assign to a targetologist…"), permissions=["assign"])
+    @admin.action(description=_("Assign to a targetologist…"), permissions=["staff"])
     def assign(self, request: HttpRequest, queryset: QuerySet[Sale]) -> HttpResponseRedirect:
         return self._go(request, queryset, "assign")
 
-    @admin.action(description=_("Add a pattern…"), permissions=["assign"])
+    @admin.action(description=_("Add a pattern…"), permissions=["staff"])
     def add_pattern(self, request: HttpRequest, queryset: QuerySet[Sale]) -> HttpResponseRedirect:
         return self._go(request, queryset, "pattern")
 
-    @action(description=_("Assign"), icon="person_add", permissions=["assign"], url_path="assign-one")
+    @action(description=_("Assign"), icon="person_add", permissions=["staff"], url_path="assign-one")
     def assign_one(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
         return to_page("admin:analytics_sale_assign", [object_id])
 

@@ -48,10 +48,7 @@ class AccountWithHooksAdmin(UserAccountAdmin):
         hooks = [{"name": hook.label, "address": hook_url(account, hook), "text": _EXPLAINED[hook]} for hook in Hook]
         return SafeString(render_to_string("admin/integrations/hook_addresses.html", {"hooks": hooks}))
 
-    def has_utm_fields_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.may(request, Role.STAFF, obj)
-
-    @action(description=_("UTM fields…"), icon="label", permissions=["utm_fields"], url_path="utm-fields")
+    @action(description=_("UTM fields…"), icon="label", permissions=["staff"], url_path="utm-fields")
     def utm_fields(self, request: HttpRequest, object_id: str) -> HttpResponse:
         account = self.get_object(request, object_id)
         if account is None:

@@ -20,7 +20,6 @@ from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, duration, lines, link, minute, second
 from leads.admin.paging import capped_count
-from leads.models import Role
 from leads.told import retold
 
 STATE_BADGES = {
@@ -130,10 +129,7 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
 
     # --- Actions ---
 
-    def has_sync_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.may(request, Role.STAFF, obj)
-
-    @admin.action(description=_("Read pipelines"), permissions=["sync"])
+    @admin.action(description=_("Read pipelines"), permissions=["staff"])
     def read_pipelines_selected(self, request: HttpRequest, queryset: QuerySet[AmoCRMConnection]) -> None:
         for connection in self.writable(request, queryset)[:20]:
             self._read_pipelines(request, connection)
@@ -141,7 +137,7 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
     @action(
         description=_("Read pipelines"),
         icon="sync",
-        permissions=["sync"],
+        permissions=["staff"],
         url_path="pipelines",
         dialog=_PIPELINES_DIALOG,
     )

@@ -33,7 +33,7 @@ from leads.admin.searching import phones_meant
 from leads.admin.stage_names import StageNames
 from leads.amounts import number
 from leads.ids import id_in
-from leads.models import DealPhone, Role
+from leads.models import DealPhone
 from leads.told import retold
 
 MOST_DEALS = 200
@@ -229,23 +229,20 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
 
     # --- Replay ---
 
-    def has_replay_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.may(request, Role.STAFF, obj)
-
-    @admin.action(description=_("Replay selected deliveries"), permissions=["replay"])
+    @admin.action(description=_("Replay selected deliveries"), permissions=["staff"])
     def replay_selected(self, request: HttpRequest, queryset: QuerySet[WebhookLog]) -> None:
         self._replay(request, queryset)
 
     @action(
         description=_("Replay"),
         icon="replay",
-        permissions=["replay"],
+        permissions=["staff"],
         variant=ActionVariant.PRIMARY,
         url_path="replay",
         dialog=_REPLAY_DIALOG,
     )
     def replay_one(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        if not self.has_replay_permission(request, object_id):
+        if not self.has_staff_permission(request, object_id):
             raise PermissionDenied
         self._replay(request, self.get_queryset(request).filter(pk=object_id))
         back = reverse("admin:integrations_webhooklog_change", args=[object_id])

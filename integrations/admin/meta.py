@@ -100,10 +100,7 @@ class MetaAdAccountAdmin(AccountScopedAdmin[MetaAdAccount]):
         super().save_row(request, obj, form, change)
         transaction.on_commit(lambda: read_now(obj))
 
-    def has_read_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.may(request, Role.STAFF, obj)
-
-    @admin.action(description=_("Read now"), permissions=["read"])
+    @admin.action(description=_("Read now"), permissions=["staff"])
     def read_now_selected(self, request: HttpRequest, queryset: QuerySet[MetaAdAccount]) -> None:
         rows = list(self.writable(request, queryset))
         for row in rows:

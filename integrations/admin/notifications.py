@@ -111,10 +111,7 @@ class SaleNotificationAdmin(ReadOnlyAdmin[SaleNotification]):
 
     # --- Actions ---
 
-    def has_send_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.may(request, Role.STAFF, obj)
-
-    @admin.action(description=_("Send again (an uncertain message may then arrive twice)"), permissions=["send"])
+    @admin.action(description=_("Send again (an uncertain message may then arrive twice)"), permissions=["staff"])
     def send_again_selected(self, request: HttpRequest, queryset: QuerySet[SaleNotification]) -> None:
         count = send_again(self.writable(request, queryset))
         if count:
@@ -125,7 +122,7 @@ class SaleNotificationAdmin(ReadOnlyAdmin[SaleNotification]):
     @action(
         description=_("Test message"),
         icon="send",
-        permissions=["send"],
+        permissions=["staff"],
         url_path="test-message",
         dialog=_TEST_DIALOG,
     )

@@ -19,7 +19,7 @@ from integrations.push.queue import push_again
 from leads.admin.base import OnePerAccountAdmin, ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, cut, link, numbered
-from leads.models import PushState, Role
+from leads.models import PushState
 from leads.told import retold
 
 STATE_BADGES = {PushState.PENDING: "info", PushState.PUSHED: "success", PushState.FAILED: "danger"}
@@ -63,10 +63,7 @@ class LeadPushAdmin(ReadOnlyAdmin[LeadPush]):
     def short_detail(self, row: LeadPush) -> SafeString:
         return cut(retold(row.detail), 80)
 
-    def has_push_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.may(request, Role.STAFF, obj)
-
-    @admin.action(description=_("Send again what amoCRM refused"), permissions=["push"])
+    @admin.action(description=_("Send again what amoCRM refused"), permissions=["staff"])
     def push_again_selected(self, request: HttpRequest, queryset: QuerySet[LeadPush]) -> None:
         count = push_again(self.writable(request, queryset))
         text = ngettext("%d lead is being sent again.", "%d leads are being sent again.", count) % count

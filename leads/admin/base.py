@@ -126,6 +126,10 @@ class AccountScopedAdmin(ModelAdmin, Generic[Row]):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.may(request, self.delete_role, obj)
 
+    def has_staff_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """For actions: `permissions=["staff"]`."""
+        return self.may(request, Role.STAFF, obj)
+
     def may(self, request: HttpRequest, needed: Role | None, obj: Any = None) -> bool:
         if needed is None:
             return False
@@ -263,17 +267,7 @@ class OnePerAccountAdmin(AccountScopedAdmin[Row]):
 class SuperuserOnly:
     """A page for those who run the installation: people, tokens, the schedule."""
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
+    def has_module_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return tenancy.is_superuser(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return tenancy.is_superuser(request)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return tenancy.is_superuser(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return tenancy.is_superuser(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return tenancy.is_superuser(request)
+    has_view_permission = has_add_permission = has_change_permission = has_delete_permission = has_module_permission

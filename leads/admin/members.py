@@ -115,18 +115,8 @@ class MemberInline(TabularInline):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("user").order_by("id")
 
-    def _is_owner(self, request: HttpRequest, obj: Any) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # Without an account Django asks whether there are rows to look for at all; which account it is, it asks before.
         return tenancy.allows(request, Role.OWNER, obj.pk if obj else None)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._is_owner(request, obj)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._is_owner(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._is_owner(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._is_owner(request, obj)
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission
