@@ -21,7 +21,8 @@ from leads.ids import id_in
 from leads.models import PipelineStage
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
 from leads.pages.rendering import render_page
-from leads.pages.stage_names import colour_of, pipelines_of
+from leads.pages.stage_names import colour_of
+from leads.pipelines import pipelines_in
 
 # Any moment would do: how long a span is in words is counted from a day on.
 BEGINNING = datetime(2001, 1, 1)  # noqa: DTZ001 - no moment of anybody's
@@ -59,10 +60,8 @@ def stay_in_words(seconds: int | None) -> str:
 def funnel_page(request: HttpRequest) -> HttpResponse:
     account = account_of(request)
     period = period_of(request.GET, account)
-    pipelines = {
-        pipeline_id: rows[0].pipeline_name or str(pipeline_id)
-        for pipeline_id, rows in pipelines_of(account_rows(PipelineStage, request)).items()
-    }
+    known = pipelines_in(account_rows(PipelineStage, request))
+    pipelines = {pipeline.pipeline_id: pipeline.title for pipeline in known}
     asked = id_in(request.GET.get("pipeline", ""))
     report = funnel(period.span(account), asked if asked in pipelines else first_pipeline(account))
     assert report is not None  # a pipeline that the account has, or none

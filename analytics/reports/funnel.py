@@ -15,6 +15,7 @@ from analytics.reports.figures import percent
 from analytics.reports.spans import Span
 from leads.models import PipelineStage, UserAccount
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
+from leads.pipelines import pipelines_in
 
 SYSTEM = (WON_STATUS_ID, LOST_STATUS_ID)
 NOWHERE = -1
@@ -65,11 +66,11 @@ def funnel(span: Span, pipeline_id: int | None) -> Funnel | None:
     """None when the account has no such pipeline. Without an id: an empty funnel."""
     if pipeline_id is None:
         return Funnel(None, "", [], 0, 0)
-    known = PipelineStage.objects.filter(user_account=span.account, pipeline_id=pipeline_id)
-    stages = list(known.order_by("sort_order", "status_id"))
-    if not stages:
+    found = pipelines_in(PipelineStage.objects.filter(user_account=span.account, pipeline_id=pipeline_id))
+    if not found:
         return None
-    steps = [stage for stage in stages if stage.status_id not in SYSTEM]
+    [pipeline] = found
+    steps = [stage for stage in pipeline.stages if stage.status_id not in SYSTEM]
     places = {stage.status_id: place for place, stage in enumerate(steps)}
     standing = _standing(span, pipeline_id, places)
     stays = _medians(span, pipeline_id)
@@ -77,11 +78,8 @@ def funnel(span: Span, pipeline_id: int | None) -> Funnel | None:
     shown = [
         stage for stage in steps if not stage.is_archived or stage.status_id in stays or standing.now[stage.status_id]
     ]
-    name = next((stage.pipeline_name for stage in stages if not stage.is_archived), stages[0].pipeline_name)
-    now = standing.now
-    return Funnel(
-        pipeline_id, name, _stage_figures(shown, places, standing, stays), now[WON_STATUS_ID], now[LOST_STATUS_ID]
-    )
+    figures, now = _stage_figures(shown, places, standing, stays), standing.now
+    return Funnel(pipeline_id, pipeline.name, figures, now[WON_STATUS_ID], now[LOST_STATUS_ID])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import groupby
+from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Count
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,6 +13,7 @@ from rest_framework.views import APIView
 
 from leads.access import account_row, account_rows
 from leads.models import Lead, PipelineStage
+from leads.pipelines import Pipeline, leads_standing, pipelines_in
 from leads.qualification import Stage
 from leads.services.stages import stage_mark_qualified
 
@@ -65,11 +64,9 @@ class MarkedStageSerializer(StageSerializer):
 class Pipelines(APIView):
     @extend_schema(summary="Pipelines and their stages", responses=PipelinesSerializer)
     def get(self, request: Request) -> Response:
-        stages = account_rows(PipelineStage, request).order_by(
-            "pipeline_sort", "pipeline_id", "sort_order", "status_id"
-        )
-        counts = _leads_standing(request)
-        return Response({"pipelines": [_pipeline(group, counts) for _id, group in groupby(stages, _pipeline_id)]})
+        pipelines = pipelines_in(account_rows(PipelineStage, request))
+        counts = leads_standing(account_rows(Lead, request))
+        return Response({"pipelines": [_pipeline(pipeline, counts) for pipeline in pipelines]})
 
 
 class OneStage(APIView):
@@ -83,28 +80,13 @@ class OneStage(APIView):
         wanted = StageMarkSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         changed = stage_mark_qualified(stage, wanted.validated_data["is_qualified_stage"])
-        context = {"counts": _leads_standing(request), "changed": changed}
+        context = {"counts": leads_standing(account_rows(Lead, request)), "changed": changed}
         return Response(MarkedStageSerializer(stage, context=context).data)
 
 
-def _leads_standing(request: Request) -> dict[Stage, int]:
-    """How many leads stand in each (pipeline_id, status_id) now, in one statement."""
-    stages = ("current_pipeline_id", "current_status_id")
-    standing = account_rows(Lead, request).filter(is_deleted=False, current_status_id__isnull=False)
-    counted = standing.order_by().values(*stages).annotate(leads=Count("pk"))
-    return {(row[stages[0]], row[stages[1]]): row["leads"] for row in counted}
-
-
-def _pipeline_id(stage: PipelineStage) -> int:
-    return stage.pipeline_id
-
-
-def _pipeline(stages: Iterable[PipelineStage], counts: Mapping[Stage, int]) -> dict[str, Any]:
-    rows = list(stages)
-    # A pipeline was renamed when its rows differ: archived ones keep the old name.
-    names = [stage.pipeline_name for stage in rows if not stage.is_archived] or [rows[0].pipeline_name]
+def _pipeline(pipeline: Pipeline, counts: Mapping[Stage, int]) -> dict[str, Any]:
     return {
-        "pipeline_id": rows[0].pipeline_id,
-        "pipeline_name": names[0],
-        "stages": StageSerializer(rows, many=True, context={"counts": counts}).data,
+        "pipeline_id": pipeline.pipeline_id,
+        "pipeline_name": pipeline.name,
+        "stages": StageSerializer(pipeline.stages, many=True, context={"counts": counts}).data,
     }

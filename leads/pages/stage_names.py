@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
@@ -11,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from leads.models import PipelineStage, UserAccount
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
+from leads.pipelines import pipelines_in
 
 # Colours come from amoCRM. Only what is one is drawn.
 _COLOUR = re.compile(r"#[0-9a-fA-F]{3}(?:[0-9a-fA-F]{3})?")
@@ -26,7 +26,6 @@ class StageName:
     pipeline: str
     colour: str = ""
     is_won: bool = False
-    is_lost: bool = False
 
 
 def colour_of(text: str) -> str:
@@ -37,8 +36,12 @@ class StageBook:
     """An account's stages, read once: (pipeline id, status id) → name. A stage not read yet goes by its number."""
 
     def __init__(self, account: UserAccount) -> None:
-        self.stages = list(PipelineStage.objects.filter(user_account=account))
-        self._names = {(stage.pipeline_id, stage.status_id): _name(stage) for stage in self.stages}
+        self._pipelines = pipelines_in(PipelineStage.objects.filter(user_account=account))
+        self._names = {
+            (stage.pipeline_id, stage.status_id): _name(stage, pipeline.title)
+            for pipeline in self._pipelines
+            for stage in pipeline.stages
+        }
 
     def find(self, pipeline_id: int | None, status_id: int | None) -> StageName | None:
         """None for a lead without a deal."""
@@ -49,32 +52,26 @@ class StageBook:
             name=SYSTEM_NAMES.get(status_id) or _("Stage %(id)s") % {"id": status_id},
             pipeline=str(pipeline_id or ""),
             is_won=status_id == WON_STATUS_ID,
-            is_lost=status_id == LOST_STATUS_ID,
         )
 
     def choices(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """For a select: stages grouped by pipeline; values are `<pipeline id>:<status id>`."""
-        groups: dict[int, tuple[str, list[tuple[str, str]]]] = {}
-        for stage in self.stages:
-            name = stage.pipeline_name or str(stage.pipeline_id)
-            _label, options = groups.setdefault(stage.pipeline_id, (name, []))
-            options.append((f"{stage.pipeline_id}:{stage.status_id}", stage.status_name or str(stage.status_id)))
-        return list(groups.values())
+        return [
+            (
+                pipeline.title,
+                [
+                    (f"{stage.pipeline_id}:{stage.status_id}", stage.status_name or str(stage.status_id))
+                    for stage in pipeline.stages
+                ],
+            )
+            for pipeline in self._pipelines
+        ]
 
 
-def _name(stage: PipelineStage) -> StageName:
+def _name(stage: PipelineStage, pipeline: str) -> StageName:
     return StageName(
         name=stage.status_name or str(SYSTEM_NAMES.get(stage.status_id, stage.status_id)),
-        pipeline=stage.pipeline_name or str(stage.pipeline_id),
+        pipeline=pipeline,
         colour=colour_of(stage.status_color),
         is_won=stage.status_id == WON_STATUS_ID,
-        is_lost=stage.status_id == LOST_STATUS_ID,
     )
-
-
-def pipelines_of(stages: Iterable[PipelineStage]) -> dict[int, list[PipelineStage]]:
-    """Stages in their order, by pipeline."""
-    pipelines: dict[int, list[PipelineStage]] = {}
-    for stage in stages:
-        pipelines.setdefault(stage.pipeline_id, []).append(stage)
-    return pipelines

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -16,9 +16,11 @@ from leads.access import account_rows, page
 from leads.amounts import number
 from leads.htmx import is_for_part
 from leads.models import Lead, PipelineStage, Role
-from leads.news import LOST_STATUS_ID, WON_STATUS_ID
+from leads.news import WON_STATUS_ID
 from leads.pages.rendering import render_page, render_part
-from leads.pages.stage_names import colour_of, pipelines_of
+from leads.pages.stage_names import colour_of
+from leads.pipelines import Pipeline, leads_standing, pipelines_in
+from leads.qualification import Stage
 from leads.services.stages import stage_mark_qualified
 
 
@@ -28,7 +30,6 @@ class StageRow:
     leads: int
     colour: str
     is_won: bool
-    is_lost: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ def stage_qualified(request: HttpRequest, pk: int) -> HttpResponse:
     changed = stage_mark_qualified(stage, is_qualified)
     message = _told(stage.status_name, is_qualified, changed)
     if is_for_part(request):
-        count = _leads(request).filter(current_pipeline_id=stage.pipeline_id, current_status_id=stage.status_id).count()
-        return render_part(request, "pages/_stage_marked.html", {"row": _row(stage, count), "message": message})
+        counts = leads_standing(account_rows(Lead, request).filter(current_status_id=stage.status_id))
+        return render_part(request, "pages/_stage_marked.html", {"row": _row(stage, counts), "message": message})
     messages.success(request, message)
     return redirect("page-stages")
 
@@ -76,40 +77,25 @@ def _told(name: str, is_qualified: bool, changed: int) -> str:
 
 
 def _pipelines(request: HttpRequest) -> list[PipelineRows]:
-    standing = (
-        _leads(request)
-        .filter(current_status_id__isnull=False)
-        .values_list("current_pipeline_id", "current_status_id")
-        .annotate(count=Count("id"))
-        .order_by()
-    )
-    counts = {(pipeline_id, status_id): count for pipeline_id, status_id, count in standing}
-    stages = account_rows(PipelineStage, request)
-    return [
-        _rows(pipeline_id, [_row(stage, counts.get((stage.pipeline_id, stage.status_id), 0)) for stage in rows])
-        for pipeline_id, rows in pipelines_of(stages).items()
-    ]
+    counts = leads_standing(account_rows(Lead, request))
+    return [_rows(pipeline, counts) for pipeline in pipelines_in(account_rows(PipelineStage, request))]
 
 
-def _leads(request: HttpRequest) -> QuerySet[Lead]:
-    return account_rows(Lead, request).filter(is_deleted=False)
-
-
-def _rows(pipeline_id: int, rows: list[StageRow]) -> PipelineRows:
+def _rows(pipeline: Pipeline, counts: Mapping[Stage, int]) -> PipelineRows:
+    rows = [_row(stage, counts) for stage in pipeline.stages]
     return PipelineRows(
-        pipeline_id=pipeline_id,
-        name=rows[0].stage.pipeline_name or str(pipeline_id),
+        pipeline_id=pipeline.pipeline_id,
+        name=pipeline.title,
         current=[row for row in rows if not row.stage.is_archived],
         archived=[row for row in rows if row.stage.is_archived],
         leads=sum(row.leads for row in rows),
     )
 
 
-def _row(stage: PipelineStage, leads: int) -> StageRow:
+def _row(stage: PipelineStage, counts: Mapping[Stage, int]) -> StageRow:
     return StageRow(
         stage=stage,
-        leads=leads,
+        leads=counts.get((stage.pipeline_id, stage.status_id), 0),
         colour=colour_of(stage.status_color),
         is_won=stage.status_id == WON_STATUS_ID,
-        is_lost=stage.status_id == LOST_STATUS_ID,
     )

@@ -168,6 +168,15 @@ def test_pipelines_show_their_stages_and_who_stands_there(cast: Cast) -> None:
     }
 
 
+def test_a_pipeline_that_was_renamed_and_moved_is_one_whatever_its_archived_stages_say(cast: Cast) -> None:
+    stage(cast.alpha, 10, pipeline_name="Before", pipeline_sort=1, is_archived=True)
+    stage(cast.alpha, 30, pipeline_id=12, pipeline_name="Repeat", pipeline_sort=2)
+    stage(cast.alpha, 20, pipeline_name="Now", pipeline_sort=3)
+    answer = client(cast.vera).get("/amocrm/pipelines").json()["pipelines"]
+    assert [(one["pipeline_id"], one["pipeline_name"]) for one in answer] == [(12, "Repeat"), (11, "Now")]
+    assert [row["status_id"] for row in answer[1]["stages"]] == [10, 20]
+
+
 def test_pipelines_are_read_in_the_same_statements_however_many(cast: Cast, django_assert_max_num_queries: Any) -> None:
     for number in range(20):
         stage(cast.alpha, number, pipeline_id=number % 4)

@@ -133,6 +133,18 @@ def test_archived_stages_are_folded_away(cast: Cast, talks: PipelineStage) -> No
     assert page.index('<details class="fold">') < page.index("Old")
 
 
+@pytest.mark.parametrize("page", ["/app/stages", "/app/leads", "/app/funnel"])
+def test_a_renamed_pipeline_has_its_new_name_also_where_an_archived_stage_comes_first(
+    cast: Cast, talks: PipelineStage, page: str
+) -> None:
+    PipelineStage.objects.create(
+        user_account=cast.alpha, pipeline_id=1, pipeline_name="Forsaken", status_id=3, sort_order=-1, is_archived=True
+    )
+    shown = signed_in(cast.vera).get(page).content.decode()
+    assert "Sales" in shown
+    assert "Forsaken" not in shown
+
+
 def test_won_is_qualified_always(cast: Cast) -> None:
     PipelineStage.objects.create(user_account=cast.alpha, pipeline_id=1, status_id=142, status_name="Won")
     page = signed_in(cast.alice).get("/app/stages").content.decode()
