@@ -22,7 +22,7 @@ from integrations.amocrm.hosts import normalise_subdomain
 from integrations.amocrm.moved import current_host
 from integrations.amocrm.oauth import ClientRefused, TokenPair, TokenRefused
 from integrations.amocrm.rate import Bucket
-from integrations.models import AmoCRMConnection, ConnectionState, Problem
+from integrations.models import NO_PROBLEM, AmoCRMConnection, ConnectionState, Problem
 from leads.clock import is_over
 from leads.told import told
 
@@ -180,11 +180,11 @@ def _store(row: AmoCRMConnection, pair: TokenPair) -> bool:
         "refresh_lease_until": None,
     }
     # Whoever took the old pair for dead met it after we had used it up: ours is the good one all the same.
-    revived = {"state": ConnectionState.CONNECTED, "problem_code": "", "problem_detail": "", "problem_since": None}
+    revived = {"state": ConnectionState.CONNECTED, **NO_PROBLEM}
     given_up = AmoCRMConnection.objects.filter(
         pk=row.pk, state=ConnectionState.RECONNECT_NEEDED, token_refreshed_at=row.token_refreshed_at
     )
-    return bool(_same_pair(row).update(**columns) or given_up.update(**columns, **revived, failures=0))
+    return bool(_same_pair(row).update(**columns) or given_up.update(**columns, **revived))
 
 
 def _die(row: AmoCRMConnection, detail: str, cause: TokenRefused | None = None) -> ReconnectNeeded:

@@ -20,7 +20,7 @@ from integrations.amocrm.tokens import ConnectionTokens, FixedToken, Tokens
 from integrations.connecting.facts import take_currency
 from integrations.connecting.tasks import set_up_connection
 from integrations.connecting.waking import wake
-from integrations.models import FORMER, AmoCRMConnection, ConnectionState, SyncRun
+from integrations.models import FORMER, NO_PROBLEM, AmoCRMConnection, ConnectionState, SyncRun
 from integrations.sync import runs
 from leads.ids import id_in
 from leads.models import UserAccount
@@ -132,13 +132,6 @@ def _columns(host: str, pair: TokenPair, facts: AccountFacts, former: AmoCRMConn
     }
 
 
-NO_PROBLEM: dict[str, Any] = {
-    "problem_code": "",
-    "problem_detail": "",
-    "problem_since": None,
-    "next_attempt_at": None,
-    "failures": 0,
-}
 NO_LEASE: dict[str, Any] = {"lease_key": None, "lease_until": None}
 """What a drain has read is of an amoCRM account that is not this one's any more: it writes nothing of it."""
 
@@ -165,7 +158,7 @@ def _forget(connection: AmoCRMConnection, why: str = "") -> None:
     :param why: what to tell people where nobody here pressed the button.
     """
     with transaction.atomic():
-        parted = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at).update(
+        parted = connection.unless_reconnected().update(
             state=ConnectionState.DISCONNECTED,
             access_token="",
             refresh_token="",

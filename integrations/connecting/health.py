@@ -78,7 +78,6 @@ def _what(status: HookStatus) -> str:
 
 
 def _explain(connection: AmoCRMConnection, text: str) -> None:
-    same = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at)
-    same.filter(state=ConnectionState.CONNECTED).update(
+    connection.unless_reconnected().filter(state=ConnectionState.CONNECTED).update(
         webhook_active=False, webhook_detail=text.strip(), updated_at=timezone.now()
     )

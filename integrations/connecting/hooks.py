@@ -100,8 +100,7 @@ def _remember(connection: AmoCRMConnection, status: HookStatus, why: str = "") -
         seen["webhook_detail"] = why
     if status.registered:
         seen["webhook_destination"] = status.destination
-    # What was asked of a connection that somebody has parted from since, or put another in the place of, is old.
-    rows = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at)
-    rows.exclude(state=ConnectionState.DISCONNECTED).update(**seen)
+    # What was asked of a connection that somebody has parted from since is old.
+    connection.unless_reconnected().exclude(state=ConnectionState.DISCONNECTED).update(**seen)
     connection.webhook_active = status.is_active
     connection.webhook_destination = str(seen.get("webhook_destination", connection.webhook_destination))

@@ -32,9 +32,8 @@ def pipelines_sync(connection: AmoCRMConnection) -> PipelinesCount:
     facts, answer = client.account(), client.pipelines()
     account = connection.user_account
     stages = [_row(account, pipeline, stage) for pipeline in answer.pipelines for stage in pipeline.statuses]
-    same = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at)
     with transaction.atomic():
-        if same.select_for_update(no_key=True).first() is None:
+        if connection.unless_reconnected().select_for_update(no_key=True).first() is None:
             return PipelinesCount(0, 0)
         take_facts(connection, facts)
         PipelineStage.objects.bulk_create(

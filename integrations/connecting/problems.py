@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from integrations.amocrm.errors import ConditionError, ReconnectNeeded
 from integrations.amocrm.tokens import mark_reconnect_needed
-from integrations.models import AmoCRMConnection, ConnectionState, Problem
+from integrations.models import NO_PROBLEM, AmoCRMConnection, ConnectionState, Problem
 
 # An attempt may hang for 25 s, and a lost ring costs 15 s more until the sweep: still the backlog moves within a minute
 # of amoCRM's recovery.
@@ -50,18 +50,12 @@ def note_problem(connection: AmoCRMConnection, error: ConditionError) -> None:
 def clear_problem(connection: AmoCRMConnection) -> None:
     """amoCRM answered: nothing is waited for any more."""
     _connected(connection).exclude(problem_code="", failures=0, next_attempt_at__isnull=True).update(
-        problem_code="",
-        problem_detail="",
-        problem_since=None,
-        next_attempt_at=None,
-        failures=0,
-        updated_at=timezone.now(),
+        **NO_PROBLEM, updated_at=timezone.now()
     )
 
 
 def _connected(connection: AmoCRMConnection) -> QuerySet[AmoCRMConnection]:
-    same = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at)
-    return same.filter(state=ConnectionState.CONNECTED)
+    return connection.unless_reconnected().filter(state=ConnectionState.CONNECTED)
 
 
 def _next_attempt(error: ConditionError) -> Case | CombinedExpression:

@@ -37,8 +37,7 @@ def set_up(connection: AmoCRMConnection) -> None:
         note_problem(connection, error)
         return
     clear_problem(connection)
-    done = AmoCRMConnection.objects.filter(pk=connection.pk, connected_at=connection.connected_at, set_up_at=None)
-    if done.update(set_up_at=timezone.now()):
+    if connection.unless_reconnected().filter(set_up_at=None).update(set_up_at=timezone.now()):
         wake(FIRST_SYNC, str(account_id))
 
 

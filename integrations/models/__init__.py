@@ -1,5 +1,5 @@
 from integrations.models.alerts import Alert
-from integrations.models.connection import FORMER, AmoCRMConnection, ConnectionState, OAuthState, Problem
+from integrations.models.connection import FORMER, NO_PROBLEM, AmoCRMConnection, ConnectionState, OAuthState, Problem
 from integrations.models.meta import MetaAdAccount, MetaAdDay, MetaProblem, MetaPull
 from integrations.models.notifications import (
     NotificationKind,
@@ -15,6 +15,7 @@ from integrations.models.webhooks import Hook, ProcessingStatus, RoutingDecision
 
 __all__ = [
     "FORMER",
+    "NO_PROBLEM",
     "Alert",
     "AmoCRMConnection",
     "ConnectionState",

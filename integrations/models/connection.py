@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -32,6 +32,15 @@ class Problem(models.TextChoices):
 
 FORMER = "former"
 """In `metadata`: the ids of the amoCRM accounts that gave way to another, each with when it did, in order."""
+
+NO_PROBLEM: dict[str, Any] = {
+    "problem_code": "",
+    "problem_detail": "",
+    "problem_since": None,
+    "next_attempt_at": None,
+    "failures": 0,
+}
+"""The columns of a connection for which nothing is waited for."""
 
 
 class AmoCRMConnection(models.Model):
@@ -100,6 +109,11 @@ class AmoCRMConnection(models.Model):
 
     def __str__(self) -> str:
         return self.host or str(self.user_account)
+
+    def unless_reconnected(self) -> models.QuerySet[AmoCRMConnection]:
+        """The row, as a query that finds nothing once somebody has connected anew: what was asked of the former
+        connection is not said of that one."""
+        return AmoCRMConnection.objects.filter(pk=self.pk, connected_at=self.connected_at)
 
     @property
     def own_spans(self) -> list[tuple[datetime | None, datetime | None]]:
