@@ -15,8 +15,8 @@ from integrations.amocrm.errors import AmoCRMError
 from integrations.drain.applying import apply_batch, write_outcomes
 from integrations.drain.blame import is_the_connections
 from integrations.drain.deliveries import Delivery
-from integrations.drain.lease import Lease, LeaseLost
 from integrations.drain.reading import read
+from integrations.lease import Lease, LeaseLost
 from integrations.models import AmoCRMConnection, ProcessingStatus, WebhookLog
 from leads.deals.changes import DealState
 from leads.deals.stored import leads_by_deal

@@ -19,8 +19,8 @@ from analytics.routing import Buyer, Route, buyers_of, route
 from integrations.drain.deliveries import Delivery
 from integrations.drain.lacking import contacts_told
 from integrations.drain.lagging import deals_not_shown
-from integrations.drain.lease import Lease
 from integrations.drain.reading import Readings
+from integrations.lease import Lease
 from integrations.models import AmoCRMConnection, Hook, WebhookLog
 from integrations.notify.outbox import enqueue_for
 from integrations.people.deliveries import take_bodies_of_erased

@@ -20,9 +20,10 @@ from integrations.drain.blame import is_the_connections
 from integrations.drain.deliveries import BATCH_ROWS, Delivery, next_batch, waiting
 from integrations.drain.fairness import give_way
 from integrations.drain.lagging import may_be_early, put_off
-from integrations.drain.lease import Lease, LeaseLost
+from integrations.drain.lease import take_lease
 from integrations.drain.reading import Readings, read
 from integrations.ending import is_turn_over
+from integrations.lease import Lease, LeaseLost
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
 from leads.clock import seconds_until, shared_now
 from leads.told import told
@@ -55,7 +56,7 @@ def drain(account_id: uuid.UUID, *, ring_again: Callable[[float], None]) -> None
         if pause > 0:
             ring_again(pause)
             return
-        lease = Lease.take(connection.pk)
+        lease = take_lease(connection.pk)
         if lease is None:
             return  # whoever has the lease looks again after giving it back
         try:

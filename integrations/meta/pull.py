@@ -14,11 +14,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from analytics.spend.store import Replaced
-from integrations.drain.lease import LeaseLost
 from integrations.ending import is_turn_over
+from integrations.lease import Lease, LeaseLost
 from integrations.meta.client import MetaClient
 from integrations.meta.errors import MetaError, RateLimited, TooMuch
-from integrations.meta.lease import Lease
+from integrations.meta.lease import take_lease
 from integrations.meta.problems import clear, next_morning, note
 from integrations.meta.spend import follow_creatives, store_days
 from integrations.models import MetaAdAccount, MetaPull
@@ -66,7 +66,7 @@ def work(ad_account_id: int, *, seconds: float = TURN_SECONDS, days: Days | None
 
     :param days: what to read, in place of what is due.
     """
-    lease = Lease.take(ad_account_id)
+    lease = take_lease(ad_account_id)
     if lease is None:
         return None
     ad_account = MetaAdAccount.objects.select_related("user_account").get(pk=ad_account_id)

@@ -9,8 +9,8 @@ from typing import TypeVar
 import structlog
 from django.db import transaction
 
-from integrations.drain.lease import LeaseLost
 from integrations.drain.reading import contacts_of, contacts_shown, has_phone
+from integrations.lease import LeaseLost
 from integrations.sync.lease import Cancelled
 from integrations.sync.session import Session
 from leads.deals.stored import leads_by_contact, leads_by_deal

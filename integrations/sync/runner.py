@@ -15,8 +15,8 @@ from integrations.connecting.problems import note_problem
 from integrations.connecting.waking import wake
 from integrations.drain.deliveries import waiting
 from integrations.drain.drain import drain
-from integrations.drain.lease import LeaseLost
 from integrations.intake.doorbell import DRAIN
+from integrations.lease import LeaseLost
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, SyncRun
 from integrations.sync.events import read_first_events, read_old_events, read_recent_events
 from integrations.sync.figures import refresh_figures
@@ -77,7 +77,7 @@ def work(run_id: int, *, ring_again: Callable[[float], None]) -> None:
 
 
 def _work_under_lease(run: SyncRun, connection: AmoCRMConnection, ring_again: Callable[[float], None]) -> None:
-    lease = RunLease.take(run.pk)
+    lease = RunLease.of_run(run.pk)
     if lease is None:
         return
     run.refresh_from_db()

@@ -20,7 +20,7 @@ from integrations.connecting.problems import clear_problem
 from integrations.drain import drain as drains
 from integrations.drain.applying import apply_batch
 from integrations.drain.deliveries import Delivery, next_batch
-from integrations.drain.lease import Lease
+from integrations.drain.lease import take_lease
 from integrations.drain.sweep import accounts_in_need
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, SyncDue, WebhookLog
 from integrations.tests.killing import drain_until_killed
@@ -570,9 +570,9 @@ def test_one_drain_at_a_time_and_a_dead_ones_lease_lapses(connected: UserAccount
     told.crm.demo.deals.create("Имплант")
     take_over(connected, told)
     connection = AmoCRMConnection.objects.get()
-    held = Lease.take(connection.pk)
+    held = take_lease(connection.pk)
     assert held is not None
-    assert Lease.take(connection.pk) is None
+    assert take_lease(connection.pk) is None
     drain_all(connected)
     assert set(statuses(connected)) == {"received"}
     assert accounts_in_need() == []

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from integrations import http
 from integrations.meta.client import MetaClient
 from integrations.meta.errors import Forbidden, Outage, RateLimited, Refused, TokenDead, TooMuch, error_of
-from integrations.meta.lease import Lease, due_ad_accounts
+from integrations.meta.lease import due_ad_accounts, take_lease
 from integrations.meta.pull import work
 from integrations.meta.usage import Usage, usage_of
 from integrations.models import MetaAdAccount, MetaAdDay, MetaProblem, MetaPull
@@ -177,7 +177,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(ads: MetaAdAccount, meta: S
     def taken_over(request: Any) -> Any:
         if "insights" in request.path:
             MetaAdAccount.objects.update(lease_key=None, lease_until=None)
-            assert Lease.take(ads.pk) is not None
+            assert take_lease(ads.pk) is not None
         return answer(request)
 
     meta.crm.meta.answer = taken_over  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from analytics.models import AdSpend
 from integrations.meta import pull as pulling
-from integrations.meta.lease import Lease, due_ad_accounts
+from integrations.meta.lease import due_ad_accounts, take_lease
 from integrations.meta.problems import next_morning
 from integrations.models import MetaAdAccount, MetaAdDay, MetaPull
 from integrations.tests.meta_world import ACT, ad_account_of, ago, books, pull, spent, today
@@ -156,7 +156,7 @@ def test_many_pages_are_read_and_their_address_is_never_followed(
 
 
 def test_one_worker_reads_an_ad_account(ads: MetaAdAccount, meta: Server) -> None:
-    lease = Lease.take(ads.pk)
+    lease = take_lease(ads.pk)
     assert lease is not None
     assert pulling.work(ads.pk) is None
     lease.release()

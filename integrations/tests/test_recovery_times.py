@@ -19,7 +19,7 @@ from integrations.amocrm.answers import retry_after_of
 from integrations.connecting.health import connections_of_the_minute, look_after_hook
 from integrations.drain import lease
 from integrations.drain.drain import drain
-from integrations.drain.lease import LEASE_FOR, Lease
+from integrations.drain.lease import LEASE_FOR, take_lease
 from integrations.drain.sweep import accounts_in_need
 from integrations.models import AmoCRMConnection
 from integrations.sync import runs, session
@@ -94,7 +94,7 @@ def test_the_waits_begin_at_a_second_grow_and_differ(world: World) -> None:
 def test_a_dead_workers_backlog_moves_within_a_minute(world: World) -> None:
     assert LEASE_FOR.total_seconds() + SWEEP <= WITHIN
     told_of_a_deal(world)
-    assert Lease.take(world.connection.pk) is not None  # and dies
+    assert take_lease(world.connection.pk) is not None  # and dies
     assert accounts_in_need() == []
     assert rings(world) == []
     AmoCRMConnection.objects.update(lease_until=F("lease_until") - LEASE_FOR)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from analytics.models import Sale
 from integrations.drain.drain import drain
-from integrations.drain.lease import Lease
+from integrations.drain.lease import take_lease
 from integrations.models import AmoCRMConnection, SaleNotification, SyncGap, SyncRun
 from integrations.sync import runs
 from integrations.sync.runner import work
@@ -84,7 +84,7 @@ def test_a_win_that_a_hook_told_of_before_a_sync_met_it_is_announced(
     connection = AmoCRMConnection.objects.get()
     if hook_came_first:
         deliver(connected, won)
-        assert Lease.take(connection.pk)  # a drain that waits for amoCRM meanwhile
+        assert take_lease(connection.pk)  # a drain that waits for amoCRM meanwhile
     sync(connected)
     AmoCRMConnection.objects.update(lease_until=None)
     assert (Sale.objects.get().status, SaleNotification.objects.count()) == ("paid", 0)
@@ -108,7 +108,7 @@ def test_which_came_first_does_not_depend_on_a_workers_clock(
     crm.crm.demo.deals.win(deal.id)
     if hook_came_first:
         deliver(connected, bodies(crm)[-1])
-        assert Lease.take(AmoCRMConnection.objects.get().pk)  # a drain that waits for amoCRM meanwhile
+        assert take_lease(AmoCRMConnection.objects.get().pk)  # a drain that waits for amoCRM meanwhile
     with time_machine.travel(timezone.now() + timedelta(seconds=ahead)):
         sync(connected)
     AmoCRMConnection.objects.update(lease_until=None)
