@@ -41,11 +41,11 @@ def status_badge(sale: Sale) -> SafeString:
     return badge(status.label, STATUS_BADGES[status])
 
 
-def routing_badge(sale: Sale) -> SafeString:
-    if not sale.routing_decision:
+def routing_badge(decision: str, reason: str) -> SafeString:
+    """Of a sale, or of a delivery."""
+    if not decision:
         return SafeString(EMPTY)
-    decision = Routing(sale.routing_decision)
-    return badge(decision.label, ROUTING_BADGES[decision], retold(sale.routing_reason)[:300])
+    return badge(Routing(decision).label, ROUTING_BADGES[Routing(decision)], retold(reason)[:300])
 
 
 def referrer_text(sale: Sale) -> str:

@@ -158,7 +158,7 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
 
     @display(description=_("routing"))
     def routing(self, sale: Sale) -> SafeString:
-        return cells.routing_badge(sale)
+        return cells.routing_badge(sale.routing_decision, sale.routing_reason)
 
     @display(description=_("product"))
     def shown_product(self, sale: Sale) -> SafeString:

@@ -20,9 +20,10 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, MultipleChoicesD
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
+from analytics.admin.cells import routing_badge
 from integrations.admin.delivery_page import body_panel, did
 from integrations.delivery import mend_hint, removal_text
-from integrations.models import ProcessingStatus, RoutingDecision, WebhookLog
+from integrations.models import ProcessingStatus, WebhookLog
 from integrations.received import received_between
 from leads.admin import tenancy
 from leads.admin.base import ReadOnlyAdmin
@@ -45,12 +46,6 @@ STATUS_BADGES = {
     ProcessingStatus.IGNORED: "",
     ProcessingStatus.PARTIAL: "warning",
     ProcessingStatus.ERROR: "danger",
-}
-ROUTING_BADGES = {
-    RoutingDecision.TRAFFIC: "info",
-    RoutingDecision.REFERRAL: "primary",
-    RoutingDecision.BOTH: "success",
-    RoutingDecision.UNKNOWN: "warning",
 }
 _REPLAY_DIALOG: Any = {
     "title": _("Replay this delivery?"),
@@ -141,10 +136,7 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
 
     @display(description=_("routing"))
     def routing(self, delivery: WebhookLog) -> SafeString:
-        if not delivery.routing_decision:
-            return SafeString(EMPTY)
-        decision = RoutingDecision(delivery.routing_decision)
-        return badge(decision.label, ROUTING_BADGES[decision], retold(delivery.routing_reason)[:300])
+        return routing_badge(delivery.routing_decision, delivery.routing_reason)
 
     @display(description=_("routing"))
     def routed(self, delivery: WebhookLog) -> SafeString:

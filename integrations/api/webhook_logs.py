@@ -15,7 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.models import Hook, ProcessingStatus, RoutingDecision, WebhookLog
+from analytics.models import Routing
+from integrations.models import Hook, ProcessingStatus, WebhookLog
 from integrations.replay import replay
 from leads.access import account_row, account_rows
 from leads.api.filters import an_id, one_of
@@ -33,7 +34,7 @@ class WebhookLogSerializer(serializers.ModelSerializer[WebhookLog]):
     """Keys are column names. `raw_body` as text; in lists its first 20,000 bytes, `raw_body_bytes` is all it has."""
 
     user_account_id = serializers.UUIDField(read_only=True)
-    routing_decision = serializers.ChoiceField(RoutingDecision.choices, allow_blank=True, read_only=True)
+    routing_decision = serializers.ChoiceField(Routing.choices, allow_blank=True, read_only=True)
     raw_body = serializers.SerializerMethodField()
     raw_body_bytes = serializers.IntegerField(read_only=True)
 
@@ -73,7 +74,7 @@ class DeliveryPages(Pages):
 
 class WebhookLogFilters(FilterSet):
     status = one_of(ProcessingStatus.choices, field_name="processing_status")
-    routing = one_of(RoutingDecision.choices, field_name="routing_decision")
+    routing = one_of(Routing.choices, field_name="routing_decision")
     source = one_of(Hook.choices)
     lead_id = an_id()
 

@@ -11,7 +11,7 @@ from integrations.models.push import DealTag, LeadPush, PushSettings
 from integrations.models.rate import RateSlot
 from integrations.models.retention import DeliveryRemoval, RetentionSettings
 from integrations.models.sync import HookDay, SyncDue, SyncGap, SyncRun, SyncStaged
-from integrations.models.webhooks import Hook, ProcessingStatus, RoutingDecision, WebhookLog
+from integrations.models.webhooks import Hook, ProcessingStatus, WebhookLog
 
 __all__ = [
     "FORMER",
@@ -37,7 +37,6 @@ __all__ = [
     "PushSettings",
     "RateSlot",
     "RetentionSettings",
-    "RoutingDecision",
     "SaleNotification",
     "SyncDue",
     "SyncGap",

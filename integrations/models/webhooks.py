@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from analytics.models import Routing
 from leads.models import UserAccount
 
 
@@ -17,13 +18,6 @@ class Hook(models.TextChoices):
     AMOCRM = "amocrm", _("all deals")
     TRAFFIC = "amocrm_traffic", _("traffic")
     REFERRAL = "amocrm_referral", _("referral")
-
-
-class RoutingDecision(models.TextChoices):
-    REFERRAL = "referral", _("referral")
-    TRAFFIC = "traffic", _("traffic")
-    BOTH = "both", _("both")
-    UNKNOWN = "unknown", _("unknown")
 
 
 class ProcessingStatus(models.TextChoices):
@@ -56,9 +50,7 @@ class WebhookLog(models.Model):
     deal_data = models.JSONField(_("parsed body"), null=True, blank=True)
     utm_source = models.CharField(max_length=500, db_default="", blank=True)
     utm_campaign = models.CharField(max_length=500, db_default="", blank=True)
-    routing_decision = models.CharField(
-        _("routing"), max_length=10, choices=RoutingDecision.choices, db_default="", blank=True
-    )
+    routing_decision = models.CharField(_("routing"), max_length=10, choices=Routing.choices, db_default="", blank=True)
     routing_reason = models.TextField(_("why so routed"), db_default="", blank=True)
     error_message = models.TextField(_("message"), db_default="", blank=True)
     processed_at = models.DateTimeField(_("processed"), null=True, blank=True)

@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from analytics.models import Routing
 from integrations import bodies
 from integrations.delivery import deals_in, mend_hint, removal_text
-from integrations.models import Hook, ProcessingStatus, RoutingDecision, WebhookLog
+from integrations.models import Hook, ProcessingStatus, WebhookLog
 from integrations.replay import replay
 from leads.access import account_of, account_rows, page
 from leads.ids import MAX_ID
@@ -42,7 +43,7 @@ class DeliverySearch(forms.Form):
     deal = forms.IntegerField(label=_("Deal"), required=False, min_value=1, max_value=MAX_ID)
     status = forms.ChoiceField(label=_("Status"), required=False, choices=[ANY, *ProcessingStatus.choices])
     source = forms.ChoiceField(label=_("Hook"), required=False, choices=[ANY, *Hook.choices])
-    routing = forms.ChoiceField(label=_("Routing"), required=False, choices=[ANY, *RoutingDecision.choices])
+    routing = forms.ChoiceField(label=_("Routing"), required=False, choices=[ANY, *Routing.choices])
     before = forms.IntegerField(required=False, widget=forms.HiddenInput, min_value=1, max_value=MAX_ID)
 
     columns = {
