@@ -44,9 +44,6 @@ class ReferralConversionAdmin(ReadOnlyAdmin[ReferralConversion]):
     readonly_fields = ("shown_referrer", "shown_status", "shown_sale", "commission", "created")
     fields = ("user_account", "code", "shown_referrer", "shown_status", "shown_sale", "commission_rate", "commission")
 
-    class Media:
-        css = {"all": ("voronka/money.css",)}
-
     @display(description=_("referrer"))
     def shown_referrer(self, conversion: ReferralConversion) -> SafeString:
         return cells.row_link(conversion.referrer)
@@ -89,9 +86,6 @@ class ReferralEarningAdmin(ReadOnlyAdmin[ReferralEarning]):
         *("user_account", "created", "shown_referrer", "shown_kind", "shown_amount", "commission_rate", "why"),
         *("shown_sale", "sequence", "paid"),
     )
-
-    class Media:
-        css = {"all": ("voronka/money.css",)}
 
     @display(description=_("created"))
     def created(self, line: ReferralEarning) -> SafeString:

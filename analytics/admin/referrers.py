@@ -87,7 +87,6 @@ class ReferrerAdmin(AccountScopedAdmin[Referrer]):
 
     class Media:
         js = ("voronka/copy.js",)
-        css = {"all": ("voronka/money.css",)}
 
     def fieldsets_for(self, request: HttpRequest, obj: Any) -> Any:
         fieldsets = super().fieldsets_for(request, obj)

@@ -105,9 +105,6 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
         ),
     )
 
-    class Media:
-        css = {"all": ("voronka/money.css",)}
-
     # --- Who may do what ---
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -50,9 +50,6 @@ class AdSpendAdmin(AccountScopedAdmin[AdSpend]):
     )
     autocomplete_fields = ("creative", "direction", "targetologist")
 
-    class Media:
-        css = {"all": ("voronka/money.css",)}
-
     @display(description=_("day"), ordering="day")
     def on(self, spend: AdSpend) -> str:
         return f"{spend.day:%d.%m.%Y}"
