@@ -30,7 +30,7 @@ app.autodiscover_tasks(task_packages)
 app.steps["worker"].add(DjangoStructLogInitStep)
 
 
-@app.task(name="config.heartbeat", ignore_result=True)
+@app.task(name="config.heartbeat")
 def heartbeat() -> None:
     """Does nothing. Beat's sign of life is a row of the schedule, which somebody may switch on."""
 

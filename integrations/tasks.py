@@ -21,7 +21,7 @@ logger = structlog.get_logger(__name__)
 _alarms = Alarms()
 
 
-@shared_task(name=DRAIN, ignore_result=True)
+@shared_task(name=DRAIN)
 def drain_account(account_id: str) -> None:
     """Work off an account's deliveries. Ringing twice does no harm: the second finds the lease taken."""
 
@@ -37,14 +37,14 @@ def sweep_at_start(**_signal: object) -> None:
     sweep.apply_async(retry=False)
 
 
-@shared_task(name="integrations.sweep", ignore_result=True)
+@shared_task(name="integrations.sweep")
 def sweep() -> None:
     """Wake a drain for every backlog whose bell was not heard (law 1)."""
     for account_id in accounts_in_need():
         drain_account.apply_async(args=(str(account_id),), retry=False)
 
 
-@shared_task(name="integrations.prune_deliveries", ignore_result=True)
+@shared_task(name="integrations.prune_deliveries")
 def prune_deliveries() -> None:
     """Remove deliveries that were kept as long as their account wishes."""
     removed = prune(timezone.now())

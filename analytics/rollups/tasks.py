@@ -7,7 +7,7 @@ from celery import shared_task
 from analytics.rollups.tending import tend
 
 
-@shared_task(name="analytics.tend_rollups", ignore_result=True)
+@shared_task(name="analytics.tend_rollups")
 def tend_rollups() -> None:
     """Every minute: what is loose is folded, and what says nothing made anew."""
     tend(seconds=45)

@@ -32,28 +32,28 @@ ROUND_SECONDS = 20.0
 _round = threading.Lock()
 
 
-@shared_task(name="integrations.set_up_connection", ignore_result=True)
+@shared_task(name="integrations.set_up_connection")
 def set_up_connection(account_id: str) -> None:
     """Hook, pipelines, first sync of an account that was connected just now."""
     for connection in _connected().filter(user_account_id=uuid.UUID(account_id)):
         set_up(connection)
 
 
-@shared_task(name="integrations.tend_connections", ignore_result=True)
+@shared_task(name="integrations.tend_connections")
 def tend_connections() -> None:
     """Every minute: set-ups that were lost with a message or a worker."""
     for account_id in overdue():
         wake(set_up_connection, str(account_id))
 
 
-@shared_task(name="integrations.sync_pipelines", ignore_result=True)
+@shared_task(name="integrations.sync_pipelines")
 def sync_pipelines() -> None:
     """Every twelve hours: each account's stages."""
     for account_id in _account_ids(_connected()):
         _tend(pipelines_sync, account_id)
 
 
-@shared_task(name="integrations.look_after_hooks", ignore_result=True)
+@shared_task(name="integrations.look_after_hooks")
 def look_after_hooks() -> None:
     """Every minute: the hooks of the accounts whose minute of the hour this is, then of those with a problem, as far as
     there is time. A process has one such round at a time: an account where amoCRM hangs takes 25 s of it, and rounds
@@ -72,7 +72,7 @@ def look_after_hooks() -> None:
         _round.release()
 
 
-@shared_task(name="integrations.refresh_idle_tokens", ignore_result=True)
+@shared_task(name="integrations.refresh_idle_tokens")
 def refresh_idle_tokens() -> None:
     """Daily: renew the tokens that nothing has renewed for a week, so that they do not die of disuse."""
     stale = _connected().filter(token_refreshed_at__lt=timezone.now() - IDLE).exclude(refresh_token="")

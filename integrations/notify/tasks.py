@@ -11,7 +11,7 @@ from integrations.notify.sending import give_up_the_lost, is_anything_due, send_
 from integrations.notify.summaries import queue_summaries
 
 
-@shared_task(name=SEND, ignore_result=True)
+@shared_task(name=SEND)
 def send_notifications() -> None:
     """Send what the outbox holds. Ringing twice does no harm: each message has one sender."""
 
@@ -21,7 +21,7 @@ def send_notifications() -> None:
     send_due(ring_again=ring_again)
 
 
-@shared_task(name="integrations.sweep_notifications", ignore_result=True)
+@shared_task(name="integrations.sweep_notifications")
 def sweep_notifications() -> None:
     """Every minute: messages whose ring was not heard, and those whose sender died (law 1)."""
     give_up_the_lost()
@@ -29,13 +29,13 @@ def sweep_notifications() -> None:
         send_notifications.apply_async(retry=False)
 
 
-@shared_task(name="integrations.daily_summaries", ignore_result=True)
+@shared_task(name="integrations.daily_summaries")
 def daily_summaries() -> None:
     """Every quarter of an hour: summaries whose account's morning has come."""
     queue_summaries(timezone.now())
 
 
-@shared_task(name="integrations.watch", ignore_result=True)
+@shared_task(name="integrations.watch")
 def watch_conditions() -> None:
     """Every minute: what operators must hear of."""
     watch()

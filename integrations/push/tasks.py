@@ -14,7 +14,7 @@ from integrations.push.sending import push_account
 _pushes, _tags = Alarms(), Alarms()
 
 
-@shared_task(name=PUSH, ignore_result=True)
+@shared_task(name=PUSH)
 def push_leads(account_id: str) -> None:
     """Send an account's leads. Ringing twice does no harm: each lead has one worker at a time."""
 
@@ -24,7 +24,7 @@ def push_leads(account_id: str) -> None:
     push_account(uuid.UUID(account_id), ring_again=lambda seconds: _pushes.set(account_id, seconds, send))
 
 
-@shared_task(name="integrations.sweep_pushes", ignore_result=True)
+@shared_task(name="integrations.sweep_pushes")
 def sweep_pushes() -> None:
     """Every minute: leads and tags whose ring was not heard, or whose worker died (law 1)."""
     for account_id in claims.accounts_in_need():
@@ -33,7 +33,7 @@ def sweep_pushes() -> None:
         tag_deals.apply_async(args=(str(account_id),), retry=False)
 
 
-@shared_task(name=tagging.TAG, ignore_result=True)
+@shared_task(name=tagging.TAG)
 def tag_deals(account_id: str) -> None:
     """Write the tags that an account's deals are to get."""
 

@@ -21,7 +21,7 @@ logger = structlog.get_logger(__name__)
 _alarms = Alarms()
 
 
-@shared_task(name="integrations.sync_leads", ignore_result=True)
+@shared_task(name="integrations.sync_leads")
 def sync_leads(account_id: str) -> None:
     """Begin (or go on with) the run of an account."""
     account = UserAccount.objects.filter(pk=uuid.UUID(account_id)).first()
@@ -29,7 +29,7 @@ def sync_leads(account_id: str) -> None:
         begin(account)
 
 
-@shared_task(name="integrations.work_on_sync", ignore_result=True)
+@shared_task(name="integrations.work_on_sync")
 def work_on_sync(run_id: int) -> None:
     """Go on with a run. Ringing twice does no harm: the second finds the lease taken."""
 
@@ -39,14 +39,14 @@ def work_on_sync(run_id: int) -> None:
     work(run_id, ring_again=lambda seconds: _alarms.set(str(run_id), seconds, send))
 
 
-@shared_task(name=PLAN, ignore_result=True)
+@shared_task(name=PLAN)
 def plan() -> None:
     """By the clock: every account's next sync gets its moment."""
     plan_syncs()
     tend()
 
 
-@shared_task(name="integrations.tend_syncs", ignore_result=True)
+@shared_task(name="integrations.tend_syncs")
 def tend() -> None:
     """Every minute: syncs that are due, and runs that were left behind by a killed worker or a lost message."""
     take_due(begin=begin)
