@@ -80,9 +80,8 @@ class SpendFilters(FilterSet):
         return rows.filter(what=f"campaign:{campaign_key(value)}")
 
 
+# Rows that have a day, chosen by `from` and `to`.
 class DayRows(AccountRows[Any]):
-    """Rows that have a day, chosen by `from` and `to`."""
-
     parser_classes = PARSERS
 
     def filter_queryset(self, queryset: Any) -> Any:

@@ -1,4 +1,7 @@
-"""Views and fields about one model's rows in the caller's account."""
+"""Views and fields about one model's rows in the caller's account.
+
+The bases have comments in place of docstrings: drf-spectacular shows those to whoever reads of the API.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,8 @@ from leads.ids import MAX_ID
 M = TypeVar("M", bound=models.Model)
 
 
+# Of `queryset.model`: lists and single rows begin with the account (law 8).
 class AccountRows(generics.GenericAPIView[M]):
-    """Base of views of `queryset.model`: lists and single rows begin with the account (law 8)."""
-
     def get_queryset(self) -> models.QuerySet[M]:
         if getattr(self, "swagger_fake_view", False):  # the schema is made without a caller
             return super().get_queryset().none()
@@ -33,9 +35,8 @@ class AccountRows(generics.GenericAPIView[M]):
         return super().get_queryset().model
 
 
+# One row, read and changed in part; nobody sends it whole.
 class RowInPart(AccountRows[M], generics.RetrieveUpdateAPIView[M]):
-    """One row, read and changed in part; nobody sends it whole."""
-
     http_method_names = ["get", "patch", "head", "options"]
 
 
@@ -65,9 +66,8 @@ class OptionalText(serializers.CharField):
         return "" if found is None else found
 
 
+# Rows that people keep by hand. What the account has already, by its constraints, is 409 with `taken`.
 class AccountRowSerializer(serializers.ModelSerializer[M]):
-    """Rows that people keep by hand. What the account has already, by its constraints, is 409 with `taken`."""
-
     taken: str | Promise = _("This is already taken.")
 
     def create(self, validated_data: dict[str, Any]) -> M:

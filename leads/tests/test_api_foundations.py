@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from io import StringIO
 from typing import Any
 
@@ -140,12 +141,27 @@ def test_the_schema_is_clean() -> None:
     assert "/leads/{id}" in out.getvalue()
 
 
-def test_all_errors_have_one_shape_in_the_schema() -> None:
+@pytest.fixture(scope="module")
+def paths() -> dict[str, Any]:
     out = StringIO()
     call_command("spectacular", "--format", "openapi-json", stdout=out)
+    found: dict[str, Any] = json.loads(out.getvalue())["paths"]
+    return found
+
+
+def test_the_schema_does_not_describe_operations_by_the_docstrings_of_their_bases(paths: dict[str, Any]) -> None:
+    told = [
+        {operation["description"] for operation in operations.values() if "description" in operation}
+        for operations in paths.values()
+    ]
+    times = Counter(description for of_path in told for description in of_path)
+    assert [description for description, count in times.items() if count > 1] == []
+
+
+def test_all_errors_have_one_shape_in_the_schema(paths: dict[str, Any]) -> None:
     shapes = {
         told["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-        for operations in json.loads(out.getvalue())["paths"].values()
+        for operations in paths.values()
         for operation in operations.values()
         for code, told in operation["responses"].items()
         if int(code) >= 400
