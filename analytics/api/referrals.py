@@ -19,10 +19,9 @@ from analytics.earning.referrers import CodeTaken, link_token, referrer_save
 from analytics.models import ReferralConversion, ReferralEarning, Referrer
 from analytics.models.referrals import default_rate, validate_code
 from leads.access import account_of
-from leads.api.days import DAYS, days_asked
+from leads.api.days import DAYS
 from leads.api.errors import Conflict
-from leads.api.rows import AccountRows, AccountRowSerializer, OptionalText, RowInPart
-from leads.days import within_days
+from leads.api.rows import AccountRows, AccountRowSerializer, OptionalText, RowInPart, RowsOfDays
 
 
 def private_page(referrer: Referrer) -> str:
@@ -49,7 +48,6 @@ class ReferrerSerializer(AccountRowSerializer[Referrer]):
         )
         read_only_fields = ("created_at",)
 
-    user_account_id = serializers.UUIDField(read_only=True)
     code = serializers.CharField(max_length=200, validators=[validate_code])
     name = OptionalText(max_length=200)
     phone = OptionalText(max_length=255)
@@ -180,17 +178,14 @@ class ConversionSerializer(serializers.ModelSerializer[ReferralConversion]):
 
 
 @extend_schema_view(get=extend_schema(summary="Referral conversions, the newest first", parameters=DAYS))
-class Conversions(AccountRows[ReferralConversion], generics.ListAPIView[ReferralConversion]):
+class Conversions(RowsOfDays[ReferralConversion], generics.ListAPIView[ReferralConversion]):
     queryset = ReferralConversion.objects.all()
+    moment = "created_at"
     serializer_class = ConversionSerializer
     filterset_class = ConversionFilters
 
     def get_queryset(self) -> QuerySet[ReferralConversion]:
         return super().get_queryset().select_related("sale", "referrer").order_by("-id")
-
-    def filter_queryset(self, queryset: Any) -> Any:
-        rows = super().filter_queryset(queryset)
-        return within_days(rows, "created_at", account_of(self.request), *days_asked(self.request))
 
 
 class EarningSerializer(serializers.ModelSerializer[ReferralEarning]):
@@ -212,14 +207,11 @@ class EarningSerializer(serializers.ModelSerializer[ReferralEarning]):
 
 
 @extend_schema_view(get=extend_schema(summary="The ledger of commissions, the newest line first", parameters=DAYS))
-class Earnings(AccountRows[ReferralEarning], generics.ListAPIView[ReferralEarning]):
+class Earnings(RowsOfDays[ReferralEarning], generics.ListAPIView[ReferralEarning]):
     queryset = ReferralEarning.objects.all()
+    moment = "created_at"
     serializer_class = EarningSerializer
     filterset_class = EarningFilters
 
     def get_queryset(self) -> QuerySet[ReferralEarning]:
         return super().get_queryset().select_related("sale", "referrer").order_by("-id")
-
-    def filter_queryset(self, queryset: Any) -> Any:
-        rows = super().filter_queryset(queryset)
-        return within_days(rows, "created_at", account_of(self.request), *days_asked(self.request))

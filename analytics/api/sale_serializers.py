@@ -15,7 +15,7 @@ from analytics.earning.purchases import purchase_save
 from analytics.models import Sale, SaleStatus, Targetologist
 from leads.access import account_of
 from leads.api.days import MomentField
-from leads.api.rows import AccountRowId, conflict
+from leads.api.rows import AccountRowId, OptionalText, conflict
 from leads.cents import MOST_AMOUNT
 from leads.models import Lead
 from leads.models.accounts import validate_currency
@@ -60,10 +60,6 @@ class SaleSerializer(serializers.ModelSerializer[Sale]):
         return str(sum(earned(conversion, sale).values(), Decimal("0.00")))
 
 
-def _text(longest: int) -> Any:
-    return serializers.CharField(max_length=longest, required=False, allow_blank=True, allow_null=True)
-
-
 class PurchaseSerializer(serializers.Serializer[Sale]):
     """A purchase by hand. Only `amount` is needed; client and UTM that are left out are taken from the lead."""
 
@@ -71,17 +67,17 @@ class PurchaseSerializer(serializers.Serializer[Sale]):
     currency = serializers.CharField(required=False)
     status = serializers.ChoiceField(choices=SaleStatus.choices, default=SaleStatus.PAID)
     sold_at = MomentField(required=False)
-    product = _text(300)
-    client_name = _text(300)
-    client_phone = _text(255)
+    product = OptionalText(max_length=300)
+    client_name = OptionalText(max_length=300)
+    client_phone = OptionalText(max_length=255)
     lead_id = AccountRowId(Lead, required=False, allow_null=True)
     targetologist_id = AccountRowId(Targetologist, required=False, allow_null=True)
-    external_id = _text(200)
-    utm_source = _text(500)
-    utm_medium = _text(500)
-    utm_campaign = _text(500)
-    utm_content = _text(500)
-    utm_term = _text(500)
+    external_id = OptionalText(max_length=200)
+    utm_source = OptionalText(max_length=500)
+    utm_medium = OptionalText(max_length=500)
+    utm_campaign = OptionalText(max_length=500)
+    utm_content = OptionalText(max_length=500)
+    utm_term = OptionalText(max_length=500)
 
     def validate_currency(self, value: str) -> str:
         validate_currency(value.upper())
@@ -94,8 +90,7 @@ class PurchaseSerializer(serializers.Serializer[Sale]):
 
     def update(self, instance: Sale, validated_data: dict[str, Any]) -> Sale:
         for name, value in validated_data.items():
-            is_text = isinstance(self.fields[name], serializers.CharField) and name != "external_id"
-            setattr(instance, name, (value or "") if is_text else value)
+            setattr(instance, name, value)
         instance.external_id = instance.external_id or None
         with conflict(_("Another sale has this external_id already.")):
             return purchase_save(instance, validated_data)

@@ -18,10 +18,9 @@ from analytics.earning.figures import periods
 from analytics.earning.patterns import sales_assign
 from analytics.models import Sale, Targetologist
 from leads.access import account_of, account_row, account_rows
-from leads.api.days import DAYS, days_asked
+from leads.api.days import DAYS
 from leads.api.errors import Conflict
-from leads.api.rows import AccountRowId, AccountRows
-from leads.days import within_days
+from leads.api.rows import AccountRowId, AccountRows, RowsOfDays
 from leads.people import names_of
 
 LAST_SALES = 20
@@ -40,17 +39,14 @@ def with_names(rows: QuerySet[Sale]) -> QuerySet[Sale]:
         responses={201: SaleSerializer, 200: SaleSerializer},
     ),
 )
-class Sales(AccountRows[Sale], generics.ListAPIView[Sale]):
+class Sales(RowsOfDays[Sale], generics.ListAPIView[Sale]):
     queryset = Sale.objects.all()
+    moment = "sold_at"
     serializer_class = SaleSerializer
     filterset_class = SaleFilters
 
     def get_queryset(self) -> QuerySet[Sale]:
         return with_names(super().get_queryset()).order_by("-sold_at", "-id")
-
-    def filter_queryset(self, queryset: Any) -> Any:
-        rows = super().filter_queryset(queryset)
-        return within_days(rows, "sold_at", account_of(self.request), *days_asked(self.request))
 
     def post(self, request: Request) -> Response:
         entry = PurchaseSerializer(data=request.data, context=self.get_serializer_context())

@@ -24,7 +24,6 @@ class TargetologistSerializer(AccountRowSerializer[Targetologist]):
         fields = ("id", "user_account_id", "name", "emoji", "patterns", "telegram_chat_id", "position")
 
     taken = _("Another targetologist has this name already.")
-    user_account_id = serializers.UUIDField(read_only=True)
     emoji = OptionalText(max_length=16)
     telegram_chat_id = OptionalText(max_length=64)
     patterns = serializers.ListField(

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import generics, serializers
+from rest_framework import generics
 
 from leads.access import account_of
 from leads.api.rows import AccountRowId, AccountRows, AccountRowSerializer, OptionalText, RowInPart
@@ -22,8 +22,6 @@ class DirectionSerializer(AccountRowSerializer[Direction]):
         fields = ("id", "user_account_id", "name", "created_at")
         read_only_fields = ("created_at",)
 
-    user_account_id = serializers.UUIDField(read_only=True)
-
 
 class CreativeSerializer(AccountRowSerializer[Creative]):
     class Meta:
@@ -32,7 +30,6 @@ class CreativeSerializer(AccountRowSerializer[Creative]):
         read_only_fields = ("created_at",)
 
     taken = _("Another creative has this external_ad_id already.")
-    user_account_id = serializers.UUIDField(read_only=True)
     direction_id = AccountRowId(Direction, required=False, allow_null=True)
     external_ad_id = OptionalText(max_length=200)
 

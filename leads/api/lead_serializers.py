@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from leads.access import account_of
-from leads.api.rows import AccountRowId
+from leads.api.rows import AccountRowId, OptionalText
 from leads.ids import MAX_ID
 from leads.models import Creative, Direction, Lead, LeadSource, LeadStatusHistory
 from leads.news import UTM_COLUMNS, Utm
@@ -59,16 +59,12 @@ class LeadDetailSerializer(LeadSerializer):
         read_only_fields = fields
 
 
-def _text(longest: int) -> Any:
-    return serializers.CharField(max_length=longest, required=False, allow_blank=True, allow_null=True)
-
-
 class LeadEntrySerializer(serializers.Serializer[Any]):
     """A lead from our own side. At least one of name, phone and chat; all else may be left out."""
 
-    name = _text(300)
-    phone = _text(255)
-    chat_id = _text(100)
+    name = OptionalText(max_length=300)
+    phone = OptionalText(max_length=255)
+    chat_id = OptionalText(max_length=100)
     source = serializers.ChoiceField(  # type: ignore[assignment]  # the key; the field's own `source` is not meant
         choices=ENTERED_SOURCES,
         default=LeadSource.MANUAL,
@@ -83,12 +79,12 @@ class LeadEntrySerializer(serializers.Serializer[Any]):
     )
     creative_id = AccountRowId(Creative, required=False, allow_null=True)
     direction_id = AccountRowId(Direction, required=False, allow_null=True)
-    utm_source = _text(500)
-    utm_medium = _text(500)
-    utm_campaign = _text(500)
-    utm_content = _text(500)
-    utm_term = _text(500)
-    external_id = _text(200)
+    utm_source = OptionalText(max_length=500)
+    utm_medium = OptionalText(max_length=500)
+    utm_campaign = OptionalText(max_length=500)
+    utm_content = OptionalText(max_length=500)
+    utm_term = OptionalText(max_length=500)
+    external_id = OptionalText(max_length=200)
     pipeline_id = serializers.IntegerField(min_value=1, max_value=MAX_ID, required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -11,12 +11,10 @@ from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from leads.access import account_of
-from leads.api.days import DAYS, days_asked
+from leads.api.days import DAYS
 from leads.api.lead_filters import LeadFilters
 from leads.api.lead_serializers import LeadDetailSerializer, LeadEntrySerializer, LeadSerializer
-from leads.api.rows import AccountRows
-from leads.days import within_days
+from leads.api.rows import AccountRows, RowsOfDays
 from leads.models import Lead
 
 
@@ -29,8 +27,9 @@ from leads.models import Lead
         responses={201: LeadDetailSerializer, 200: LeadDetailSerializer},
     ),
 )
-class Leads(AccountRows[Lead], generics.ListAPIView[Lead]):
+class Leads(RowsOfDays[Lead], generics.ListAPIView[Lead]):
     queryset = Lead.objects.all()
+    moment = "lead_at"
     serializer_class = LeadSerializer
     filterset_class = LeadFilters
 
@@ -40,9 +39,7 @@ class Leads(AccountRows[Lead], generics.ListAPIView[Lead]):
     def filter_queryset(self, queryset: Any) -> Any:
         """Deleted leads are out unless `deleted=1` lets them in."""
         rows = super().filter_queryset(queryset)
-        if not self.request.query_params.get("deleted"):
-            rows = rows.filter(is_deleted=False)
-        return within_days(rows, "lead_at", account_of(self.request), *days_asked(self.request))
+        return rows if self.request.query_params.get("deleted") else rows.filter(is_deleted=False)
 
     def post(self, request: Request) -> Response:
         entry = LeadEntrySerializer(data=request.data, context=self.get_serializer_context())

@@ -15,7 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import generics, serializers
 
 from leads.access import account_of, account_row, account_rows
+from leads.api.days import days_asked
 from leads.api.errors import Conflict
+from leads.days import within_days
 from leads.ids import MAX_ID
 
 M = TypeVar("M", bound=models.Model)
@@ -33,6 +35,15 @@ class AccountRows(generics.GenericAPIView[M]):
 
     def _model(self) -> type[M]:
         return super().get_queryset().model
+
+
+# Rows chosen by `from` and `to`, the account's days.
+class RowsOfDays(AccountRows[M]):
+    moment: str  # the column that falls on those days
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        rows = super().filter_queryset(queryset)
+        return within_days(rows, self.moment, account_of(self.request), *days_asked(self.request))
 
 
 # One row, read and changed in part; nobody sends it whole.
@@ -69,6 +80,7 @@ class OptionalText(serializers.CharField):
 # Rows that people keep by hand. What the account has already, by its constraints, is 409 with `taken`.
 class AccountRowSerializer(serializers.ModelSerializer[M]):
     taken: str | Promise = _("This is already taken.")
+    user_account_id = serializers.UUIDField(read_only=True)
 
     def create(self, validated_data: dict[str, Any]) -> M:
         with conflict(self.taken):
