@@ -31,7 +31,7 @@ from leads.admin.days import DaysFilter
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, cut, duration, lines, moment, numbered, pairs
 from leads.admin.searching import phones_meant
-from leads.admin.stage_names import StageNames
+from leads.admin.stage_names import NamesStages, stages_of
 from leads.amounts import number
 from leads.ids import id_in
 from leads.models import DealPhone
@@ -62,7 +62,7 @@ class ReceivedFilter(DaysFilter):
 
 
 @admin.register(WebhookLog)
-class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
+class WebhookLogAdmin(NamesStages, ReadOnlyAdmin[WebhookLog]):
     list_display = (
         *("arrived", "user_account", "status", "hook", "routing", "deal", "utm"),
         *("message", "attempts", "latency"),
@@ -116,11 +116,6 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
             found |= Q(pk=number) if term.startswith("#") else Q(lead_id=number) | Q(pk=number)
         return queryset.filter(found), False
 
-    def prepare_page(self, request: HttpRequest, rows: list[WebhookLog]) -> None:
-        names = StageNames(delivery.user_account_id for delivery in rows)
-        for delivery in rows:
-            delivery.stage_names = names  # type: ignore[attr-defined]
-
     @display(description=_("received"))
     def arrived(self, delivery: WebhookLog) -> SafeString:
         return numbered(delivery, delivery.received_at)
@@ -144,9 +139,8 @@ class WebhookLogAdmin(ReadOnlyAdmin[WebhookLog]):
 
     @display(description=_("deal"))
     def deal(self, delivery: WebhookLog) -> SafeString:
-        names: StageNames | None = getattr(delivery, "stage_names", None)
-        names = names or StageNames([delivery.user_account_id])
-        return lines(delivery.lead_id, names.pipeline(delivery.user_account_id, delivery.pipeline_id))
+        pipeline = stages_of(delivery).pipeline(delivery.user_account_id, delivery.pipeline_id)
+        return lines(delivery.lead_id, pipeline)
 
     @display(description="UTM")
     def utm(self, delivery: WebhookLog) -> SafeString:

@@ -17,13 +17,13 @@ from leads.admin.base import ReadOnlyAdmin
 from leads.admin.evidence import told_by
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import link, second
-from leads.admin.stage_names import StageNames
+from leads.admin.stage_names import NamesStages, stages_of
 from leads.ids import id_in
 from leads.models import LeadStatusHistory
 
 
 @admin.register(LeadStatusHistory)
-class LeadStatusHistoryAdmin(ReadOnlyAdmin[LeadStatusHistory]):
+class LeadStatusHistoryAdmin(NamesStages, ReadOnlyAdmin[LeadStatusHistory]):
     list_display = ("id", "amocrm_lead_id", "lead_link", "came_from", "went_to", "changed", "source", "user_account")
     list_select_related = ("user_account", "lead")
     list_filter = (AccountFilter,)
@@ -41,11 +41,6 @@ class LeadStatusHistoryAdmin(ReadOnlyAdmin[LeadStatusHistory]):
         ids = tenancy.account_ids(request)
         return ("-learnt_at", "-id") if ids is not None and len(ids) == 1 else ("-id",)
 
-    def prepare_page(self, request: HttpRequest, rows: list[LeadStatusHistory]) -> None:
-        names = StageNames(change.user_account_id for change in rows)
-        for change in rows:
-            change.stage_names = names  # type: ignore[attr-defined]
-
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[LeadStatusHistory], search_term: str
     ) -> tuple[QuerySet[LeadStatusHistory], bool]:
@@ -61,11 +56,11 @@ class LeadStatusHistoryAdmin(ReadOnlyAdmin[LeadStatusHistory]):
 
     @display(description=_("from stage"))
     def came_from(self, change: LeadStatusHistory) -> SafeString:
-        return _names(change).show(change.user_account_id, change.from_pipeline_id, change.from_status_id)
+        return stages_of(change).show(change.user_account_id, change.from_pipeline_id, change.from_status_id)
 
     @display(description=_("to stage"))
     def went_to(self, change: LeadStatusHistory) -> SafeString:
-        return _names(change).show(change.user_account_id, change.to_pipeline_id, change.to_status_id)
+        return stages_of(change).show(change.user_account_id, change.to_pipeline_id, change.to_status_id)
 
     @display(description=_("changed"))
     def changed(self, change: LeadStatusHistory) -> str:
@@ -74,8 +69,3 @@ class LeadStatusHistoryAdmin(ReadOnlyAdmin[LeadStatusHistory]):
     @display(description=_("told by"))
     def source(self, change: LeadStatusHistory) -> SafeString:
         return told_by(change.webhook_data)
-
-
-def _names(change: LeadStatusHistory) -> StageNames:
-    names: StageNames | None = getattr(change, "stage_names", None)
-    return names or StageNames([change.user_account_id])

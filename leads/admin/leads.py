@@ -21,7 +21,7 @@ from leads.admin.base import AccountScopedAdmin
 from leads.admin.filters import AccountFilter, CreativeFilter, DirectionFilter, StageFilter
 from leads.admin.looks import EMPTY, badge, lines, link, pairs
 from leads.admin.searching import people_and_deals
-from leads.admin.stage_names import StageNames
+from leads.admin.stage_names import NamesStages, stages_of
 from leads.admin.timeline import timeline
 from leads.deals.apply import lock_account
 from leads.deals.facts import utm_place
@@ -49,7 +49,7 @@ _DEAL = (
 
 
 @admin.register(Lead)
-class LeadAdmin(AccountScopedAdmin[Lead]):
+class LeadAdmin(NamesStages, AccountScopedAdmin[Lead]):
     add_role = None
     delete_role = None  # a lead goes when its deal does
     list_display: Any = (
@@ -79,11 +79,6 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lead]:
         return super().get_queryset(request).select_related("user_account", "creative", "direction")
-
-    def prepare_page(self, request: HttpRequest, rows: list[Lead]) -> None:
-        names = StageNames(lead.user_account_id for lead in rows)
-        for lead in rows:
-            lead.stage_names = names  # type: ignore[attr-defined]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Lead], search_term: str
@@ -122,12 +117,12 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
 
     @display(description=_("stage"), ordering="current_status_id")
     def stage(self, lead: Lead) -> SafeString:
-        shown = _names(lead).show(lead.user_account_id, lead.current_pipeline_id, lead.current_status_id)
+        shown = stages_of(lead).show(lead.user_account_id, lead.current_pipeline_id, lead.current_status_id)
         return format_html("{} {}", shown, badge(_("deleted"), "danger")) if lead.is_deleted else shown
 
     @display(description=_("pipeline"))
     def pipeline(self, lead: Lead) -> str:
-        return _names(lead).pipeline(lead.user_account_id, lead.current_pipeline_id) or EMPTY
+        return stages_of(lead).pipeline(lead.user_account_id, lead.current_pipeline_id) or EMPTY
 
     @display(description=_("price"), ordering="price")
     def money(self, lead: Lead) -> str:
@@ -175,8 +170,3 @@ class LeadAdmin(AccountScopedAdmin[Lead]):
     @display(description=_("stages gone through"))
     def history(self, lead: Lead) -> SafeString:
         return timeline(lead)
-
-
-def _names(lead: Lead) -> StageNames:
-    names: StageNames | None = getattr(lead, "stage_names", None)
-    return names or StageNames([lead.user_account_id])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from typing import Any
 
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from leads.admin.looks import EMPTY, swatch
@@ -30,3 +32,16 @@ class StageNames:
             if of_account == account_id and of_pipeline == pipeline_id:
                 return stage.pipeline_name
         return f"#{pipeline_id}" if pipeline_id else ""
+
+
+class NamesStages:
+    """For an admin whose rows stand in stages: a page's are read at once, and `stages_of` a row tells them."""
+
+    def prepare_page(self, request: HttpRequest, rows: list[Any]) -> None:
+        names = StageNames(row.user_account_id for row in rows)
+        for row in rows:
+            row.stage_names = names
+
+
+def stages_of(row: Any) -> StageNames:
+    return getattr(row, "stage_names", None) or StageNames([row.user_account_id])
