@@ -11,3 +11,8 @@ def id_in(text: str) -> int | None:
     # Bounded first: Python refuses to read thousands of digits.
     is_number = text.isascii() and text.isdecimal() and len(text) < 20
     return int(text) if is_number and int(text) <= MAX_ID else None
+
+
+def ids_in(text: str) -> list[int]:
+    """The ids of `1,2,3`; what is no id is left out."""
+    return [pk for part in text.split(",") if (pk := id_in(part)) is not None]

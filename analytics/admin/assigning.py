@@ -19,7 +19,7 @@ from analytics.earning.patterns import PreviewStale, pattern_change, sales_assig
 from analytics.models import Sale, Targetologist
 from leads.admin import tenancy
 from leads.amounts import number
-from leads.ids import id_in
+from leads.ids import ids_in
 from leads.models import Role, UserAccount
 
 SHOWN_SALES = 100
@@ -83,9 +83,8 @@ def pattern_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
 
 
 def _applied(request: HttpRequest, person: Targetologist, pattern: str) -> bool:
-    shown = [pk for part in request.POST.get("moved", "").split(",") if (pk := id_in(part)) is not None]
     try:
-        moved = pattern_change(person, pattern, shown)
+        moved = pattern_change(person, pattern, ids_in(request.POST.get("moved", "")))
     except PreviewStale:
         messages.warning(request, _("Sales have changed since you looked. This is what it would move now."))
         return False

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 
-from leads.ids import id_in
+from leads.ids import ids_in
 
 MOST = 500
 
@@ -20,6 +20,5 @@ def to_page(name: str, ids: QuerySet[Any, Any] | Sequence[object]) -> HttpRespon
 
 
 def ids_asked(request: HttpRequest) -> list[int]:
-    """The ids of `?ids=`, at most `MOST`; what is no id is left out."""
-    raw = request.GET.get("ids", "") or request.POST.get("ids", "")
-    return [pk for part in raw.split(",") if (pk := id_in(part)) is not None][:MOST]
+    """The ids of `?ids=`, at most `MOST`."""
+    return ids_in(request.GET.get("ids", "") or request.POST.get("ids", ""))[:MOST]

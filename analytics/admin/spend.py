@@ -15,6 +15,7 @@ from unfold.decorators import action, display
 from analytics.admin.cells import amount_cell
 from analytics.admin.money_form import MoneyForm
 from analytics.models import AdSpend, ExchangeRate
+from analytics.models.spend import named_in
 from leads.admin.base import AccountScopedAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY
@@ -27,7 +28,7 @@ class SpendForm(MoneyForm):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
         row = AdSpend(**{name: value for name, value in cleaned.items() if name in _IDENTITY})
-        known = AdSpend.objects.filter(user_account=self.account, day=row.day, what=row.named(), source=row.source)
+        known = AdSpend.objects.filter(user_account=self.account, day=row.day, what=named_in(row), source=row.source)
         if self.account is not None and row.day and known.exclude(pk=self.instance.pk).exists():
             raise ValidationError(_("There is a row of this day, thing and source already."))
         return cleaned

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet, Sum
 
 from analytics.models import ReferralEarning, Referrer
+from leads.cents import to_cents
 from leads.deals.apply import lock_account
 from leads.models import UserAccount
 
@@ -51,7 +52,7 @@ def balances(referrer_ids: Collection[int]) -> dict[int, list[Balance]]:
     )
     found: dict[int, list[Balance]] = defaultdict(list)
     for row in rows:
-        accrued, paid = (_cents(row[key]) for key in ("accrued", "paid"))
+        accrued, paid = (to_cents(row[key] or ZERO) for key in ("accrued", "paid"))  # SQLite adds up as floats
         found[row["referrer_id"]].append(Balance(row["currency"], accrued, paid))
     return found
 
@@ -62,11 +63,6 @@ def main_balance(sums: Iterable[Balance], account: UserAccount) -> Balance:
     if len(by_currency) == 1:
         return next(iter(by_currency.values()))
     return by_currency.get(account.currency, Balance(account.currency))
-
-
-def _cents(value: Decimal | None) -> Decimal:
-    # SQLite adds up as floats.
-    return (value or ZERO).quantize(ZERO)
 
 
 @transaction.atomic

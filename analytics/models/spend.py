@@ -29,6 +29,16 @@ def campaign_key(campaign: str) -> str:
     return campaign.strip().casefold()[:500]
 
 
+def named_in(row: Any) -> str:
+    """`creative:7`, `campaign:spring`…: what a row of spend names. Empty when it names nothing."""
+    for name in ("creative", "direction", "targetologist"):
+        pk = getattr(row, f"{name}_id")
+        if pk is not None:
+            return f"{name}:{pk}"
+    key = campaign_key(row.campaign)
+    return f"campaign:{key}" if key else ""
+
+
 def is_day_of_spend(day: date) -> bool:
     return FIRST_DAY <= day <= timezone.now().date() + AHEAD
 
@@ -92,7 +102,7 @@ class AdSpend(models.Model):
 
     def save(self, *args: Any, **options: Any) -> None:
         # Where what it was spent on is gone, it stays known as what it was.
-        self.what = self.named() or self.what
+        self.what = named_in(self) or self.what
         if options.get("update_fields") is not None:
             options["update_fields"] = {*options["update_fields"], "what"}
         super().save(*args, **options)
@@ -101,16 +111,7 @@ class AdSpend(models.Model):
         named = [name for name in SPENT_ON if getattr(self, name if name == "campaign" else f"{name}_id")]
         if len(named) != 1:
             raise ValidationError(_("Name one of: creative, direction, targetologist, campaign."))
-        self.what = self.named()
-
-    def named(self) -> str:
-        """`creative:7`, `campaign:spring`…: what the row names. Empty when it names nothing."""
-        for name in ("creative", "direction", "targetologist"):
-            pk = getattr(self, f"{name}_id")
-            if pk is not None:
-                return f"{name}:{pk}"
-        key = campaign_key(self.campaign)
-        return f"campaign:{key}" if key else ""
+        self.what = named_in(self)
 
     @property
     def spent_on(self) -> Creative | Direction | Targetologist | str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django import forms
@@ -21,6 +20,7 @@ from analytics.reports.definitions import QUALIFICATION_FIGURES, ROI_FIGURES
 from analytics.whatif.effects import pattern_changed, rate_changed, stage_toggled
 from leads.access import account_of, account_rows, page
 from leads.amounts import number
+from leads.ids import ids_in
 from leads.models import PipelineStage, Role, UserAccount
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
 from leads.pages.rendering import render_page
@@ -128,7 +128,7 @@ def apply_pattern(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         raise Http404
     given = form.cleaned_data
-    shown = [int(part) for part in request.POST.get("moved", "").split(",") if re.fullmatch("[0-9]{1,19}", part)]
+    shown = ids_in(request.POST.get("moved", ""))
     try:
         moved = pattern_change(given["targetologist"], given["pattern"], shown, instead_of=given["instead_of"])
     except PreviewStale:

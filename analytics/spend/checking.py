@@ -10,7 +10,7 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from analytics.models import Targetologist
-from analytics.models.spend import MANUAL_SOURCE, campaign_key
+from analytics.models.spend import MANUAL_SOURCE, named_in
 from analytics.spend import cells
 from analytics.spend.cells import Senseless
 from analytics.spend.reading import RawRow
@@ -38,12 +38,7 @@ class SpendRow:
 
     @property
     def what(self) -> str:
-        """As in AdSpend.what."""
-        for name in ("creative", "direction", "targetologist"):
-            pk = getattr(self, f"{name}_id")
-            if pk is not None:
-                return f"{name}:{pk}"
-        return f"campaign:{campaign_key(self.campaign)}"
+        return named_in(self)
 
     @property
     def identity(self) -> tuple[date, str, str]:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from analytics.models import AdSpend, ConversionStatus, ReferralConversion, Referrer, Sale, SaleStatus, Targetologist
+from analytics.models.spend import named_in
 from analytics.pages.funnel import _bars
 from analytics.pages.narrowers import SPEND_NARROWERS
 from analytics.pages.periods import Period, period_of
@@ -113,7 +114,7 @@ def add(world: World, rows: list[dict[str, Any]], sold: list[dict[str, Any]], sp
         named = {type(on).__name__.lower(): on} if on else {"campaign": row["on"]}
         cost = AdSpend(user_account=world.account, day=row["day"], currency=row["currency"], **named)
         cost.amount, cost.source = Decimal(row["amount"]), row["currency"]
-        if (identity := (cost.day, cost.named(), cost.source)) not in seen:
+        if (identity := (cost.day, named_in(cost), cost.source)) not in seen:
             seen.add(identity)
             cost.save()
 

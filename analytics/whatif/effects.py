@@ -11,7 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from analytics.earning.ledger import commission
 from analytics.earning.patterns import Move, sales_moved_by
-from analytics.models import ConversionStatus, Referrer, SaleStatus, Targetologist
+from analytics.models import ConversionStatus, Referrer, Targetologist
 from analytics.models.referrals import default_rate
 from analytics.reports.figures import percent, ratio
 from analytics.reports.queries import Key
@@ -110,9 +110,7 @@ class Commission:
 def rate_changed(span: Span, referrer: Referrer, rate: Decimal | None) -> list[Commission]:
     """By currency. The past stays as it is: a conversion keeps its rate. None: the account's default."""
     new = default_rate(span.account) if rate is None else rate
-    sold = span.sales(Basis.SALE).filter(
-        conversion__referrer=referrer, conversion__status=ConversionStatus.ACTIVE, status=SaleStatus.PAID
-    )
+    sold = span.sales(Basis.SALE).filter(conversion__referrer=referrer, conversion__status=ConversionStatus.ACTIVE)
     sums: dict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
     for currency, amount, own in sold.values_list("currency", "amount", "conversion__commission_rate"):
         sums[currency].append((commission(own or Decimal(0), amount), commission(new, amount)))

@@ -16,16 +16,14 @@ from urllib.parse import unquote, unquote_plus
 
 from integrations.amocrm.fields import Field
 from integrations.amocrm.values import MAX_TEXT, text_of, unescape
-from leads.news import Utm
+from leads.news import UTM_KEYS, Utm
 from leads.told import told
-
-KEYS = ("source", "medium", "campaign", "content", "term")
 
 _NOTHING = frozenset({"none", "(none)", "null", "(null)", "undefined", "(undefined)", "-", "–", "—", "(not set)"})
 # In a query (`utm_source=fb&…`), or as forms and programs list them in a text: a line for each, or a row of them with
 # commas, semicolons or bars between, or JSON.
 _IN_QUERY = re.compile(
-    rf"""(?<![\w-])utm[_-]({"|".join(KEYS)})(?:
+    rf"""(?<![\w-])utm[_-]({"|".join(UTM_KEYS)})(?:
         =(?P<coded>[^&#\s"<>]*?)(?=[&#\s"<>]|\Z|[;,|](?:\s|\Z|utm[_-])|;[\w-]+=)
         |(?:["']?\s?:|[ ]=)[ ]{{0,3}}["']?(?P<plain>[^\r\n"]*?)(?=[\r\n"]|\Z|[;,|/]?\s{{0,3}}["']?utm[_-])
     )""",
@@ -33,7 +31,7 @@ _IN_QUERY = re.compile(
 )
 _IN_TAG = re.compile(r"([^:=]{1,40})[:=](.*)", re.DOTALL)
 _GOES_ON = re.compile(r"&[\w.-]+=")
-_SPELLINGS = {f"utm{key}": key for key in KEYS}
+_SPELLINGS = {f"utm{key}": key for key in UTM_KEYS}
 _MAX_PLACE = 120
 
 _Found: TypeAlias = tuple[str, str, str]
@@ -119,7 +117,7 @@ def _in_query(text: str, where: str) -> Iterator[_Found]:
 
 def _key(utm_key: object) -> str | None:
     letters = _letters(str(utm_key))
-    return _SPELLINGS.get(letters) or (letters if letters in KEYS else None)
+    return _SPELLINGS.get(letters) or (letters if letters in UTM_KEYS else None)
 
 
 @lru_cache(maxsize=4096)  # an account has the same few fields in every delivery

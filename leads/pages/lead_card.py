@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from leads.access import account_of, account_rows, page
 from leads.deals.facts import utm_place
 from leads.models import Lead, LeadStatusHistory, MatchMethod
+from leads.news import UTM_COLUMNS
 from leads.pages.rendering import render_page
 from leads.pages.stage_names import StageBook, StageName
 from leads.told import retold
@@ -67,8 +68,7 @@ def lead_card(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _utm(lead: Lead) -> list[tuple[str, str]]:
-    keys = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
-    return [(key, getattr(lead, key)) for key in keys if getattr(lead, key)]
+    return [(column, getattr(lead, column)) for column in UTM_COLUMNS if getattr(lead, column)]
 
 
 def _moments(lead: Lead, stages: StageBook) -> Iterator[Moment]:
