@@ -118,8 +118,6 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("ru", _("Russian")), ("en", _("English"))]
 # Ours before what the libraries have left untranslated: config.translations.
 LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "libraries"]
-USE_I18N = True
-USE_TZ = True
 TIME_ZONE = "UTC"
 
 # --- Who may come in ---
@@ -195,8 +193,6 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "leads.api.schema.AccountSchema",
     "EXCEPTION_HANDLER": "leads.api.errors.error_response",
-    "COERCE_DECIMAL_TO_STRING": True,
-    "DATETIME_FORMAT": "iso-8601",
     # `format=csv` is a choice of the report itself, not of a renderer.
     "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -233,7 +229,6 @@ TELEGRAM_API_URL = ENV.telegram_api_url
 META_ADS_TOKEN = ENV.meta_ads_token
 META_API_URL = ENV.meta_api_url  # with the API's version
 METRICS_TOKEN = ENV.metrics_token
-SENTRY_DSN = ENV.sentry_dsn
 
 # --- Celery ---
 
@@ -248,8 +243,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -259,8 +252,6 @@ CELERY_WORKER_CONCURRENCY = 8
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Remote control costs the embedded broker a queue to look into ten times a second.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = not _EMBEDDED
-CELERY_ENABLE_UTC = True
-CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "config.beat:HeartbeatScheduler"
 CELERY_BEAT_SCHEDULE = schedule.beat_schedule(ENV)
 
