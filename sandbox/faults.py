@@ -76,9 +76,9 @@ class Faults:
         """Send half of the body."""
         return self.arm(Fault("truncate", times, prefix))
 
-    def drip(self, seconds: float, *, times: int | None = 1, prefix: str = "/") -> Fault:
+    def drip(self, seconds: float, *, times: int | None = 1) -> Fault:
         """Send the body over `seconds`."""
-        return self.arm(Fault("drip", times, prefix, seconds=seconds))
+        return self.arm(Fault("drip", times, seconds=seconds))
 
     def lose_answer(self, *, times: int | None = 1, prefix: str = "/", method: str = "") -> Fault:
         """Do what is asked, then cut the connection: the other side cannot know."""

@@ -58,17 +58,12 @@ class Journal:
             if kind is None or seen.kind == kind
         )
 
-    def max_in_any_second(self, account_id: int | None = None, client_id: str | None = None) -> int:
+    def max_in_any_second(self) -> int:
         """The most API and token requests of one account and integration that came within any one second."""
         times: dict[Bucket, list[float]] = {}
         for seen in list(self.requests):
-            if seen.kind not in ("api", "oauth"):
-                continue
-            if account_id is not None and seen.account_id != account_id:
-                continue
-            if client_id is not None and seen.client_id != client_id:
-                continue
-            times.setdefault((seen.account_id, seen.client_id), []).append(seen.at)
+            if seen.kind in ("api", "oauth"):
+                times.setdefault((seen.account_id, seen.client_id), []).append(seen.at)
         return max((most_in_a_second(sorted(one)) for one in times.values()), default=0)
 
 

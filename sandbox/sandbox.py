@@ -30,11 +30,11 @@ class Sandbox:
     Everything may be called from any thread; `lock` makes several calls one.
     """
 
-    def __init__(self, *, switches: Switches | None = None, **settings: Any) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.lock = threading.RLock()
         self.clock = Clock()
         self.ids = Ids()
-        self.switches = switches or Switches()
+        self.switches = Switches()
         self.set_switches(settings)
         self.courier = Courier(self.switches)
         self.accounts: dict[int, CrmAccount] = {}
@@ -60,9 +60,9 @@ class Sandbox:
         """Every request that came in, in order."""
         return self.journal.requests
 
-    def max_in_any_second(self, account_id: int | None = None) -> int:
+    def max_in_any_second(self) -> int:
         """The most requests of one account and integration in any one second."""
-        return self.journal.max_in_any_second(account_id)
+        return self.journal.max_in_any_second()
 
     def add_account(self, subdomain: str, *, name: str = "", account_id: int | None = None, **facts: Any) -> CrmAccount:
         """One more amoCRM account, without pipelines; `facts` are fields of `Profile`."""

@@ -45,8 +45,8 @@ def phone_spelt(dice: random.Random) -> str:
     return dice.choice(SPELLINGS).format(**number)
 
 
-def seed_demo(crm: Sandbox, deals: int = 40) -> None:
-    """Fill the account `demo` with two pipelines and `deals` deals of the last four weeks. No hooks."""
+def seed_demo(crm: Sandbox) -> None:
+    """Fill the account `demo` with two pipelines and forty deals of the last four weeks. No hooks."""
     dice = random.Random(2026)
     account = crm.demo
     account.profile.name = "Клиника «Demo»"
@@ -56,7 +56,7 @@ def seed_demo(crm: Sandbox, deals: int = 40) -> None:
         account.pipelines.add("Партнёры и рефералы", SECOND_STAGES),
     ]
     today = crm.clock.now()
-    for number in range(deals):
+    for number in range(40):
         source, medium, campaign, content = dice.choice(CAMPAIGNS)
         is_referral = source.startswith("ref_")
         pipeline = pipelines[1 if is_referral or dice.random() < 0.15 else 0]

@@ -143,12 +143,12 @@ class Product:
         command = [sys.executable, "manage.py", *arguments]
         return subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, check=True).stdout
 
-    def log_tails(self, lines: int = 40) -> str:
+    def log_tails(self) -> str:
         """The end of each process's log."""
         tails = []
         for path in sorted(self._folder.glob("*.log")):
             with suppress(PermissionError):
-                tails.append(f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-lines:]))
+                tails.append(f"--- {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-40:]))
         return "\n".join(tails)
 
 

@@ -35,7 +35,6 @@ class Receiver:
     server: Server
     url: str
     table: str
-    stores_first: bool = True
 
     def rows(self) -> int:
         with connection.cursor() as cursor:
@@ -70,7 +69,7 @@ def fastify(account: UserAccount, *, answers_first: bool) -> Iterator[Receiver]:
     env = os.environ | {"PORT": str(port), "ANSWER": "first" if answers_first else "last"}
     with running(["node", "fastify.js"], port, cwd=HERE, env=env) as server:
         name = "Fastify + pg, 200 first, then INSERT" if answers_first else "Fastify + pg, INSERT, then 200"
-        yield _peer(name, server, account, stores_first=not answers_first)
+        yield _peer(name, server, account)
 
 
 @contextmanager
@@ -81,5 +80,5 @@ def node_red(account: UserAccount, folder: Path) -> Iterator[Receiver]:
         yield _peer("Node-RED, http in, INSERT, http response", server, account)
 
 
-def _peer(name: str, server: Server, account: UserAccount, *, stores_first: bool = True) -> Receiver:
-    return Receiver(name, server, f"{server.url}/?user_id={account.pk}", PEER_TABLE, stores_first)
+def _peer(name: str, server: Server, account: UserAccount) -> Receiver:
+    return Receiver(name, server, f"{server.url}/?user_id={account.pk}", PEER_TABLE)

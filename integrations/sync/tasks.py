@@ -54,10 +54,10 @@ def tend() -> None:
         wake(work_on_sync, run_id)
 
 
-def begin(account: UserAccount, *, full: bool = False) -> SyncRun | None:
+def begin(account: UserAccount) -> SyncRun | None:
     """Start or join the account's run and ring for a worker; None when amoCRM cannot be read."""
     try:
-        run = runs.start(account, full=full)
+        run = runs.start(account)
     except runs.NotConnected as reason:
         logger.info("sync_not_started", account=str(account.pk), reason=str(reason))
         return None

@@ -88,9 +88,7 @@ class CrmAccount:
         """Let the hooks know. Called with the lock held, so what is told is how things stood."""
         self._listener(Change(self, entity, action, record, old))
 
-    def subscribe(
-        self, destination: str, settings: list[str], *, is_short: bool = False, by: int | None = None
-    ) -> Hook:
+    def subscribe(self, destination: str, settings: list[str], *, is_short: bool = False) -> Hook:
         """Make a hook, or give the one of that address these settings. ValueError beyond 100."""
         with self.lock:
             now = self.clock.now()
@@ -102,7 +100,7 @@ class CrmAccount:
             if len(self.hooks) >= HOOKS_AT_MOST:
                 raise ValueError("an account has at most 100 hooks")
             hook = Hook(
-                self.ids.take("hook"), destination, list(settings), now, now, by or self.user_id,
+                self.ids.take("hook"), destination, list(settings), now, now, self.user_id,
                 sort=len(self.hooks) + 1, is_short=is_short,
             )  # fmt: skip
             self.hooks[hook.id] = hook

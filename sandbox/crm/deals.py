@@ -136,9 +136,9 @@ class Deals(Shelf[Deal]):
             return self.change(deal_id, status_id=status_id, at=at, silent=silent)
         return self.change(deal_id, status_id=status_id, pipeline_id=pipeline_id, at=at, silent=silent)
 
-    def set_price(self, deal_id: int, price: float, *, at: int | None = None, silent: bool = False) -> Deal:
+    def set_price(self, deal_id: int, price: float, *, silent: bool = False) -> Deal:
         """Another price, in the account's currency."""
-        return self.change(deal_id, price=price, at=at, silent=silent)
+        return self.change(deal_id, price=price, silent=silent)
 
     def set_fields(self, deal_id: int, fields: Mapping[str | int, Any], *, silent: bool = False) -> Deal:
         """Custom fields by id, code (`UTM_SOURCE`) or name."""

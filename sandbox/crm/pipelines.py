@@ -32,10 +32,10 @@ class Pipelines:
         self.by_id[pipeline.id] = pipeline
         return pipeline
 
-    def add_stage(self, pipeline: Pipeline, name: str, color: str | None = None) -> Stage:
+    def add_stage(self, pipeline: Pipeline, name: str) -> Stage:
         """A new stage, the last before won and lost."""
         place = len(pipeline.stages) - 2
-        color = color or COLORS[(place - 1) % len(COLORS)]
+        color = COLORS[(place - 1) % len(COLORS)]
         stage = Stage(self._ids.take("status"), name, (place + 1) * 10, color)
         pipeline.stages.insert(place, stage)
         return stage
