@@ -15,16 +15,16 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, MultipleChoicesDropdownFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from analytics.admin.cells import routing_badge
 from integrations.admin.delivery_page import body_panel, did
-from integrations.delivery import mend_hint, removal_text
+from integrations.delivery import body_file, mend_hint, removal_text, replayed_text
 from integrations.models import ProcessingStatus, WebhookLog
 from integrations.received import received_between
+from integrations.replay import replay
 from leads.admin import tenancy
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.days import DaysFilter
@@ -32,7 +32,6 @@ from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, cut, duration, lines, moment, numbered, pairs
 from leads.admin.searching import phones_meant
 from leads.admin.stage_names import NamesStages, stages_of
-from leads.amounts import number
 from leads.ids import id_in
 from leads.models import DealPhone
 from leads.told import retold
@@ -204,14 +203,10 @@ class WebhookLogAdmin(NamesStages, ReadOnlyAdmin[WebhookLog]):
         return [path("<int:pk>/body/", view, name="integrations_webhooklog_body"), *super().get_urls()]
 
     def download(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The raw body as a file: never shown by the browser, for it is a stranger's."""
         delivery = self.get_queryset(request).defer(None).filter(pk=pk).first()
         if delivery is None:
             raise Http404
-        response = HttpResponse(bytes(delivery.raw_body), content_type="application/octet-stream")
-        response["Content-Disposition"] = f'attachment; filename="delivery-{pk}.txt"'
-        response["X-Content-Type-Options"] = "nosniff"
-        return response
+        return body_file(delivery)
 
     # --- Replay ---
 
@@ -235,12 +230,8 @@ class WebhookLogAdmin(NamesStages, ReadOnlyAdmin[WebhookLog]):
         return HttpResponse(headers={"HX-Redirect": back})
 
     def _replay(self, request: HttpRequest, deliveries: QuerySet[WebhookLog]) -> None:
-        from integrations.replay import replay
-
         queued = replay(self.writable(request, deliveries).order_by())
-        text = ngettext("%(n)s delivery is queued again.", "%(n)s deliveries are queued again.", queued)
-        level = messages.SUCCESS if queued else messages.WARNING
-        self.message_user(request, text % {"n": number(queued)}, level)
+        self.message_user(request, replayed_text(queued), messages.SUCCESS if queued else messages.WARNING)
 
 
 def _deals_of_phone(request: HttpRequest, term: str) -> Q:

@@ -6,25 +6,17 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from integrations import bodies
-from integrations.delivery import deals_in
+from integrations.delivery import body_shown, deeds_of
 from integrations.models import WebhookLog
 from leads.admin.looks import moment, second
 from leads.admin.stage_names import StageNames
-from leads.models import Lead, LeadStatusHistory
-
-SHOWN_ROWS = 50
 
 
 def did(delivery: WebhookLog) -> SafeString:
-    """Links to the leads of all deals in the body, and the stage changes that this delivery told of."""
-    deal_ids = deals_in(delivery)
+    """Links to the leads of its deals, and to the stage changes that this delivery told of."""
+    deeds = deeds_of(delivery)
     account_id = delivery.user_account_id
-    leads = list(Lead.objects.filter(user_account=account_id, amocrm_lead_id__in=deal_ids[:SHOWN_ROWS]))
     names = StageNames([account_id])
-    changes = LeadStatusHistory.objects.filter(
-        user_account=account_id, amocrm_lead_id__in=deal_ids[:SHOWN_ROWS], webhook_data__delivery_id=delivery.pk
-    )[:SHOWN_ROWS]
     context = {
         "leads": [
             {
@@ -32,11 +24,10 @@ def did(delivery: WebhookLog) -> SafeString:
                 "stage": names.show(account_id, lead.current_pipeline_id, lead.current_status_id),
                 "address": reverse("admin:leads_lead_change", args=[lead.pk]),
             }
-            for lead in leads
+            for lead in deeds.leads
         ],
-        "strangers": [i for i in deal_ids[:SHOWN_ROWS] if i not in {lead.amocrm_lead_id for lead in leads}],
-        "deals": len(deal_ids),
-        "shown": SHOWN_ROWS,
+        "strangers": deeds.strangers,
+        "more_deals": deeds.more,
         "changes": [
             {
                 "at": second(change.changed_at, delivery.user_account),
@@ -44,22 +35,16 @@ def did(delivery: WebhookLog) -> SafeString:
                 "went_to": names.show(account_id, change.to_pipeline_id, change.to_status_id),
                 "address": reverse("admin:leads_leadstatushistory_change", args=[change.pk]),
             }
-            for change in changes
+            for change in deeds.changes
         ],
     }
     return SafeString(render_to_string("admin/integrations/delivery_did.html", context))
 
 
 def body_panel(delivery: WebhookLog, download: str) -> SafeString:
-    body = bytes(delivery.raw_body)
-    context = {
+    context = body_shown(delivery) | {
         "erased": moment(delivery.erased_at, delivery.user_account) if delivery.erased_at else "",
-        "size": len(body),
         "content_type": delivery.content_type,
-        "is_cut": len(body) > bodies.SHOWN_BYTES,
-        "tree": bodies.tree(delivery.deal_data) if delivery.deal_data is not None else "",
-        "readable": bodies.readable(body, delivery.content_type),
-        "raw": bodies.as_text(body[: bodies.SHOWN_BYTES]),
         "download": download,
     }
     return SafeString(render_to_string("admin/integrations/delivery_body.html", context))

@@ -10,22 +10,19 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from analytics.models import Routing
-from integrations import bodies
-from integrations.delivery import deals_in, mend_hint, removal_text
+from integrations.delivery import body_file, body_shown, deeds_of, mend_hint, removal_text, replayed_text
 from integrations.models import Hook, ProcessingStatus, WebhookLog
 from integrations.replay import replay
 from leads.access import account_of, account_rows, page
 from leads.ids import MAX_ID
-from leads.models import Lead, LeadStatusHistory, Role, UserAccount
+from leads.models import LeadStatusHistory, Role
 from leads.pages.rendering import render_page
 from leads.pages.stage_names import StageBook, StageName
 
 PAGE_SIZE = 50
-SHOWN_ROWS = 50
 ANY = ("", _("any"))
 
 STATUS_KINDS = {
@@ -94,22 +91,23 @@ def delivery_card(request: HttpRequest, pk: int) -> HttpResponse:
         messages.warning(request, text)  # history refers to deliveries for ever, and they are not kept for ever
         return redirect("page-deliveries")
     delivery = _delivery(request, pk)
-    deals = deals_in(delivery)
-    body = bytes(delivery.raw_body)
+    deeds = deeds_of(delivery)
     stages = StageBook(account)
-    context = {
+    context = body_shown(delivery) | {
         "delivery": delivery,
         "kind": STATUS_KINDS[ProcessingStatus(delivery.processing_status)],
         "hint": mend_hint(delivery),
-        "leads": _leads(account, deals, stages),
-        "deals": deals[:SHOWN_ROWS],
-        "more_deals": max(len(deals) - SHOWN_ROWS, 0),
-        "changes": _changes(delivery, deals, stages),
-        "size": len(body),
-        "is_cut": len(body) > bodies.SHOWN_BYTES,
-        "tree": bodies.tree(delivery.deal_data) if delivery.deal_data is not None else "",
-        "readable": bodies.readable(body, delivery.content_type),
-        "raw": bodies.as_text(body[: bodies.SHOWN_BYTES]),
+        "leads": [(lead, stages.find(lead.current_pipeline_id, lead.current_status_id)) for lead in deeds.leads],
+        "strangers": deeds.strangers,
+        "more_deals": deeds.more,
+        "changes": [
+            Change(
+                row,
+                stages.find(row.from_pipeline_id, row.from_status_id),
+                stages.find(row.to_pipeline_id, row.to_status_id),
+            )
+            for row in deeds.changes
+        ],
     }
     return render_page(request, "pages/delivery.html", context)
 
@@ -117,11 +115,7 @@ def delivery_card(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @page()
 def delivery_body(request: HttpRequest, pk: int) -> HttpResponse:
-    """The raw body as a file: never shown by the browser, for it is a stranger's."""
-    response = HttpResponse(bytes(_delivery(request, pk).raw_body), content_type="application/octet-stream")
-    response["Content-Disposition"] = f'attachment; filename="delivery-{pk}.txt"'
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return body_file(_delivery(request, pk))
 
 
 @page(Role.STAFF)
@@ -129,9 +123,7 @@ def delivery_replay(request: HttpRequest, pk: int) -> HttpResponse:
     """Put the delivery back into the queue. Doing so twice changes nothing twice."""
     delivery = _delivery(request, pk)
     if request.method == "POST":
-        queued = replay(account_rows(WebhookLog, request).filter(pk=delivery.pk))
-        text = ngettext("%(n)s delivery is queued again.", "%(n)s deliveries are queued again.", queued)
-        messages.success(request, text % {"n": queued})
+        messages.success(request, replayed_text(replay(account_rows(WebhookLog, request).filter(pk=delivery.pk))))
     return redirect("page-delivery", pk)
 
 
@@ -144,24 +136,3 @@ def _delivery(request: HttpRequest, pk: int) -> WebhookLog:
     if found is None:
         raise Http404
     return found
-
-
-def _leads(account: UserAccount, deals: list[int], stages: StageBook) -> list[tuple[Lead, StageName | None]]:
-    found = Lead.objects.filter(user_account=account, amocrm_lead_id__in=deals[:SHOWN_ROWS]).order_by("amocrm_lead_id")
-    return [(lead, stages.find(lead.current_pipeline_id, lead.current_status_id)) for lead in found]
-
-
-def _changes(delivery: WebhookLog, deals: list[int], stages: StageBook) -> list[Change]:
-    rows = LeadStatusHistory.objects.filter(
-        user_account=delivery.user_account_id,
-        amocrm_lead_id__in=deals[:SHOWN_ROWS],
-        webhook_data__delivery_id=delivery.pk,
-    )
-    return [
-        Change(
-            row,
-            stages.find(row.from_pipeline_id, row.from_status_id),
-            stages.find(row.to_pipeline_id, row.to_status_id),
-        )
-        for row in rows.order_by("changed_at", "tie")[:SHOWN_ROWS]
-    ]

@@ -66,6 +66,15 @@ def test_a_stage_leads_to_the_delivery_that_told_of_it_and_its_body(cast: Cast) 
         assert text in shown, text
 
 
+def test_a_deal_for_which_no_lead_stands_is_named_beside_those_that_have_one(cast: Cast) -> None:
+    lead_told_by(cast.alpha)
+    two = {"leads": {"status": [{"id": str(deal), "status_id": "20", "pipeline_id": "10"} for deal in (DEAL, 4712)]}}
+    delivery = deliver(cast.alpha, raw_body=json.dumps(two).encode())
+    shown = page(cast, f"/app/deliveries/{delivery.pk}")
+    assert "Dana" in shown
+    assert "No lead stands for these deals: 4712" in shown
+
+
 def test_a_stage_leads_to_the_sync_that_found_it_and_what_else_it_found(cast: Cast) -> None:
     run = SyncRun.objects.create(user_account=cast.alpha, state=SyncRun.State.DONE)
     lead = lead_told_by(cast.alpha, sync_run_id=run.pk, event_id="e-1")
