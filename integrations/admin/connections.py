@@ -15,7 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
+from integrations.amocrm.errors import AmoCRMError
+from integrations.connecting.pipelines import pipelines_sync
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
+from integrations.pages.condition import REMEDIES
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, duration, lines, link, minute, second
@@ -26,13 +29,6 @@ STATE_BADGES = {
     ConnectionState.CONNECTED: "success",
     ConnectionState.RECONNECT_NEEDED: "danger",
     ConnectionState.DISCONNECTED: "",
-}
-_HINTS = {
-    Problem.OUTAGE: _("Nothing to do here: deliveries are kept, and applied once amoCRM answers again."),
-    Problem.RATE_LIMITED: _("Nothing to do here, unless another program shares this integration's key."),
-    Problem.BLOCKED: _("amoCRM refuses all requests of this account. Ask its support; we look once a minute."),
-    Problem.RECONNECT_NEEDED: _("The owner has to connect again, on the connection's page."),
-    Problem.UNPAID: _("The amoCRM account has to be paid; deliveries are kept meanwhile."),
 }
 NEWEST = 500
 _PIPELINES_DIALOG: Any = {
@@ -88,7 +84,7 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
             badge(problem.label, "danger", retold(connection.problem_detail[:500])),
             duration(since),
             retold(connection.problem_detail[:500]),
-            _HINTS[problem],
+            REMEDIES[problem],
         )
 
     @display(description=_("backlog"))
@@ -147,9 +143,6 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
         return HttpResponse(headers={"HX-Redirect": reverse("admin:integrations_amocrmconnection_changelist")})
 
     def _read_pipelines(self, request: HttpRequest, connection: AmoCRMConnection) -> None:
-        from integrations.amocrm.errors import AmoCRMError
-        from integrations.connecting.pipelines import pipelines_sync
-
         if connection.state != ConnectionState.CONNECTED:
             self.message_user(request, _("%s is not connected.") % connection, messages.WARNING)
             return
