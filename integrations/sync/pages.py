@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from datetime import datetime
+from typing import Any, TypeVar
 
 import structlog
 from django.db import transaction
 
+from integrations.amocrm.entities import deals_in
 from integrations.drain.reading import contacts_of, contacts_shown, has_phone
 from integrations.lease import LeaseLost
 from integrations.sync.lease import Cancelled
@@ -22,6 +24,10 @@ from leads.turns import is_the_databases
 
 logger = structlog.get_logger(__name__)
 T = TypeVar("T", DealSnapshot, ContactSnapshot)
+
+
+def parse_deals(session: Session, answer: Any, asked_at: datetime) -> Sequence[DealSnapshot]:
+    return deals_in(answer, read_at=asked_at, mapping=session.account.utm_mapping)
 
 
 def apply_deals(session: Session, told: Sequence[DealSnapshot]) -> list[DealSnapshot]:
@@ -74,7 +80,7 @@ def befriend(session: Session, deals: Sequence[DealSnapshot]) -> None:
 
 
 def apply_contacts(session: Session, told: Sequence[ContactSnapshot]) -> None:
-    """Apply the contacts of a page that some lead does not know as they are."""
+    """Apply the contacts of a page that some lead does not know as they are, and keep all for the deals to come."""
     book = {contact.contact_id: contact for contact in told}
     leads = leads_by_contact(session.account, book)
     stale = [
@@ -93,6 +99,7 @@ def apply_contacts(session: Session, told: Sequence[ContactSnapshot]) -> None:
 
     _together_or_alone(session, [contact for contact in told if contact.contact_id in wanted], apply)
     _offer(session, told)
+    session.staging.keep(told)
 
 
 def _offer(session: Session, contacts: Sequence[ContactSnapshot]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
-from integrations.amocrm.entities import contacts_in, deals_in, entities_in
+from integrations.amocrm.entities import contacts_in, entities_in
 from integrations.amocrm.lookups import PAGE, is_all_older
 from integrations.amocrm.values import id_of, time_of
-from integrations.sync.pages import apply_contacts, apply_deals, befriend, read_contacts_of
+from integrations.sync.pages import apply_contacts, apply_deals, befriend, parse_deals, read_contacts_of
 from integrations.sync.session import Session
 from leads.news import ContactSnapshot, DealSnapshot
 
@@ -21,19 +22,11 @@ NEWEST_FIRST = {"limit": PAGE, "order[updated_at]": "desc"}
 
 def read_recent_contacts(session: Session) -> None:
     """Before the deals, which then find their contacts read."""
-
-    def apply(contacts: Sequence[ContactSnapshot]) -> None:
-        apply_contacts(session, contacts)
-        session.staging.keep(contacts)
-
     query = {**NEWEST_FIRST, "with": "leads"}
-    _read(session, "contacts", query, lambda answer, _: contacts_in(answer), apply)
+    _read(session, "contacts", query, lambda answer, _: contacts_in(answer), partial(apply_contacts, session))
 
 
 def read_recent_deals(session: Session) -> None:
-    def parse(answer: Any, asked_at: datetime) -> Sequence[DealSnapshot]:
-        return deals_in(answer, read_at=asked_at, mapping=session.account.utm_mapping)
-
     seen: set[int] = set()
     session.run.total = 0  # a worker that was killed in this phase has counted them before
 
@@ -43,7 +36,7 @@ def read_recent_deals(session: Session) -> None:
         befriend(session, apply_deals(session, deals))
 
     query = {**NEWEST_FIRST, "with": "contacts"}
-    _read(session, "leads", query, parse, apply, prepare=lambda deals: read_contacts_of(session, deals))
+    _read(session, "leads", query, partial(parse_deals, session), apply, prepare=partial(read_contacts_of, session))
 
 
 def _read(

@@ -13,10 +13,10 @@ from functools import partial
 from itertools import zip_longest
 from typing import Any, TypeVar
 
-from integrations.amocrm.entities import contacts_in, deals_in
+from integrations.amocrm.entities import contacts_in
 from integrations.amocrm.errors import RequestError
 from integrations.amocrm.lookups import PAGE
-from integrations.sync.pages import apply_contacts, apply_deals, befriend
+from integrations.sync.pages import apply_contacts, apply_deals, befriend, parse_deals
 from integrations.sync.reader import Page
 from integrations.sync.session import Session
 from leads.deals.facts import phones_typed
@@ -47,14 +47,11 @@ def scan_all(session: Session) -> None:
 
 
 def _deals(session: Session) -> Generator[Step]:
-    def parse(answer: Any, asked_at: datetime) -> Sequence[DealSnapshot]:
-        return deals_in(answer, read_at=asked_at, mapping=session.account.utm_mapping)
-
     def apply(deals: Sequence[DealSnapshot]) -> None:
         session.run.total += len(deals)
         session.staging.keep_lonely(apply_deals(session, deals))
 
-    return _pages(session, "leads", {**ORDER, "with": "contacts"}, parse, apply)
+    return _pages(session, "leads", {**ORDER, "with": "contacts"}, partial(parse_deals, session), apply)
 
 
 def _contacts(session: Session) -> Generator[Step]:
@@ -64,12 +61,8 @@ def _contacts(session: Session) -> Generator[Step]:
         phones_typed(contacts, session.account.phone_region)
         return contacts
 
-    def apply(contacts: Sequence[ContactSnapshot]) -> None:
-        apply_contacts(session, contacts)
-        session.staging.keep(contacts)
-
     try:
-        yield from _pages(session, "contacts", ORDER, parse, apply)
+        yield from _pages(session, "contacts", ORDER, parse, partial(apply_contacts, session))
     except RequestError as error:
         session.note(error)  # without rights for contacts the deals are still worth having
 
