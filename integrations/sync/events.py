@@ -111,7 +111,7 @@ def read_first_events(session: Session) -> None:
             session.remember(page=page.number + 1)
             session.show(phase="events", done=page.number, expected=None)
         if page.has_next and page.number >= budget:
-            start_history(session.account, {"page": page.number + 1, "until": session.cursor.get("floor")})
+            start_history(session.account, session.cursor, page=page.number + 1)
             return
 
 

@@ -11,7 +11,7 @@ import structlog
 from django.db import transaction
 
 from integrations.amocrm.errors import AmoCRMError, ConditionError, Outage, RequestError, Unpaid
-from integrations.connecting.problems import note_problem
+from integrations.connecting.problems import clear_problem, note_problem
 from integrations.connecting.waking import wake
 from integrations.drain.deliveries import waiting
 from integrations.drain.drain import drain
@@ -36,8 +36,9 @@ FIRST: tuple[Phase, ...] = (scan_all, read_trash, read_first_events)
 FULL: tuple[Phase, ...] = (scan_all, read_trash, read_recent_events)
 LATER: tuple[Phase, ...] = (read_recent_contacts, read_recent_deals, read_trash, read_recent_events)
 HISTORY: tuple[Phase, ...] = (read_old_events,)
-# What a run of deals can do without.
-_EXTRAS = (read_trash, read_first_events, read_recent_events)
+# What a run is there for, and so fails without; and what amoCRM may never answer while it answers all else.
+_NEEDED = (scan_all, read_recent_deals, read_old_events)
+_EXTRAS = (read_trash, read_first_events, read_recent_events, read_old_events)
 _TRIES_IN_VAIN = 5
 # Bulk reading leaves threads of a worker to the hooks.
 _PLACES = threading.BoundedSemaphore(4)
@@ -146,12 +147,14 @@ def _go_through(session: Session) -> None:
             phase(session)
         except RequestError as error:
             # Without rights for events or contacts the deals are still worth having.
-            if phase in (scan_all, read_recent_deals):
+            if phase in _NEEDED:
                 raise
             session.note(error)
         except (Unpaid, Outage) as error:
             if phase not in _EXTRAS or not _does_without(session, error):
                 raise
+            if phase in _NEEDED:
+                raise RequestError(str(error)) from error
             session.note(error)
             _leave_to_others(session, phase, error)
         with session.page():
@@ -170,6 +173,7 @@ def _does_without(session: Session, error: ConditionError) -> bool:
         session.reader.client.first_page("leads")
     except AmoCRMError:
         return False
+    clear_problem(session.connection)
     return True
 
 
@@ -179,7 +183,7 @@ def _leave_to_others(session: Session, phase: Phase, error: ConditionError) -> N
     if phase is read_recent_events:
         session.remember(high_events=session.moment("since_events"))
     elif phase is read_first_events and isinstance(error, Outage):
-        start_history(session.account, {"page": session.cursor.get("page", 1), "until": session.cursor.get("floor")})
+        start_history(session.account, session.cursor, page=session.cursor.get("page", 1))
 
 
 def _phases(run: SyncRun) -> tuple[Phase, ...]:

@@ -32,12 +32,25 @@ def start(account: UserAccount, *, full: bool = False) -> SyncRun:
         raise NotConnected(_("This account is not connected to amoCRM."))
     if connection.state == ConnectionState.RECONNECT_NEEDED:
         raise NotConnected(_("The connection to amoCRM has to be renewed before deals can be read."))
+    if full:
+        _resume_history(connection)
     return _begin(account, SyncRun.Kind.LEADS, is_full=full)
 
 
-def start_history(account: UserAccount, cursor: Mapping[str, Any]) -> SyncRun:
-    """The run that reads the stage events of before the first sync, as far as that has not."""
-    return _begin(account, SyncRun.Kind.HISTORY, cursor=dict(cursor))
+def start_history(account: UserAccount, cursor: Mapping[str, Any], *, page: int) -> SyncRun:
+    """The run that reads the stage events of before the first sync, whose cursor this is, as far as that has not."""
+    left = {"page": page, "until": cursor.get("floor"), "amocrm_account_id": cursor.get("amocrm_account_id")}
+    return _begin(account, SyncRun.Kind.HISTORY, cursor=left)
+
+
+def _resume_history(connection: AmoCRMConnection) -> None:
+    """Who has all read again wants what amoCRM did not give, too. That of another amoCRM account is not to be had."""
+    account = connection.user_account
+    last = SyncRun.objects.filter(user_account=account, kind=SyncRun.Kind.HISTORY).order_by("-pk").first()
+    if last is None or last.state != SyncRun.State.FAILED:
+        return
+    if last.cursor.get("amocrm_account_id") == connection.amocrm_account_id:
+        start_history(account, {**last.cursor, "floor": last.cursor["until"]}, page=last.cursor["page"])
 
 
 def _begin(account: UserAccount, kind: SyncRun.Kind, **values: Any) -> SyncRun:

@@ -107,6 +107,32 @@ def test_history_that_a_first_run_could_not_read_is_read_by_a_run_of_its_own(
     assert our_history(connected, deal.id) == their_history(demo, deal.id)
 
 
+@pytest.mark.parametrize(("status", "tries"), [(400, 1), (402, 1), (504, 5)])
+def test_old_history_that_amocrm_does_not_give_ends_its_run_and_holds_nobody_up(
+    connected: UserAccount, crm: Server, monkeypatch: pytest.MonkeyPatch, status: int, tries: int
+) -> None:
+    monkeypatch.setattr(caller, "TRIES", 1)
+    deal = crm.crm.demo.deals.create("a", phone="+77011111111")
+    crm.crm.clock.advance(60)
+    crm.crm.demo.deals.move(deal.id, crm.crm.demo.pipelines.main.stages[2].id)
+    crm.crm.faults.answer(504, prefix="/api/v4/events")
+    finish(runs.start(connected), between=lambda: make_due(connected))
+    crm.crm.faults.clear()
+    crm.crm.faults.answer(status, prefix="/api/v4/events")
+    history = SyncRun.objects.get(kind=SyncRun.Kind.HISTORY)
+    finish(history, turns=tries, between=lambda: make_due(connected))
+    assert history.state == "failed"
+    assert "/api/v4/events" in history.detail
+    connection = AmoCRMConnection.objects.get()
+    assert (connection.problem_code, connection.next_attempt_at) == ("", None)
+    crm.crm.faults.clear()
+    sync(connected)
+    assert SyncRun.objects.filter(kind=SyncRun.Kind.HISTORY).count() == 1
+    sync(connected, full=True)
+    finish(SyncRun.objects.get(kind=SyncRun.Kind.HISTORY, state="running"))
+    assert our_history(connected, deal.id) == their_history(crm.crm.demo, deal.id)
+
+
 def test_a_run_is_joined_and_cancelled(connected: UserAccount, amocrm: Server) -> None:
     first = runs.start(connected)
     assert runs.start(connected, full=True).pk == first.pk
