@@ -15,6 +15,7 @@ from analytics.spend import cells
 from analytics.spend.cells import Senseless
 from analytics.spend.reading import RawRow
 from analytics.spend.uploads import Checked, Stored, check_rows
+from leads.deals.apply import lock_account
 from leads.models import UserAccount
 
 NEEDED = ("day", "currency", "rate")
@@ -56,6 +57,7 @@ def store_rates(account: UserAccount, rows: Sequence[RateRow]) -> Stored:
     """All of the checked rates, or none; a rate of the same day and currency is replaced."""
     if not rows:
         return Stored(0, 0)
+    lock_account(account)
     days = [row.day for row in rows]
     known = ExchangeRate.objects.filter(
         user_account=account, base_currency=account.currency, day__range=(min(days), max(days))
@@ -67,7 +69,7 @@ def store_rates(account: UserAccount, rows: Sequence[RateRow]) -> Stored:
             ExchangeRate(
                 user_account=account, base_currency=account.currency, day=row.day, currency=row.currency, rate=row.rate
             )
-            for row in sorted(rows, key=lambda row: (row.currency, row.day))
+            for row in rows
         ],
         update_conflicts=True,
         unique_fields=["user_account", "base_currency", "currency", "day"],

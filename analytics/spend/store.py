@@ -11,6 +11,7 @@ from django.db import transaction
 from analytics.models import AdSpend
 from analytics.spend.checking import SpendRow
 from analytics.spend.uploads import Stored
+from leads.deals.apply import lock_account
 from leads.models import UserAccount
 
 IDENTITY = ["user_account", "day", "what", "source"]
@@ -34,10 +35,10 @@ def store_spend(account: UserAccount, rows: Sequence[SpendRow]) -> Stored:
         return Stored(0, 0)
     days = [row.day for row in rows]
     known = AdSpend.objects.filter(user_account=account, day__range=(min(days), max(days))).order_by()
-    # In one order, so that two uploads of the same rows wait for each other rather than block each other. Made before
-    # the transaction begins: on SQLite nobody else writes while it lasts.
-    fresh = [_as_row(account, row) for row in sorted(rows, key=lambda row: row.identity)]
+    # Made before the transaction begins: nobody else writes while it lasts.
+    fresh = [_as_row(account, row) for row in rows]
     with transaction.atomic():
+        lock_account(account)  # a creative that is being deleted is taken from the same rows
         stored = set(known.values_list("day", "what", "source"))
         AdSpend.objects.bulk_create(
             fresh, update_conflicts=True, unique_fields=IDENTITY, update_fields=REPLACED, batch_size=BATCH
@@ -53,6 +54,7 @@ def replace_source(account: UserAccount, source: str, days: Collection[date], ro
     """
     asked = AdSpend.objects.filter(user_account=account, source=source, day__in=days).order_by()
     with transaction.atomic():
+        lock_account(account)
         stored = {(row.day, row.what): row for row in asked}
         told = {(row.day, row.what): row for row in rows}
         gone = [row.pk for identity, row in stored.items() if identity not in told]

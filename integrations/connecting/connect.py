@@ -22,6 +22,7 @@ from integrations.connecting.tasks import set_up_connection
 from integrations.connecting.waking import wake
 from integrations.models import FORMER, NO_PROBLEM, AmoCRMConnection, ConnectionState, SyncRun
 from integrations.sync import runs
+from leads.deals.apply import lock_account
 from leads.ids import id_in
 from leads.models import UserAccount
 from leads.told import told
@@ -77,13 +78,13 @@ def _keep(
     try:
         # On its own: when the amoCRM account is taken, the refused INSERT must not spoil the caller's transaction.
         with transaction.atomic():
+            lock_account(account)
             former = AmoCRMConnection.objects.select_for_update().filter(user_account=account).first()
             connection, _ = AmoCRMConnection.objects.update_or_create(
                 user_account=account, defaults=_columns(host, pair, facts, former)
             )
             if former is not None and _is_another(former, facts):
-                # From its cursor on it would read this account, of which it has not read the beginning. Before the
-                # account's row, as whoever applies a page takes the two.
+                # From its cursor on it would read this account, of which it has not read the beginning.
                 runs.give_up(account, told("Another amoCRM account was connected."), runs.WORKED)
             take_currency(account, facts.currency)
     except IntegrityError:

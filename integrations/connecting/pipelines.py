@@ -10,6 +10,7 @@ from integrations.amocrm.client import AmoCRMClient, Pipelines
 from integrations.amocrm.entities import PipelineFacts, StageFacts
 from integrations.connecting.facts import take_facts
 from integrations.models import AmoCRMConnection
+from leads.deals.apply import lock_account
 from leads.models import PipelineStage, UserAccount
 
 
@@ -33,6 +34,7 @@ def pipelines_sync(connection: AmoCRMConnection) -> PipelinesCount:
     account = connection.user_account
     stages = [_row(account, pipeline, stage) for pipeline in answer.pipelines for stage in pipeline.statuses]
     with transaction.atomic():
+        lock_account(account)
         if connection.unless_reconnected().select_for_update(no_key=True).first() is None:
             return PipelinesCount(0, 0)
         take_facts(connection, facts)

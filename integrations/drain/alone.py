@@ -18,6 +18,7 @@ from integrations.drain.deliveries import Delivery
 from integrations.drain.reading import read
 from integrations.lease import Lease, LeaseLost
 from integrations.models import AmoCRMConnection, ProcessingStatus, WebhookLog
+from leads.deals.apply import lock_account
 from leads.deals.changes import DealState
 from leads.deals.stored import leads_by_deal
 from leads.models import UserAccount
@@ -85,6 +86,7 @@ def _deal_by_deal(
 def _write(account: UserAccount, lease: Lease, delivery: Delivery) -> None:
     told = [news.snapshot.deal_id for news in delivery.parsed.deals]
     with transaction.atomic():
+        lock_account(account)
         lease.hold()
         states = {deal_id: DealState.of(lead) for deal_id, lead in leads_by_deal(account, told).items()}
         write_outcomes(account, [delivery], states, timezone.now())

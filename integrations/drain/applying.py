@@ -28,7 +28,7 @@ from integrations.push.tagging import enqueue_tags
 from integrations.sync.late import note_late
 from integrations.sync.schedule import hasten
 from leads.bulk import update_values
-from leads.deals.apply import apply_news
+from leads.deals.apply import apply_news, lock_account
 from leads.deals.changes import DealState, LeadChange
 from leads.models import UserAccount
 from leads.news import ContactSnapshot, DealAction, DealSnapshot, Evidence, Utm
@@ -53,6 +53,7 @@ def apply_batch(
     applicable = [delivery for delivery in deliveries if delivery.is_applicable]
     changes: list[LeadChange] = []
     with transaction.atomic():
+        lock_account(account)
         lease.hold()
         if applicable:
             changes = apply_and_settle(

@@ -26,6 +26,7 @@ from integrations.ending import is_turn_over
 from integrations.lease import Lease, LeaseLost
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
 from leads.clock import seconds_until, shared_now
+from leads.deals.apply import lock_account
 from leads.told import told
 from leads.turns import is_the_databases
 
@@ -89,6 +90,7 @@ def _ignore_batch(connection: AmoCRMConnection) -> None:
     parted = AmoCRMConnection.objects.filter(pk=connection.pk, state=ConnectionState.DISCONNECTED)
     batch = next_batch(connection)  # parsing large bodies takes seconds, for which SQLite would let nobody else write
     with transaction.atomic():
+        lock_account(account)
         if parted.select_for_update(no_key=True).first() is None:
             return  # connected anew meanwhile
         keys = [delivery.log.pk for delivery in batch]

@@ -7,6 +7,8 @@ reading goes on where it stood.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 
 import structlog
@@ -22,6 +24,7 @@ from integrations.meta.lease import take_lease
 from integrations.meta.problems import clear, next_morning, note
 from integrations.meta.spend import follow_creatives, store_days
 from integrations.models import MetaAdAccount, MetaPull
+from leads.deals.apply import lock_account
 from leads.told import told
 
 logger = structlog.get_logger(__name__)
@@ -118,8 +121,7 @@ class _Turn:
                     raise
                 days, page_size = (days // 2, page_size) if days > 1 else (1, max(page_size // 2, SMALLEST_PAGE))
                 continue
-            with transaction.atomic():
-                self.lease.hold()
+            with self._alone():
                 self._count(pull, store_days(self.ad_account, pull.next_day, last, rows), len(rows))
                 pull.next_day = last + timedelta(days=1)
                 pull.save()
@@ -128,10 +130,17 @@ class _Turn:
                 raise RateLimited(told("Meta's limit is nearly used up."), self.client.usage.regain_seconds)
         self._finish(pull)
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """A transaction in which nobody else changes the account's spend, creatives and ad accounts."""
+        with transaction.atomic():
+            lock_account(self.ad_account.user_account)
+            self.lease.hold()
+            yield
+
     def _finish(self, pull: MetaPull) -> None:
         account, now = self.ad_account, timezone.now()
-        with transaction.atomic():
-            self.lease.hold()
+        with self._alone():
             self._count(pull, follow_creatives(account), 0)
             pull.state, pull.detail, pull.finished_at = MetaPull.State.DONE, "", now
             pull.save()
@@ -146,8 +155,7 @@ class _Turn:
     def _fail(self, pull: MetaPull, error: MetaError) -> None:
         """What a person has to mend ends the reading; what passes by itself lets it wait."""
         now = timezone.now()
-        with transaction.atomic():
-            self.lease.hold()
+        with self._alone():
             note(self.ad_account, error, now)
             self._count(pull, Replaced(0, 0, 0), 0)
             pull.detail = error.detail

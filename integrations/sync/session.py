@@ -81,9 +81,9 @@ class Session:
         :raises TurnOver: after the commit, when the turn is over.
         """
         with transaction.atomic():
-            self.lease.hold()
             # From the beginning: what is found out before it is applied must not be overtaken, as by an erasure.
             lock_account(self.account)
+            self.lease.hold()
             yield
             self.cursor["outages"] = 0
             if gives_way:  # else whoever is broken off begins the phase anew, and has got no further

@@ -25,7 +25,12 @@ from leads.people import erased_among
 
 
 def lock_account(account: UserAccount) -> None:
-    """Whoever changes an account's leads does so alone. Not against the intake: its INSERT only shares the key."""
+    """Whoever changes an account's leads or money, or what these refer to, does so alone. Not against the intake: its
+    INSERT only shares the key.
+
+    It is the first row that a transaction locks, before leases, too: of two that each have what the other one wants,
+    PostgreSQL would end one. Who locks several accounts does so in the order of their ids.
+    """
     UserAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
 
 

@@ -56,6 +56,7 @@ def member_add(*, account: UserAccount, email: str, password: str, role: Role) -
         User._meta.get_field("email").clean(email, None)  # also that it is no longer than the column
     except ValidationError:
         raise ValidationError({"email": _("“%s” is no e-mail address.") % email}) from None
+    lock_account(account)
     user = User.objects.filter(email=email).first()
     known = user is not None
     if user is None:
@@ -63,7 +64,6 @@ def member_add(*, account: UserAccount, email: str, password: str, role: Role) -
             raise ValidationError({"password": _("A new person needs a password.")})
         # is_staff opens the Django admin; what they see there is theirs by membership.
         user = User.objects.create_user(email, password, is_staff=True)
-    lock_account(account)
     owners = list(Membership.objects.filter(user_account=account, role=Role.OWNER).values_list("user_id", flat=True))
     if role != Role.OWNER and owners == [user.pk]:
         raise ValidationError({"role": _("An account needs at least one owner.")})

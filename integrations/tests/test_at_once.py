@@ -1,0 +1,115 @@
+"""Several who change one account's rows at once. Whoever deletes in the admin has the account's row, as a drain has;
+SQLite lets one write at a time, and so the others simply wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.db import connections, transaction
+from pytest_django import Settings
+
+from analytics.models import AdSpend, ExchangeRate
+from analytics.spend.checking import SpendRow
+from analytics.spend.exchange import RateRow, store_rates
+from analytics.spend.store import store_spend
+from integrations.models import MetaAdAccount, MetaAdDay, MetaPull
+from integrations.tests.meta_world import ACT, ad_account_of, ago, pull
+from leads.deals.apply import lock_account
+from leads.models import Creative, Role, User, UserAccount
+from leads.services.accounts import member_add
+from sandbox import Server
+from sandbox.meta import TOKEN
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DAYS = (date(2026, 3, 1), date(2026, 3, 2))
+
+
+def elsewhere(work: Callable[[], object]) -> Future[object]:
+    """Begun on another connection, and as far as it gets while we have what we have locked."""
+
+    def do() -> object:
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    working = ThreadPoolExecutor(1).submit(do)
+    wait([working], timeout=0.7)
+    return working
+
+
+@pytest.fixture
+def ads(alfa: UserAccount, amocrm: Server, settings: Settings) -> MetaAdAccount:
+    settings.META_API_URL, settings.META_ADS_TOKEN = f"{amocrm.url}/meta/v24.0", TOKEN
+    amocrm.crm.meta.add_account(ACT, name="Clinic")
+    return ad_account_of(alfa)
+
+
+def test_spend_is_entered_while_a_creative_is_deleted(alfa: UserAccount) -> None:
+    creative = Creative.objects.create(user_account=alfa, name="Video")
+    rows = [SpendRow(day=day, amount=Decimal(10), currency="KZT", creative_id=creative.pk, source="s") for day in DAYS]
+    store_spend(alfa, rows)
+    spent = AdSpend.objects.filter(user_account=alfa)
+    with transaction.atomic():
+        lock_account(alfa)
+        spent.filter(day=DAYS[1]).update(impressions=1)
+        entering = elsewhere(lambda: store_spend(alfa, rows))
+        spent.filter(day=DAYS[0]).update(impressions=1)
+    entering.result(timeout=60)
+    assert spent.filter(impressions=None).count() == 2
+
+
+def test_rates_are_entered_while_some_are_deleted(alfa: UserAccount) -> None:
+    rows = [RateRow(day, "USD", Decimal(500)) for day in DAYS]
+    store_rates(alfa, rows)
+    with transaction.atomic():
+        lock_account(alfa)
+        ExchangeRate.objects.filter(day=DAYS[1]).delete()
+        entering = elsewhere(lambda: store_rates(alfa, rows))
+        ExchangeRate.objects.filter(day=DAYS[0]).delete()
+    entering.result(timeout=60)
+    assert ExchangeRate.objects.count() == 2
+
+
+def test_meta_is_read_while_a_creative_is_deleted(ads: MetaAdAccount, amocrm: Server, alfa: UserAccount) -> None:
+    creative = Creative.objects.create(user_account=alfa, name="Video", external_ad_id="7")
+    amocrm.crm.meta.spend(ACT, ago(1), "7", "10.00", campaign="Spring")
+    pull(ads)
+    amocrm.crm.meta.spend(ACT, ago(1), "7", "11.00", campaign="Spring")
+    with transaction.atomic():
+        lock_account(alfa)
+        AdSpend.objects.filter(creative=creative).update(creative=None)
+        reading = elsewhere(lambda: pull(ads))
+        MetaAdDay.objects.filter(creative=creative).update(creative=None)
+        creative.delete()
+    reading.result(timeout=60)
+    assert [(row.campaign, str(row.amount)) for row in AdSpend.objects.all()] == [("Spring", "11.00")]
+
+
+def test_an_ad_account_is_deleted_while_it_is_read(ads: MetaAdAccount, amocrm: Server, alfa: UserAccount) -> None:
+    amocrm.crm.meta.spend(ACT, ago(1), "7", "10.00", campaign="Spring")
+    pull(ads)
+    with transaction.atomic():
+        lock_account(alfa)
+        MetaAdDay.objects.filter(ad_account=ads).delete()
+        reading = elsewhere(lambda: pull(ads))
+        MetaPull.objects.filter(ad_account=ads).delete()
+        MetaAdAccount.objects.filter(pk=ads.pk).delete()
+    wait([reading], timeout=60)
+    assert not MetaPull.objects.exists()
+
+
+def test_one_new_person_is_let_in_twice(alfa: UserAccount) -> None:
+    def admit() -> object:
+        return member_add(account=alfa, email="new@example.com", password="a-long-password", role=Role.STAFF)
+
+    with transaction.atomic():
+        lock_account(alfa)
+        other = elsewhere(admit)
+        admit()
+    other.result(timeout=60)
+    assert User.objects.filter(email="new@example.com", memberships__user_account=alfa).count() == 1
