@@ -47,6 +47,7 @@ DECLINING = (
     "The {name} “{obj}” was changed successfully. You may add another {name} below.",
     "The %(name)s “%(obj)s” was deleted successfully.",
     "%(name)s with ID “%(key)s” doesn’t exist. Perhaps it was deleted?",
+    "%(model_name)s with this %(field_label)s already exists.",
     (
         'Are you sure you want to delete the %(object_name)s "%(escaped_object)s"? '
         "All of the following related items will be deleted:"

@@ -149,7 +149,9 @@ class ExchangeRate(models.Model):
         ordering: ClassVar[list[str]] = ["-day", "currency"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["user_account", "base_currency", "currency", "day"], name="one_rate_per_day"
+                fields=["user_account", "base_currency", "currency", "day"],
+                name="one_rate_per_day",
+                violation_error_message=_("There is a rate of this currency and day already."),
             )
         ]
 

@@ -34,7 +34,11 @@ class Targetologist(models.Model):
         verbose_name_plural = _("targetologists")
         ordering: ClassVar[list[str]] = ["position", "id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["user_account", "name"], name="one_targetologist_per_name")
+            models.UniqueConstraint(
+                fields=["user_account", "name"],
+                name="one_targetologist_per_name",
+                violation_error_message=_("Another targetologist has this name already."),
+            )
         ]
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import reverse
+from django.urls import resolve, reverse
 
 from analytics.earning.payout import balances
 from analytics.earning.referrers import link_token
@@ -51,6 +51,39 @@ def body(client: Client, address: str) -> str:
     answer = client.get(address)
     assert answer.status_code == 200, (address, answer.status_code)
     return answer.content.decode().replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (
+            "en",
+            ["Another targetologist has this name", "There is a rate of this currency and day", "Another creative has"],
+        ),
+        ("ru", ["Таргетолог с таким именем уже есть", "Курс этой валюты на этот день уже есть", "у другого креатива"]),
+    ],
+)
+def test_what_is_there_already_is_told_whether_it_is_added_or_changed(
+    alfa: UserAccount, sam: Client, language: str, told: list[str]
+) -> None:
+    sam.cookies["django_language"] = language
+    entries = {
+        "/admin/analytics/targetologist/": ({"name": "A", "position": "1"}, {"name": "B"}),
+        "/admin/analytics/exchangerate/": (
+            {"day": "2026-03-01", "currency": "USD", "base_currency": "KZT", "rate": "500"},
+            {"day": "2026-03-02"},
+        ),
+        "/admin/leads/creative/": ({"name": "A", "external_ad_id": "7"}, {"external_ad_id": "8"}),
+    }
+    for (path, (taken, other)), words in zip(entries.items(), told, strict=True):
+        taken |= {"user_account": str(alfa.pk)}
+        assert sam.post(f"{path}add/", taken).status_code == 302
+        added = sam.post(f"{path}add/", taken)
+        assert words in added.content.decode()
+        assert sam.post(f"{path}add/", taken | other).status_code == 302
+        newest = resolve(path).func.model_admin.model.objects.latest("pk")
+        changed = sam.post(f"{path}{newest.pk}/change/", taken)
+        assert (changed.status_code, words in changed.content.decode()) == (200, True), path
 
 
 def sell(owner: UserAccount, deal_id: int, campaign: str, source: str = "fb") -> Sale:

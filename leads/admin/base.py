@@ -45,6 +45,12 @@ class AccountForm(forms.ModelForm[Any]):
         found: UserAccount | None = self.cleaned_data.get(ACCOUNT) or getattr(self.instance, ACCOUNT, None)
         return found
 
+    def _get_validation_exclusions(self) -> set[str]:
+        """What is unique is so within the account. Django asks no constraint of which the form lacks a field, and a
+        known row's account is only shown: the second of a name was the database's error, and a page that says 500."""
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return excluded - {ACCOUNT} if getattr(self.instance, "user_account_id", None) else excluded
+
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
         account = self.account

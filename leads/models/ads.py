@@ -51,6 +51,7 @@ class Creative(models.Model):
                 fields=["user_account", "external_ad_id"],
                 condition=~models.Q(external_ad_id=""),
                 name="one_creative_per_external_ad_id",
+                violation_error_message=_("Another creative has this external ad id already."),
             )
         ]
 
