@@ -48,7 +48,7 @@ def read(client: AmoCRMClient, account: UserAccount, deliveries: Sequence[Delive
     :raises ConditionError: amoCRM is out of reach, blocks, or wants to be reconnected.
     :raises RequestError: amoCRM refuses to show the deals.
     """
-    readings = _read_deals(client, account, deals_to_read(account, deliveries))
+    readings = read_deals(client, account, deals_to_read(account, deliveries))
     strangers = _strangers(account, deliveries, readings)
     silent = _silent(account, deliveries, readings)
     readings.is_cut = max(len(strangers), len(silent)) > MOST_ASKED
@@ -86,11 +86,11 @@ def _read_deals_of(client: AmoCRMClient, account: UserAccount, contact_ids: set[
     linked = {one.contact_id: one.deal_ids for one in contacts_shown(client, contact_ids, refused={}).values()}
     leads = leads_by_deal(account, {deal_id for deal_ids in linked.values() for deal_id in deal_ids})
     lonely = {deal_id for deal_id, lead in leads.items() if not (lead.contact_phones or lead.is_deleted)}
-    readings.include(_read_deals(client, account, sorted(lonely - readings.asked)))
+    readings.include(read_deals(client, account, sorted(lonely - readings.asked)))
     readings.of_contact = {contact_id: deal_ids for contact_id, deal_ids in linked.items() if deal_ids}
 
 
-def _read_deals(client: AmoCRMClient, account: UserAccount, deal_ids: Sequence[int]) -> Readings:
+def read_deals(client: AmoCRMClient, account: UserAccount, deal_ids: Sequence[int]) -> Readings:
     """Read the deals, then the contacts of those that have none with a phone yet, as far as amoCRM shows them: without
     rights for contacts the deals are still worth having."""
     readings = Readings(asked=set(deal_ids))

@@ -14,6 +14,7 @@ from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import AmoCRMError
 from integrations.amocrm.pushing import MadeDeal
 from integrations.drain.applying import apply_and_settle
+from integrations.drain.reading import read_deals
 from integrations.models import LeadPush
 from leads.deals.apply import lock_account
 from leads.deals.tying import tie_deal
@@ -79,15 +80,17 @@ def leave_as_it_is(row: LeadPush) -> None:
 
 
 def read_back(client: AmoCRMClient, account: UserAccount, deal_ids: Collection[int]) -> None:
-    """Read what was made, so that stage and day are known at once and our own echo is no news. Its failure costs
-    nothing: the hook tells the same. No sync: a deal that was won by now is news, and its hook will find it known."""
+    """Read what was made, deals and contacts, so that stage and day are known at once, and our own echo is neither news
+    nor missed where it is lost. A failure costs nothing: the hooks tell the same. No sync: a deal that was won by now is
+    news, and its hook will find it known."""
     if not deal_ids:
         return
     try:
-        deals = client.deals(deal_ids)
+        readings = read_deals(client, account, list(deal_ids))
     except AmoCRMError as error:
         logger.warning("pushed_deals_not_read", account=str(account.pk), error=str(error))
         return
-    told = [replace(deal, evidence=Evidence(action="push")) for deal in deals.values()]
+    told = [replace(deal, evidence=Evidence(action="push")) for deal in readings.deals.values()]
+    contacts = list(readings.contacts.values())
     with transaction.atomic():
-        apply_and_settle(account, deals=told, contacts=[], told_by={}, is_sync=False, now=timezone.now())
+        apply_and_settle(account, deals=told, contacts=contacts, told_by={}, is_sync=False, now=timezone.now())
