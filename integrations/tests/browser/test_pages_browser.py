@@ -153,13 +153,13 @@ def test_a_connection_that_breaks_brings_up_the_form_by_itself(
     expect(tab.get_by_role("button", name="Go to amoCRM")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [320, 390])
+@pytest.mark.parametrize("width", [320, 390, 768])
 @pytest.mark.parametrize("path", ["/app/", "/app/leads/", "/app/stages/", "/connection/", "/app/roi/"])
-def test_nothing_hangs_over_the_edge_of_a_phone(
+def test_nothing_hangs_over_the_edge_of_a_phone_or_tablet(
     tab: Page, live_server: LiveServer, cast: Cast, path: str, width: int
 ) -> None:
     now, much = timezone.now(), {"user_account": cast.alpha, "amount": 150_095_000, "currency": "KZT"}
-    AdSpend.objects.create(day=timezone.localdate(now), campaign="x", **much)
+    AdSpend.objects.create(day=timezone.localdate(now), campaign="a_campaign_with_a_long_name", **much)
     Sale.objects.create(status=SaleStatus.PAID, sold_at=now, **much)
     tab.set_viewport_size({"width": width, "height": 844})
     sign_in(tab, live_server, path, "alice@example.com")
