@@ -42,6 +42,13 @@ def exact(value: Decimal) -> str:
     return number_format(f"{value:.{digits}f}", force_grouping=True)
 
 
+def share(part: Decimal) -> str:
+    """`3.33 %` of 0.0333: all of its digits."""
+    percent = (part * 100).normalize()
+    digits = max(0, -int(percent.as_tuple().exponent))
+    return f"{number_format(f'{percent:f}', digits, use_l10n=True)} %"
+
+
 def rate(value: Decimal) -> str:
     """`12.5%`: a percentage with one digit."""
     # number_format cuts digits; 56.79 is 56.8.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
@@ -26,11 +28,18 @@ from leads.admin.base import ReadOnlyAdmin
 from leads.admin.days import DaysFilter
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, lines, minute
+from leads.amounts import money
 from leads.models import UserAccount
 from leads.told import retold
 
 KIND_BADGES = {EarningKind.ACCRUAL: "success", EarningKind.ADJUSTMENT: "info", EarningKind.REVERSAL: "danger"}
 MAX_ROWS = 50_000
+_AMOUNT = re.compile(r"(\d+\.\d\d) ([A-Z]{3})$")
+
+
+def _written(amount: re.Match[str]) -> str:
+    """As all other money: what is stored is for programs."""
+    return money(Decimal(amount[1]), amount[2])
 
 
 @admin.register(ReferralConversion)
@@ -110,7 +119,7 @@ class ReferralEarningAdmin(ReadOnlyAdmin[ReferralEarning]):
 
     @display(description=_("why"))
     def why(self, line: ReferralEarning) -> str:
-        return retold(line.reason) or EMPTY
+        return _AMOUNT.sub(_written, retold(line.reason)) or EMPTY
 
     @display(description=_("paid out"))
     def paid(self, line: ReferralEarning) -> str:

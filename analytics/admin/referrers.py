@@ -25,7 +25,7 @@ from analytics.models.referrals import code_key, default_rate
 from leads.admin.base import AccountForm, AccountScopedAdmin, OnePerAccountAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, lines
-from leads.amounts import money
+from leads.amounts import money, share
 
 _PAYOUT = "admin:analytics_referrer_payout"
 _ROTATE: Any = {
@@ -115,8 +115,7 @@ class ReferrerAdmin(AccountScopedAdmin[Referrer]):
     @display(description=gettext_lazy("rate"))
     def rate(self, referrer: Referrer) -> str:
         default = getattr(referrer, "default_rate", None)
-        percent = referrer.rate(default_rate(referrer.user_account) if default is None else default) * 100
-        return f"{percent.normalize():f} %"
+        return share(referrer.rate(default_rate(referrer.user_account) if default is None else default))
 
     @display(description=gettext_lazy("accrued"))
     def accrued(self, referrer: Referrer) -> SafeString:

@@ -22,6 +22,7 @@ from analytics.earning.referrers import referrer_of_token
 from analytics.models import ReferralConversion, ReferralEarning, Referrer
 from analytics.models.referrals import default_rate
 from leads.access import open_to_all
+from leads.amounts import share
 
 SHOWN_SALES = 100
 SHOWN_PAYOUTS = 24
@@ -69,7 +70,7 @@ def _context(referrer: Referrer) -> dict[str, object]:
     return {
         "referrer": referrer,
         "account": account,
-        "rate": _percent(rate),
+        "rate": share(rate),
         "balances": balances([referrer.pk]).get(referrer.pk) or [Balance(account.currency)],
         "sales": _sales(referrer, rate),
         "payouts": (
@@ -81,10 +82,6 @@ def _context(referrer: Referrer) -> dict[str, object]:
     }
 
 
-def _percent(rate: Decimal) -> str:
-    return f"{(rate * 100).normalize():f} %"
-
-
 def _sales(referrer: Referrer, rate_now: Decimal) -> list[ShownSale]:
     conversions = ReferralConversion.objects.filter(referrer=referrer).select_related("sale")
     return [
@@ -94,7 +91,7 @@ def _sales(referrer: Referrer, rate_now: Decimal) -> list[ShownSale]:
             conversion.sale.amount,
             sum(earned(conversion, conversion.sale).values(), Decimal("0.00")),
             conversion.sale.currency,
-            _percent(kept) if (kept := conversion.commission_rate) is not None and kept != rate_now else "",
+            share(kept) if (kept := conversion.commission_rate) is not None and kept != rate_now else "",
             conversion.status,
             conversion.get_status_display(),
         )

@@ -307,6 +307,14 @@ def test_lines_of_the_ledger_are_paid_by_the_action_and_downloaded(owed: list[Re
     assert "ref_a,'=cmd(),accrual,100.00,KZT" in answer.content.decode("utf-8-sig")
 
 
+def test_what_the_ledger_says_of_amounts_and_rates_is_written_as_people_write(alfa: UserAccount, sam: Client) -> None:
+    referrer(alfa, commission_rate=Decimal("0.0333"))
+    settle(alfa, won(5, 10, 160_003, utm=by_code()))
+    sam.cookies["django_language"] = "ru"
+    assert "продажа на 160 003 ₸" in body(sam, "/admin/analytics/referralearning/")
+    assert "3,33 %" in body(sam, "/admin/analytics/referrer/")
+
+
 def test_a_payout_that_was_a_slip_is_taken_back(owed: list[Referrer], alfa: UserAccount, sam: Client) -> None:
     before = balances([owed[0].pk])
     sam.post(payout(owed), {"shown": shown(body(sam, payout(owed)))})

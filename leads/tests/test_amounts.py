@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.utils import translation
 
-from leads.amounts import NO_BREAK, exact, money, number, rate, whole
+from leads.amounts import NO_BREAK, exact, money, number, rate, share, whole
 
 
 def shown(written: str) -> str:
@@ -69,6 +69,15 @@ def test_numbers_are_grouped(language: str, value: int | None, expected: str) ->
 def test_a_rate_of_exchange_loses_no_digit(language: str, value: str, expected: str) -> None:
     with translation.override(language):
         assert shown(exact(Decimal(value))) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "part", "expected"),
+    [("en", "0.1000", "10 %"), ("en", "0.0333", "3.33 %"), ("ru", "0.0333", "3,33 %"), ("ru", "1", "100 %")],
+)
+def test_a_share_has_all_of_its_digits_and_no_more(language: str, part: str, expected: str) -> None:
+    with translation.override(language):
+        assert share(Decimal(part)) == expected
 
 
 @pytest.mark.parametrize(
