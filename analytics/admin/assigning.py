@@ -18,6 +18,7 @@ from analytics.admin.selecting import ids_asked
 from analytics.earning.patterns import PreviewStale, pattern_change, sales_assign, sales_moved_by
 from analytics.models import Sale, Targetologist
 from leads.admin import tenancy
+from leads.admin.zone import shown_zone
 from leads.amounts import number
 from leads.ids import ids_in
 from leads.models import Role, UserAccount
@@ -59,7 +60,7 @@ def assign_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
         messages.success(request, text % {"n": assigned, "whose": person or _("as the patterns say")})
         return HttpResponseRedirect(reverse(_QUEUE))
     context = {"form": form, "sales": sales[:SHOWN_SALES], "count": len(sales), "title": _("Assign sales")}
-    return _page(model_admin, request, "admin/analytics/assign.html", context)
+    return _page(model_admin, request, account, "admin/analytics/assign.html", context)
 
 
 def pattern_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
@@ -79,7 +80,7 @@ def pattern_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
         moved = [move.sale for move in sales_moved_by(person, pattern)]
         context |= {"person": person, "pattern": pattern, "moved": moved[:SHOWN_SALES], "count": len(moved)}
         context["moved_ids"] = ",".join(str(sale.pk) for sale in moved)
-    return _page(model_admin, request, "admin/analytics/pattern.html", context)
+    return _page(model_admin, request, account, "admin/analytics/pattern.html", context)
 
 
 def _applied(request: HttpRequest, person: Targetologist, pattern: str) -> bool:
@@ -116,6 +117,9 @@ def _people(account: UserAccount) -> Any:
     return Targetologist.objects.filter(user_account=account)
 
 
-def _page(model_admin: Any, request: HttpRequest, template: str, context: dict[str, Any]) -> TemplateResponse:
+def _page(
+    model_admin: Any, request: HttpRequest, account: UserAccount, template: str, context: dict[str, Any]
+) -> TemplateResponse:
     frame = {**model_admin.admin_site.each_context(request), "opts": model_admin.model._meta, "back": reverse(_QUEUE)}
+    frame["zone"] = shown_zone(account)
     return TemplateResponse(request, template, {**frame, **context})

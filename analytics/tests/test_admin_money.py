@@ -162,6 +162,21 @@ def test_anothers_targetologist_cannot_be_given_a_sale(alfa: UserAccount, sam: C
     assert sale_of(5).targetologist is None
 
 
+def test_what_is_about_to_move_is_of_the_day_that_the_list_says(
+    alfa: UserAccount, kenesary: Targetologist, sam: Client
+) -> None:
+    """Whose accounts lie in several zones reads forms by UTC, but each sale by its own account's clock."""
+    user = User.objects.get()
+    far = account(name="Far", timezone="America/New_York")
+    Membership.objects.create(user=user, user_account=far, role=Role.STAFF)
+    sale = sell(alfa, 5, "spring")
+    Sale.objects.update(sold_at=datetime(2026, 3, 5, 20, 30, tzinfo=UTC))
+    assert "06.03.2026" in body(sam, QUEUE)
+    for page in ("assign", "pattern"):
+        asked = f"?ids={sale.pk}&targetologist={kenesary.pk}&pattern=spring"
+        assert "06.03.2026" in body(sam, f"/admin/analytics/sale/{page}/{asked}")
+
+
 def test_a_deals_sale_is_shown_with_its_reason_and_cannot_be_edited(
     alfa: UserAccount, kenesary: Targetologist, sam: Client
 ) -> None:
