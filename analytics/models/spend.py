@@ -39,17 +39,12 @@ def named_in(row: Any) -> str:
     return f"campaign:{key}" if key else ""
 
 
-def is_day_of_spend(day: date) -> bool:
-    return FIRST_DAY <= day <= timezone.now().date() + AHEAD
-
-
 def validate_day(day: date) -> None:
     """What is entered of a day that nobody looks at is lost."""
-    if not is_day_of_spend(day):
-        raise ValidationError(
-            _("Use a day from %(first)s to %(last)s.")
-            % {"first": f"{FIRST_DAY:%d.%m.%Y}", "last": f"{timezone.now().date() + AHEAD:%d.%m.%Y}"}
-        )
+    last = timezone.now().date() + AHEAD
+    if not FIRST_DAY <= day <= last:
+        span = {"first": f"{FIRST_DAY:%d.%m.%Y}", "last": f"{last:%d.%m.%Y}"}
+        raise ValidationError(_("Use a day from %(first)s to %(last)s.") % span)
 
 
 class AdSpend(models.Model):

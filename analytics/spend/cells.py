@@ -6,9 +6,10 @@ import re
 from datetime import date
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from analytics.models.spend import is_day_of_spend
+from analytics.models.spend import validate_day
 from leads.cents import MOST_AMOUNT, to_cents
 from leads.ids import MAX_ID
 
@@ -41,8 +42,12 @@ def day(value: object) -> date | None:
         found = date.fromisoformat(typed) if isinstance(typed, str) and len(typed) == 10 else None
     except ValueError:
         found = None
-    if found is None or not is_day_of_spend(found):
+    if found is None:
         raise Senseless(_("day: “%(value)s” is no day such as 2026-03-31.") % {"value": _shown(value)})
+    try:
+        validate_day(found)
+    except ValidationError as error:
+        raise Senseless(f"day: {error.messages[0]}") from error
     return found
 
 

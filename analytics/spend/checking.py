@@ -59,8 +59,10 @@ class _Reader:
             "creative_id": set(Creative.objects.filter(user_account=account).values_list("pk", flat=True)),
             "direction_id": set(Direction.objects.filter(user_account=account).values_list("pk", flat=True)),
         }
-        people = Targetologist.objects.filter(user_account=account).values_list("pk", "name")
-        self._people = {str(pk): pk for pk, _name in people} | {name.casefold(): pk for pk, name in people}
+        people = list(Targetologist.objects.filter(user_account=account))
+        with_emoji = {str(person).casefold(): person.pk for person in people}
+        names = {person.name.casefold(): person.pk for person in people}
+        self._people = {str(person.pk): person.pk for person in people} | with_emoji | names
 
     def read(self, raw: RawRow) -> SpendRow:
         found = raw.cells
@@ -101,7 +103,7 @@ class _Reader:
         return pk
 
     def _targetologist(self, found: Mapping[str, object]) -> int | None:
-        """By name, in any case, or by id."""
+        """By name, in any case, with the emoji or without, or by id."""
         typed = cells.text(found.get("targetologist"), "targetologist", MAX_CAMPAIGN)
         typed = typed or cells.text(found.get("targetologist_id"), "targetologist_id", MAX_CAMPAIGN)
         if typed is None:

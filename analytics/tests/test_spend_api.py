@@ -59,7 +59,7 @@ def test_a_list_is_stored_with_everything_it_says(cast: Cast, video: Creative) -
 
 def test_a_row_names_a_creative_a_direction_a_targetologist_or_a_campaign(cast: Cast, video: Creative) -> None:
     school = Direction.objects.create(user_account=cast.alpha, name="School")
-    muha = Targetologist.objects.create(user_account=cast.alpha, name="Muha")
+    muha = Targetologist.objects.create(user_account=cast.alpha, name="Muha", emoji="🚀")
     named: list[dict[str, Any]] = [
         {"creative_id": video.pk},
         {"direction_id": str(school.pk)},
@@ -72,8 +72,9 @@ def test_a_row_names_a_creative_a_direction_a_targetologist_or_a_campaign(cast: 
     assert AdSpend.objects.filter(direction=school).count() == 1
     assert AdSpend.objects.filter(targetologist=muha).count() == 1
     assert AdSpend.objects.get(campaign="Spring").currency == "KZT"
-    by_id = [{"day": DAY, "amount": 2, "targetologist": muha.pk}]
-    assert posted(cast, by_id).json() == {"created": 0, "updated": 1}
+    for again in (muha.pk, "Muha 🚀"):  # as the pages write them
+        row = {"day": DAY, "amount": 2, "targetologist": again}
+        assert posted(cast, [row]).json() == {"created": 0, "updated": 1}
 
 
 def test_the_same_day_thing_and_source_again_replaces(cast: Cast) -> None:
@@ -99,8 +100,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"day": None}, "day"),
     ({"day": "2026-13-01"}, "day"),
     ({"day": "20260301"}, "day"),
-    ({"day": "1970-01-01"}, "day"),
-    ({"day": "2999-01-01"}, "day"),
+    ({"day": "1970-01-01"}, "day: Use a day from 01.01.2000 to "),
+    ({"day": "2999-01-01"}, "day: Use a day from 01.01.2000 to "),
     ({"day": 20260301}, "day"),
     ({"day": [DAY]}, "day"),
     ({"amount": None}, "amount"),
