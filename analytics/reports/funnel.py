@@ -127,7 +127,7 @@ def _median(lengths: Sequence[tuple[int, int]]) -> int | None:
     if total <= 0:
         return None
     low, high = (lengths[bisect_right(counts, place)][0] for place in ((total - 1) // 2, total // 2))
-    return round((low + high) / 2)
+    return (low + high + 1) // 2  # half-up, where `round` takes the even one
 
 
 def _stage_figures(

@@ -146,6 +146,14 @@ def test_a_stay_of_months_is_told_to_the_second(cast: Cast) -> None:
     assert asked(cast)["stages"][0]["median_seconds"] == 8_640_001
 
 
+@pytest.mark.parametrize(("longer", "median"), [(2, 2), (3, 2), (4, 3)])
+def test_half_a_second_in_the_middle_is_rounded_up(cast: Cast, longer: int, median: int) -> None:
+    make_stages(cast.alpha, PIPELINE, "Sales", STAGES)
+    went(cast.alpha, "New@0 Call@1")
+    went(cast.alpha, f"New@0 Call@{longer}")
+    assert asked(cast)["stages"][0]["median_seconds"] == median
+
+
 def test_a_pipeline_without_leads_has_zeros(cast: Cast) -> None:
     make_stages(cast.alpha, PIPELINE, "Sales", STAGES)
     for stage in asked(cast)["stages"]:
