@@ -36,7 +36,8 @@ def transport_options(folder: Path) -> dict[str, str]:
 
 
 def write_whole(path: Path, content: str) -> None:
-    """The file appears under its name with all of `content`, or not at all."""
+    """The file appears under its name with all of `content`, or not at all. A folder that was removed is made anew."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{uuid.uuid4().hex}")
     try:
         with aside.open("w") as file:
@@ -60,6 +61,11 @@ class Claims:
         self._lock: IO[str] = aside.open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         aside.rename(root / f"{self.folder.name}.lock")
+
+    @property
+    def is_gone(self) -> bool:
+        """Somebody removed the folder."""
+        return not self.folder.is_dir()
 
     def take(self, message: Path) -> Path | None:
         """The message's new place; None when another was faster."""
@@ -156,7 +162,9 @@ class Channel(filesystem.Channel):
             rows = loads(self._table_file(exchange).read_text())
             return [filesystem.exchange_queue_t(*row) for row in rows]
         except FileNotFoundError:
-            return []
+            # None yet, or somebody removed the folder: then what this connection has bound still holds.
+            exchanges = self.state.exchanges or {}
+            return [filesystem.exchange_queue_t(*row) for row in exchanges.get(exchange, {}).get("table", [])]
         except (ValueError, TypeError):
             logger.warning("The broker's table of exchange %s was broken; it is made anew.", exchange)
             return []
@@ -176,6 +184,7 @@ class Channel(filesystem.Channel):
         return Path(self._exchange_file(exchange))  # type: ignore[attr-defined]  # newer than its types
 
     def _change_table(self, exchange: str, change: Callable[[list[Any]], list[Any]]) -> None:
+        self.control_folder.mkdir(parents=True, exist_ok=True)
         with (self.control_folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             write_whole(self._table_file(exchange), dumps(change(self.get_table(exchange))))
@@ -257,7 +266,7 @@ class Channel(filesystem.Channel):
             self._claims = None
 
     def _own_claims(self) -> Claims:
-        if self._claims is None:
+        if self._claims is None or self._claims.is_gone:
             self._claims = Claims(self._claims_root)
         return self._claims
 

@@ -2,22 +2,24 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
 import pytest
-from kombu import Connection, Queue
+from kombu import Connection, Exchange, Queue
 from kombu.simple import SimpleQueue
 
 from config.embedded_broker import sweep, transport_options
 
 PUBLISHERS, CONSUMERS, EACH = 3, 3, 60
 SPAWN = multiprocessing.get_context("spawn")
-BELLS = Queue("bells", routing_key="bells")
+BELLS = Queue("bells", Exchange("bells"), routing_key="bells")
 
 
 def connect(folder: Path) -> Connection:
@@ -120,6 +122,21 @@ def test_a_broken_table_of_an_exchange_is_made_anew(folder: Path, queue: SimpleQ
     with connect(folder) as link, link.SimpleQueue("bells") as bells:
         bells.put("through")
     assert queue.get(timeout=30).payload == "through"
+
+
+@pytest.mark.parametrize("removed", [".", "messages", "claims", "exchanges"])
+def test_a_folder_that_was_removed_is_made_anew(folder: Path, removed: str) -> None:
+    with connect(folder) as link, connect(folder) as other, link.SimpleQueue("bells") as bells:
+        sender = other.Producer()
+        ring = partial(sender.publish, exchange=BELLS.exchange, routing_key=BELLS.routing_key, declare=[BELLS])
+        ring("before")
+        bells.get(timeout=30).ack()
+        shutil.rmtree(folder / removed)
+        ring("after")
+        message = bells.get(timeout=30)
+        assert message.payload == "after"
+        message.ack()
+        assert messages(folder) == []
 
 
 def test_no_message_is_lost_or_doubled_in_a_race(folder: Path) -> None:
