@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
+from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -48,6 +50,18 @@ def summary_text(day: date, sales: Sequence[Sale], referrers: Mapping[str, Refer
         for earner, theirs in sorted(by_earner.items(), key=lambda item: (-len(item[1]), item[0])):
             lines.append(f"{earner}: {len(theirs)} · {_sums(theirs)}")
     return "\n".join(lines)
+
+
+def without_referrer(text: str, referrer: Referrer) -> str:
+    """A message, in whatever language, with the referrer's code where it names them."""
+    labels = "|".join(sorted(re.escape(_label_of_referrer(language)) for language, _name in settings.LANGUAGES))
+    named = rf"^(?P<label>({labels}): ).*$|^.*\({re.escape(referrer.code)}\)"
+    return re.sub(named, lambda line: f"{line['label'] or ''}{referrer.code}", text, flags=re.MULTILINE)
+
+
+def _label_of_referrer(language: str) -> str:
+    with translation.override(language):
+        return _("Referrer")
 
 
 def is_referral(sale: Sale) -> bool:

@@ -10,9 +10,10 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Model
 
-from analytics.models import Sale
+from analytics.models import Referrer, Sale
 from integrations.amocrm.payloads import parse_delivery
-from integrations.models import NotificationState, ProcessingStatus
+from integrations.models import NotificationState, ProcessingStatus, SaleNotification
+from integrations.notify.message import without_referrer
 from integrations.people import rows
 from integrations.people.deliveries import deliveries_about, take_body
 from leads.deals.apply import lock_account
@@ -89,11 +90,20 @@ def _erase_referrers(person: Person) -> int:
     """Code, conversions and ledger stay; that a purchase was their own is still seen by the pseudonym."""
     referrers = list(rows.referrers_of(person))
     for referrer in referrers:
+        _forget_in_messages(referrer)
         referrer.name = ""
         referrer.phone = pseudonym(person.account.pk, referrer.phone_e164 or "")
         referrer.save(update_fields=["name", "phone", "phone_e164"])
     _rename_in_admin_log(referrers)
     return len(referrers)
+
+
+def _forget_in_messages(referrer: Referrer) -> None:
+    """Messages about sales to others name their referrer. The code stays in them, as it does in the ledger."""
+    messages = list(rows.notifications_naming(referrer))
+    for message in messages:
+        message.text = without_referrer(message.text, referrer)
+    SaleNotification.objects.bulk_update(messages, ["text"])
 
 
 def _erase_sales(person: Person) -> int:

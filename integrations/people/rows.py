@@ -27,11 +27,16 @@ def sales_of(person: Person) -> QuerySet[Sale]:
 
 
 def conversions_of(person: Person) -> QuerySet[ReferralConversion]:
-    return ReferralConversion.objects.filter(sale__in=sales_of(person).values("pk")).order_by("pk")
+    return ReferralConversion.objects.filter(_bought_or_referred(person)).order_by("pk")
 
 
 def earnings_of(person: Person) -> QuerySet[ReferralEarning]:
-    return ReferralEarning.objects.filter(sale__in=sales_of(person).values("pk")).order_by("pk")
+    return ReferralEarning.objects.filter(_bought_or_referred(person)).order_by("pk")
+
+
+def _bought_or_referred(person: Person) -> Q:
+    """Of a sale to the person, or what they earned as a referrer."""
+    return Q(sale__in=sales_of(person).values("pk")) | Q(referrer__in=referrers_of(person).values("pk"))
 
 
 def referrers_of(person: Person) -> QuerySet[Referrer]:
@@ -40,6 +45,12 @@ def referrers_of(person: Person) -> QuerySet[Referrer]:
 
 def notifications_of(person: Person) -> QuerySet[SaleNotification]:
     return SaleNotification.objects.filter(sale__in=sales_of(person).values("pk")).order_by("pk")
+
+
+def notifications_naming(referrer: Referrer) -> QuerySet[SaleNotification]:
+    """About sales to others that the referrer brought, and about days with one of these."""
+    named = Q(sale__conversion__referrer=referrer) | Q(text__contains=f"({referrer.code})")
+    return SaleNotification.objects.filter(named, user_account=referrer.user_account_id).exclude(text="").order_by("pk")
 
 
 def pushes_of(person: Person) -> QuerySet[LeadPush]:

@@ -22,7 +22,8 @@ from analytics.earning.purchases import purchase_save
 from analytics.models import ReferralConversion, ReferralEarning, Referrer, Sale
 from integrations.connecting.connect import disconnect
 from integrations.drain import applying
-from integrations.models import AmoCRMConnection, LeadPush, SaleNotification, WebhookLog
+from integrations.models import AmoCRMConnection, LeadPush, NotificationSettings, SaleNotification, WebhookLog
+from integrations.notify.outbox import enqueue_summary
 from integrations.people.erasing import erase_person
 from integrations.people.export import export_person
 from integrations.push.queue import push_again, push_enqueue
@@ -119,6 +120,28 @@ def test_after_erasing_no_table_knows_the_person(world: Server, connected: UserA
         "referrers": 1,
     }
     assert request.counts["deliveries"] == WebhookLog.objects.filter(raw_body=b"").count() != 0
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_a_referrer_is_handed_what_they_earned_and_no_message_names_them_once_erased(
+    connected: UserAccount, told: Server, language: str
+) -> None:
+    NotificationSettings.objects.create(user_account=connected, language=language)
+    referrer = Referrer.objects.create(user_account=connected, code="ref_a7", name="Aigerim", phone=PHONE)
+    deal = told.crm.demo.deals.create("T", price=300, phone=OTHER, contact_name="Timur", utm={"source": "REF_A7"})
+    told.crm.demo.deals.win(deal.id)
+    take_over(connected, told)
+    drain_all(connected)
+    enqueue_summary(connected, timezone.now().date(), list(Sale.objects.all()), "", timezone.now())
+    referrer.name = f"{NAME}: (married)"
+    referrer.save()
+    before = list(SaleNotification.objects.order_by("pk").values_list("text", flat=True))
+    assert [text.count("Aigerim (ref_a7)") for text in before] == [1, 1]
+    _request, document = export_person(connected, PHONE, by=None)
+    assert [len(document[table]) for table in ("sales", "referral_conversions", "referral_earnings")] == [0, 1, 1]
+    erase_person(connected, PHONE, by=None)
+    after = list(SaleNotification.objects.order_by("pk").values_list("text", flat=True))
+    assert after == [text.replace("Aigerim (ref_a7)", "ref_a7") for text in before]
 
 
 def test_money_stays_and_is_still_one_persons(world: Server, connected: UserAccount) -> None:
