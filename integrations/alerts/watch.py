@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from integrations.alerts.conditions import CONDITIONS, Condition
 from integrations.metrics import DatabaseCollector
 from integrations.models import Alert, NotificationSettings
-from integrations.notify.telegram import TelegramError, TryLater, send_message
+from integrations.notify.telegram import TelegramError, Unanswered, send_message
 
 logger = structlog.get_logger(__name__)
 
@@ -50,11 +50,10 @@ def _is_over(condition: Condition) -> None:
 
 
 def _tell(text: str) -> bool:
-    """Whether it need not be told again: it may have arrived, or never will."""
+    """Whether it has arrived, or may have. A chat that refuses is asked again: somebody will correct it."""
     try:
         send_message(settings.TELEGRAM_ALERT_CHAT_ID, f"Voronka · {settings.APP_URL}\n{text}")
-    except TryLater:
-        return False
     except TelegramError as error:
         logger.warning("alert_not_told", detail=str(error))
+        return isinstance(error, Unanswered)
     return True

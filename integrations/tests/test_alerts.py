@@ -91,9 +91,10 @@ def test_what_was_over_before_it_was_told_leaves_nothing(watched: UserAccount, a
     assert told(amocrm) == []
 
 
-def test_telegram_that_is_away_is_told_later(watched: UserAccount, amocrm: Server) -> None:
+@pytest.mark.parametrize("status", [500, 429, 400, 401, 403])
+def test_a_telegram_that_is_away_or_refuses_is_told_later(watched: UserAccount, amocrm: Server, status: int) -> None:
     fail_a_message(watched)
-    amocrm.crm.telegram.fail(500)
+    amocrm.crm.telegram.fail(status)
     watch()
     assert told(amocrm) == []
     watch()
