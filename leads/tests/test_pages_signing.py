@@ -11,7 +11,7 @@ from django.core import signing
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from leads.models import PipelineStage
+from leads.models import PipelineStage, User
 from leads.tests.cast import Cast, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +87,20 @@ def test_too_many_wrong_passwords_close_the_login_for_a_while(client: Client, ca
     assert "Too many wrong passwords." in answer.content.decode()
     assert "15 minutes" in answer.content.decode()
     assert sign_in(client).status_code == 429  # the right one does not help now
+
+
+def test_a_new_password_opens_a_closed_login(client: Client, cast: Cast, settings: Any) -> None:
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        sign_in(client, "Alice@example.com", "wrong")
+        sign_in(client, "sam@example.com", "wrong")
+    administrator = Client()
+    administrator.force_login(User.objects.get(email="root@example.com"))
+    new = "a long quiet evening"
+    form = {"password1": new, "password2": new, "usable_password": "true"}
+    assert administrator.post(f"/admin/leads/user/{cast.alice.pk}/password/", form).status_code == 302
+    assert sign_in(client, password=new).status_code == 302
+    client.logout()
+    assert sign_in(client, "sam@example.com").status_code == 429
 
 
 def test_one_persons_wrong_passwords_close_nothing_for_another(client: Client, cast: Cast, settings: Any) -> None:
