@@ -15,11 +15,11 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty
 from typing import IO, Any
 
-from kombu.exceptions import ChannelError
 from kombu.transport import TRANSPORT_ALIASES, filesystem, virtual
 from kombu.utils.json import dumps, loads
 
@@ -81,10 +81,10 @@ class Claims:
         return self._by_tag.pop(tag, None)
 
     def close(self, messages: Path) -> None:
-        """Gives back what is still held."""
-        _give_back(self.folder, messages)
-        Path(f"{self.folder}.lock").unlink(missing_ok=True)
-        self._lock.close()
+        """Gives back what is still held. What cannot be given back now the next sweep puts back: the lock is let go."""
+        with self._lock, suppress(OSError):
+            _give_back(self.folder, messages)
+            Path(f"{self.folder}.lock").unlink(missing_ok=True)
 
 
 def sweep(root: Path, messages: Path) -> int:
@@ -139,11 +139,8 @@ class Channel(filesystem.Channel):
         self._needs_no_ack: set[str] = set()
         self._listings: dict[str, deque[str]] = {}
         self._next_sweep = 0.0
-        try:
-            for folder in (self._messages, self._claims_root, self.control_folder):
-                folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ChannelError(f"The broker's folder cannot be made: {error}") from error
+        for folder in (self._messages, self._claims_root, self.control_folder):
+            folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def control_folder(self) -> Path:
@@ -194,10 +191,7 @@ class Channel(filesystem.Channel):
     def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:  # type: ignore[override]
         # By the wall clock, for the order of a folder's listing: a monotonic clock starts anew with the machine.
         name = f"{time.time_ns()}_{uuid.uuid4().hex}.{queue}.msg"
-        try:
-            write_whole(self._messages / name, dumps(payload))
-        except OSError as error:
-            raise ChannelError(f"The message cannot be written: {error}") from error
+        write_whole(self._messages / name, dumps(payload))
 
     def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
         self._sweep_now_and_then()
@@ -286,6 +280,8 @@ class Transport(filesystem.Transport):
     polling_interval = 0.1
     driver_type = "embedded"
     driver_name = "embedded"
+    # A folder that cannot be used is a server that is away: a worker waits for it instead of ending.
+    connection_errors = (*filesystem.Transport.connection_errors, OSError)
 
     def __init__(self, client: Any, **kwargs: Any) -> None:
         super().__init__(client, **kwargs)

@@ -139,6 +139,17 @@ def test_a_folder_that_was_removed_is_made_anew(folder: Path, removed: str) -> N
         assert messages(folder) == []
 
 
+def test_a_folder_that_cannot_be_used_is_a_server_that_is_away(folder: Path) -> None:
+    with connect(folder) as link, link.SimpleQueue("bells") as bells:
+        bells.put("kept")
+        (folder / "claims").rmdir()
+        (folder / "claims").touch()
+        with pytest.raises(link.connection_errors):
+            bells.get(timeout=30)
+        (folder / "claims").unlink()
+        assert bells.get(timeout=30).payload == "kept"
+
+
 def test_no_message_is_lost_or_doubled_in_a_race(folder: Path) -> None:
     taken, done = SPAWN.Queue(), SPAWN.Event()
     consumers = [SPAWN.Process(target=consume, args=(folder, taken, done)) for _ in range(CONSUMERS)]
