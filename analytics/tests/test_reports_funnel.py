@@ -19,7 +19,7 @@ PIPELINE, OTHER = 10, 20
 STAGES = {"New": 1, "Call": 2, "Meet": 3, "Won": 142, "Lost": 143}
 BEGIN = datetime(2026, 3, 10, 9, tzinfo=UTC)
 
-# stage@second after stage@second; “Else” is a stage of another pipeline.
+# stage@second after stage@second; “Else” and “Else's-Won” are stages of another pipeline.
 HISTORIES = """
 lead          | history                    | what it shows
 straight      | New@0 Call@100 Won@400     | all the way
@@ -29,14 +29,15 @@ waiting       | New@0                      | a stay that has not ended has no le
 un-won        | Call@0 Won@70 New@90       | who was won has reached everything
 lost at once  | Lost@0                     | reached nothing
 gone over     | New@0 Else@50              | of this pipeline no more, but it was
+won there     | Meet@0 Else's-Won@30       | no win of this pipeline
 elsewhere     | Else@0                     | never here
 """
 # In New: straight 100, lost late 300, skipping 200, gone over 50 → (100 + 200) / 2; in Call: 300, 50, 70 → 70.
 EXPECTED = """
 status_id | name | reached | now | conversion | median_seconds
-1         | New  | 6       | 2   | 100        | 150
-2         | Call | 4       | 0   | 66.67      | 70
-3         | Meet | 3       | 1   | 75         | null
+1         | New  | 7       | 2   | 100        | 150
+2         | Call | 5       | 0   | 71.43      | 70
+3         | Meet | 4       | 1   | 80         | 30
 """
 
 
@@ -69,7 +70,8 @@ def make_stages(account: UserAccount, pipeline_id: int, name: str, stages: dict[
 
 def went(account: UserAccount, history: str, begin: datetime = BEGIN, **values: Any) -> Lead:
     steps = [step.split("@") for step in history.split()]
-    stages = [(OTHER, 9) if name == "Else" else (PIPELINE, STAGES[name]) for name, _second in steps]
+    elses = {"Else": (OTHER, 9), "Else's-Won": (OTHER, 142)}
+    stages = [elses.get(name) or (PIPELINE, STAGES[name]) for name, _second in steps]
     lead = Lead.objects.create(
         user_account=account,
         amocrm_lead_id=Lead.objects.count() + 1,
@@ -122,7 +124,8 @@ def test_every_figure_is_as_computed_by_hand(cast: Cast, account: UserAccount) -
 def test_without_an_id_it_is_the_first_pipeline(cast: Cast, account: UserAccount) -> None:
     assert asked(cast) == asked(cast, pipelineId=PIPELINE)
     body = asked(cast, pipelineId=OTHER)
-    assert [(stage["name"], stage["reached"], stage["now"]) for stage in body["stages"]] == [("Else", 2, 2)]
+    assert [(stage["name"], stage["reached"], stage["now"]) for stage in body["stages"]] == [("Else", 3, 2)]
+    assert (body["won"], body["lost"]) == (1, 0)
 
 
 def test_leads_count_by_their_day_and_deleted_ones_not(cast: Cast, account: UserAccount) -> None:
@@ -193,4 +196,4 @@ def test_a_funnel_is_five_statements(account: UserAccount, django_assert_max_num
 
 def test_csv_has_a_line_per_stage(cast: Cast, account: UserAccount) -> None:
     lines = client(cast.vera).get("/analytics/funnel?format=csv").content.decode().splitlines()
-    assert lines[:2] == ["status_id,name,reached,now,conversion,median_seconds", "1,New,6,2,100.0,150"]
+    assert lines[:2] == ["status_id,name,reached,now,conversion,median_seconds", "1,New,7,2,100.0,150"]

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from analytics.models import AdSpend, ExchangeRate, ReportSnapshot, Sale
+from analytics.models import AdSpend, ConversionStatus, ExchangeRate, ReferralConversion, ReportSnapshot, Sale
 from analytics.reports.figures import total
 from analytics.reports.roi import roi
 from analytics.reports.spans import Basis, GroupBy, Span
 from analytics.snapshots.sums import sums_as_of
 from analytics.snapshots.taking import take_snapshot
 from analytics.tests.reports_world import March, local, make_march, rate, table
-from leads.models import Creative, Lead
+from leads.models import Creative, Direction, Lead
 from leads.tests.cast import Cast, client, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -166,6 +166,57 @@ def test_campaigns_are_one_in_any_case_of_any_alphabet(cast: Cast) -> None:
     AdSpend.objects.create(user_account=cast.alpha, day=date(2026, 3, 1), campaign="весНА", amount=300, currency="KZT")
     (row,) = client(cast.vera).get("/analytics/roi?group_by=campaign").json()["rows"]
     assert (row["leads"], row["spend"], row["cpl"]) == (3, "300.00", "100.00")
+
+
+@pytest.mark.parametrize("basis", Basis.values)
+@pytest.mark.parametrize("creative", ["Video", ""])
+def test_a_sale_stands_under_the_direction_that_its_lead_names_before_that_of_its_creative(
+    cast: Cast, march: March, basis: str, creative: str
+) -> None:
+    came = local(march.account, "2026-02-10 12:00")
+    lead = Lead.objects.create(
+        user_account=march.account,
+        creative=Creative.objects.filter(name=creative).first(),
+        direction=Direction.objects.get(name="Camp"),
+        amocrm_created_at=came,
+    )
+    Sale.objects.create(user_account=march.account, lead=lead, amount=500, currency="KZT", sold_at=came)
+    february = {"from": "2026-02-10", "to": "2026-02-10"}
+    (row,) = asked(cast, group_by="direction", basis=basis, **february).json()["rows"]
+    assert (row["name"], row["leads"], row["sales"], row["revenue"]) == ("Camp", 1, 1, "500.00")
+
+
+@pytest.mark.parametrize(("basis", "sales"), [("sale", 1), ("cohort", 0)])
+def test_a_purchase_of_a_deleted_lead_is_money_of_its_day_and_belongs_to_no_cohort(
+    cast: Cast, march: March, basis: str, sales: int
+) -> None:
+    noon = local(march.account, "2026-02-10 12:00")
+    lead = Lead.objects.create(user_account=march.account, amocrm_created_at=noon, is_deleted=True)
+    Sale.objects.create(user_account=march.account, lead=lead, amount=500, currency="KZT", sold_at=noon)
+    february = {"from": "2026-02-10", "to": "2026-02-10"}
+    totals = asked(cast, basis=basis, **february).json()["totals"]
+    assert (totals["leads"], totals["sales"], totals["revenue"]) == (0, sales, f"{500 * sales}.00")
+
+
+@pytest.mark.parametrize("basis", Basis.values)
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [(ConversionStatus.ACTIVE, "Aida"), (ConversionStatus.SELF_REFERRAL, "Aida"), (ConversionStatus.REVERSED, "—")],
+)
+def test_a_sale_is_its_referrers_also_when_it_earns_nothing_until_it_comes_by_the_code_no_more(
+    cast: Cast, march: March, basis: str, status: ConversionStatus, name: str
+) -> None:
+    ReferralConversion.objects.update(status=status)
+    rows = asked(cast, group_by="referrer", basis=basis).json()["rows"]
+    assert (
+        sum(Decimal(row["revenue"]) for row in rows if row["name"] == name)
+        == {
+            ("Aida", "sale"): 30_000,
+            ("Aida", "cohort"): 30_000,
+            ("—", "sale"): 222_000,
+            ("—", "cohort"): 185_000,
+        }[name, basis]
+    )
 
 
 @pytest.mark.parametrize("group_by", GroupBy.values)

@@ -45,6 +45,11 @@ def test_a_won_deal_is_one_paid_sale() -> None:
     assert (sale.amocrm_pipeline_id, sale.amocrm_status_id, sale.lead) == (PIPELINE, WON, Lead.objects.get())
 
 
+def test_while_amocrms_currency_is_not_known_a_sale_is_in_the_accounts_own() -> None:
+    settle(account(currency="USD"), won(5, 10), currency="")
+    assert sale_of(5).currency == "USD"
+
+
 @pytest.mark.parametrize(
     ("of_contact", "of_response", "shown"),
     [("Aida K", "aida", "Aida K"), ("", "aida", "aida"), ("", "", "Implant, Aida")],
@@ -56,6 +61,11 @@ def test_a_sale_names_its_client_as_the_contact_is_called_else_the_response_else
     response(alfa, AIDA, name=of_response)
     settle(alfa, won(5, 10, contact_ids=(9,), name="Implant, Aida"), contact(9, AIDA, name=of_contact))
     assert sale_of(5).client_name == shown
+
+
+def test_a_deal_whose_name_is_longer_than_a_clients_may_be_is_sold_all_the_same() -> None:
+    settle(account(), won(5, 10, name="Implant " * 60))
+    assert sale_of(5).client_name == ("Implant " * 60)[:300]
 
 
 def test_a_phone_that_nobody_can_read_is_shown_as_the_client_wrote_it() -> None:
@@ -127,6 +137,13 @@ def test_a_price_that_the_crm_confirms_is_money_though_the_hooks_clock_is_ahead(
     assert sale_of(5).amount == Decimal(150)
 
 
+def test_a_price_that_a_later_reading_does_not_name_is_the_one_that_a_hook_told() -> None:
+    alfa = account()
+    settle(alfa, won(5, 10, 100))
+    settle(alfa, told(5, WON, 20, price=Decimal(150)), read(5, WON, 30, price=None))
+    assert sale_of(5).amount == Decimal(150)
+
+
 def test_a_purchase_by_hand_follows_its_client_to_the_response_that_brought_him() -> None:
     alfa = account()
     ad = response(alfa, AIDA)
@@ -163,6 +180,15 @@ def test_deleting_cancels_and_restoring_brings_back() -> None:
     assert sale_of(5).status == SaleStatus.CANCELLED
     settle(alfa, won(5, 30, closed_at=at(10)))
     assert sale_of(5).status == SaleStatus.PAID
+
+
+def test_deleting_cancels_also_where_a_hook_has_told_of_a_later_stage_meanwhile() -> None:
+    alfa = account()
+    settle(alfa, won(5, 10))
+    settle(alfa, told(5, OPEN, 20))
+    assert sale_of(5).status == SaleStatus.PAID
+    settle(alfa, deleted(5, 30))
+    assert sale_of(5).status == SaleStatus.CANCELLED
 
 
 def test_a_sale_follows_its_deal_into_the_row_of_its_response() -> None:
