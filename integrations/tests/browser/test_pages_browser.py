@@ -194,6 +194,30 @@ NOT_WHOLE = """values => values.filter(value => {
 }).map(value => value.innerText)"""
 
 
+@pytest.mark.parametrize("width", [768, 1024, 1280])
+@pytest.mark.parametrize("path", ["/app/sales/?status=paid", "/app/deliveries/?status=success", "/app/as-of/"])
+def test_what_is_asked_for_stands_side_by_side(
+    tab: Page, live_server: LiveServer, cast: Cast, path: str, width: int
+) -> None:
+    tab.set_viewport_size({"width": width, "height": 844})
+    sign_in(tab, live_server, path, "alice@example.com")
+    tab.get_by_role("button", name="Русский").click()
+    expect(tab.locator("html")).to_have_attribute("lang", "ru")
+    assert tab.locator(".filters > *").evaluate_all(OVERLAPPING) == []
+    selects = "its => its.filter(it => it.value && it.clientWidth < 95).map(it => it.name)"
+    assert tab.locator(".filters select").evaluate_all(selects) == [], "what is chosen is cut off"
+    heights = tab.locator(".filters .actions > *").evaluate_all("its => its.map(it => it.offsetTop)")
+    assert len(set(heights)) == 1
+
+
+OVERLAPPING = """fields => fields.filter(field => {
+    const text = document.createRange();
+    text.selectNodeContents(field);
+    const edge = Math.min(field.getBoundingClientRect().right, field.parentElement.getBoundingClientRect().right);
+    return text.getBoundingClientRect().right > edge + 1;
+}).map(field => field.innerText)"""
+
+
 @pytest.mark.parametrize("path", ["/app/roi/", "/app/leads/", "/app/sales/"])
 def test_paper_has_all_columns_of_a_table(tab: Page, live_server: LiveServer, cast: Cast, path: str) -> None:
     much = {"user_account": cast.alpha, "amount": 150_095_000, "currency": "KZT"}
