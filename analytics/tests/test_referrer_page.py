@@ -62,7 +62,7 @@ def test_a_sale_that_kept_its_rate_says_which(aida: Referrer) -> None:
     _status, body = page(link_token(aida))
     assert "commission 50 %" in body
     assert '15,000 ₸ <span class="soft">· 10 %' in body
-    assert "500 ₸</td>" in body
+    assert "500 ₸</span></td>" in body
 
 
 def test_a_forged_or_retired_link_shows_nothing(aida: Referrer) -> None:

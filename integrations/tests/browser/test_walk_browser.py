@@ -177,6 +177,18 @@ def test_a_referrer_reads_the_commission_on_a_phone(tab: Page, live_server: Live
         expect(tab.locator(f'td[data-label="{label}"]')).to_be_in_viewport(ratio=1)
 
 
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_what_a_referrer_earned_stands_within_its_card(
+    tab: Page, live_server: LiveServer, cast: Cast, width: int
+) -> None:
+    aida = referrer(cast.alpha, name="Aida", commission_rate=Decimal("0.3333"))
+    settle(cast.alpha, won(5, 10, 9_999_999_999_999, utm=by_code()))
+    tab.set_viewport_size({"width": width, "height": 844})
+    tab.goto(f"{live_server.url}/r/{link_token(aida)}")
+    cut = "sums => sums.filter(sum => sum.scrollWidth > sum.clientWidth).map(sum => sum.innerText)"
+    assert tab.locator(".sums dd").evaluate_all(cut) == []
+
+
 def stands_in_talks(cast: Cast, number: int) -> None:
     """So many leads of today, of the creative Video, on which 1,000 were spent."""
     PipelineStage.objects.create(
