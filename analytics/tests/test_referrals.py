@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from analytics.earning.checking import check_ledger
 from analytics.earning.purchases import purchase_save
+from analytics.earning.referrers import referrer_save
 from analytics.models import (
     LedgerIsAppendOnly,
     MoneySettings,
@@ -213,6 +214,26 @@ def test_another_code_takes_from_one_and_gives_to_the_other() -> None:
     assert ReferralConversion.objects.count() == 1
 
 
+def test_whoever_a_sale_is_found_to_be_of_after_another_earns_at_their_own_rate() -> None:
+    alfa = account()
+    referrer(alfa, "ref_a", commission_rate=Decimal("0.1"))
+    settle(alfa, won(5, 10, 100, utm=by_code("ref_a")))
+    settle(alfa, won(5, 20, 100, utm=by_code("ref_b")))
+    assert (conversion().status, earned(alfa)) == ("waiting", {})
+    referrer_save(Referrer(user_account=alfa, code="ref_b", commission_rate=Decimal("0.5")))
+    assert earned(alfa) == {"ref_b": 50}
+
+
+def test_a_sale_that_comes_by_its_referrers_new_code_keeps_the_rate_that_it_had() -> None:
+    alfa = account()
+    aida = referrer(alfa, "ref_a", commission_rate=Decimal("0.1"))
+    settle(alfa, won(5, 10, 100, utm=by_code("ref_a")))
+    aida.code, aida.commission_rate = "ref_b", Decimal("0.5")
+    referrer_save(aida, {"code", "commission_rate"})
+    settle(alfa, won(5, 20, 200, utm=by_code("ref_b")))
+    assert ledger(alfa) == [("ref_b", "accrual", 10), ("ref_b", "adjustment", 10)]
+
+
 def test_utm_that_are_no_code_any_more_reverse_the_conversion() -> None:
     alfa = account()
     referrer(alfa)
@@ -272,6 +293,14 @@ def test_a_sale_takes_the_kinds_of_all_hooks_that_told_of_the_deal(
         settle(alfa, won(5, 10, 100, utm=utm), hooks=())
     assert sale_of(5).routing_decision == decision
     assert earned(alfa) == ({} if decision == "traffic" else {CODE: 10})
+
+
+def test_what_another_accounts_hooks_told_of_a_deal_of_that_number_says_nothing_of_ours() -> None:
+    alfa, beta = account(), account(name="Beta")
+    for owner, hook in ((beta, TRAFFIC), (alfa, REFERRAL)):
+        buyer(owner, "Kenesary", "tripwire")
+        settle(owner, won(5, 10, 100, utm=by_code(campaign="tripwire")), hooks=(hook,))
+    assert Sale.objects.get(user_account=alfa).routing_decision == "referral"
 
 
 def test_a_merge_takes_the_conversion_along() -> None:

@@ -109,8 +109,8 @@ def test_hearsay_of_a_win_is_no_sale_until_the_deal_was_read() -> None:
 
 def test_a_win_that_was_undone_before_it_could_be_read_leaves_no_sale() -> None:
     alfa = account()
-    settle(alfa, told(5, WON, 20), read(5, OPEN, 30))
-    assert not Sale.objects.exists()
+    settle(alfa, told(5, WON, 20), read(5, OPEN, 30), won(6, 30))
+    assert Sale.objects.get() == sale_of(6), "nor does it keep another's from being recorded"
 
 
 def test_a_price_change_after_winning_changes_the_sale() -> None:

@@ -1,0 +1,209 @@
+"""Which deal went into which, where amoCRM's events say only which one remained."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from analytics.models import Sale
+from integrations.models import SyncGap
+from integrations.tests.sync_world import known_deals, our_history, sync
+from integrations.tests.test_drain import NOWHERE, take_over
+from integrations.tests.test_laws import EVENTS
+from integrations.tests.world import drain_all
+from leads.models import Lead, UserAccount
+from leads.tests.world import response
+from sandbox import Server
+
+AIDA = "+77011111111"
+
+
+@pytest.fixture
+def crm(amocrm: Server) -> Server:
+    amocrm.crm.hook_faults.lose_all = True
+    amocrm.crm.demo.subscribe(NOWHERE, EVENTS)
+    return amocrm
+
+
+def merged() -> set[tuple[int, str]]:
+    """(the deal that is gone, into which it went), each once."""
+    found = list(SyncGap.objects.filter(what="merged").values_list("amocrm_lead_id", "after"))
+    assert len(found) == len(set(found))
+    return set(found)
+
+
+def paid() -> list[int | None]:
+    return sorted(Sale.objects.filter(status="paid").values_list("amocrm_deal_id", flat=True))
+
+
+def test_of_merges_of_two_clients_each_deal_follows_its_own(connected: UserAccount, crm: Server) -> None:
+    """One client is known by a contact without a phone, the other by a phone that two contacts have."""
+    demo = crm.crm.demo
+    nameless = demo.contacts.create("no phone").id
+    one, gone_one = (demo.deals.create(name, price=100, contact_ids=[nameless]) for name in "ab")
+    two, gone_two = (demo.deals.create(name, price=200, phone=AIDA) for name in "cd")
+    assert two.contact_ids != gone_two.contact_ids
+    for gone in (gone_one, gone_two):
+        demo.deals.win(gone.id)
+    sync(connected)
+    crm.crm.clock.advance(30)
+    for survivor, gone in ((one, gone_one), (two, gone_two)):
+        demo.deals.win(survivor.id, silent=True)
+        demo.deals.merge(survivor.id, gone.id, silent=True)
+    assert sync(connected).state == "done"
+    assert merged() == {(gone_one.id, f"deal {one.id}"), (gone_two.id, f"deal {two.id}")}
+    assert paid() == [one.id, two.id]
+
+
+@pytest.mark.parametrize("is_one_deleted", [False, True])
+def test_of_strangers_that_went_into_several_deals_nobody_guesses_which_went_into_which(
+    connected: UserAccount, crm: Server, is_one_deleted: bool
+) -> None:
+    demo = crm.crm.demo
+    one, gone_one, two, gone_two = (demo.deals.create(name, price=100) for name in "abcd")
+    for gone in (gone_one, gone_two):
+        demo.deals.win(gone.id)
+    sync(connected)
+    assert paid() == [gone_one.id, gone_two.id]
+    crm.crm.clock.advance(30)
+    demo.deals.merge(one.id, gone_one.id, silent=True)
+    demo.deals.merge(two.id, gone_two.id, silent=True)
+    if is_one_deleted:
+        demo.deals.delete(two.id, silent=True)
+    assert sync(connected).state == "done"
+    assert merged() == {(gone_one.id, ""), (gone_two.id, "")}
+    known = known_deals(connected)
+    for gone in (gone_one, gone_two):
+        assert known[gone.id].is_deleted
+        assert known[gone.id].match_detail == "Merged into another deal, which amoCRM does not name."
+    assert paid() == []
+    assert sync(connected).state == "done"
+    assert len(merged()) == 2
+
+
+def test_a_deal_in_the_bin_is_not_taken_for_one_that_was_merged(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    survivor = demo.deals.create("survivor", price=1, phone=AIDA)
+    gone, binned = (demo.deals.create(name, contact_ids=survivor.contact_ids) for name in ("gone", "binned"))
+    sync(connected)
+    crm.crm.clock.advance(30)
+    demo.deals.merge(survivor.id, gone.id, silent=True)
+    demo.deals.delete(binned.id, silent=True)
+    assert sync(connected).state == "done"
+    assert merged() == {(gone.id, f"deal {survivor.id}")}
+    assert "Merged" not in known_deals(connected)[binned.id].match_detail
+
+
+def test_a_deal_that_left_the_bin_long_ago_is_not_taken_for_one_that_was_merged(
+    connected: UserAccount, crm: Server
+) -> None:
+    demo = crm.crm.demo
+    survivor = demo.deals.create("survivor", price=1, phone=AIDA)
+    gone, lost = (demo.deals.create(name, contact_ids=survivor.contact_ids) for name in ("gone", "lost"))
+    sync(connected)
+    demo.deals.delete(lost.id, silent=True)
+    sync(connected)
+    del demo.deals.by_id[lost.id]  # as amoCRM empties it
+    Lead.objects.filter(amocrm_lead_id=lost.id).update(updated_at=timezone.now() - timedelta(days=30))
+    crm.crm.clock.advance(30)
+    demo.deals.merge(survivor.id, gone.id, silent=True)
+    assert sync(connected).state == "done"
+    assert merged() == {(gone.id, f"deal {survivor.id}")}
+
+
+def test_a_deal_that_a_hook_called_deleted_is_followed_into_the_one_that_remained(
+    connected: UserAccount, crm: Server
+) -> None:
+    demo = crm.crm.demo
+    gone = demo.deals.create("gone", price=700, phone=AIDA)
+    survivor = demo.deals.create("survivor", contact_ids=gone.contact_ids)
+    demo.deals.win(gone.id)
+    sync(connected)
+    crm.crm.clock.advance(30)
+    crm.crm.hook_faults.lose_all = False
+    crm.crm.switches.merge_sends_delete = True
+    demo.deals.win(survivor.id, silent=True)
+    demo.deals.merge(survivor.id, gone.id)
+    take_over(connected, crm)
+    drain_all(connected)
+    assert known_deals(connected)[gone.id].is_deleted
+    assert sync(connected).state == "done"
+    assert merged() == {(gone.id, f"deal {survivor.id}")}
+    assert paid() == [survivor.id]
+
+
+def test_a_deal_that_changed_in_the_second_of_the_merge_is_followed(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    gone = demo.deals.create("gone", price=700, phone=AIDA)
+    survivor = demo.deals.create("survivor", contact_ids=gone.contact_ids)
+    sync(connected)
+    crm.crm.clock.advance(30)
+    second = demo.deals.merge(survivor.id, gone.id, silent=True).updated_at
+    Lead.objects.filter(amocrm_lead_id=gone.id).update(amocrm_updated_at=datetime.fromtimestamp(second, UTC))
+    assert sync(connected).state == "done"
+    assert merged() == {(gone.id, f"deal {survivor.id}")}
+
+
+def test_the_deal_that_remained_is_known_by_the_phones_of_the_one_that_is_gone(
+    connected: UserAccount, crm: Server
+) -> None:
+    demo = crm.crm.demo
+    gone = demo.deals.create("gone", phone=AIDA)
+    survivor = demo.deals.create("survivor", phone="+77022222222")
+    sync(connected)
+    crm.crm.clock.advance(30)
+    demo.deals.merge(survivor.id, gone.id, silent=True)
+    assert sync(connected).state == "done"
+    known = known_deals(connected)
+    assert known[survivor.id].contact_phones == ["+77022222222", AIDA]
+    assert (known[gone.id].contact_phones, known[gone.id].origin_lead) == ([], known[survivor.id])
+
+
+def test_a_win_that_went_into_an_open_deal_is_no_sale_until_that_is_won(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    gone = demo.deals.create("gone", price=700, phone=AIDA)
+    survivor = demo.deals.create("survivor", contact_ids=gone.contact_ids)
+    demo.deals.win(gone.id)
+    sync(connected)
+    sale = Sale.objects.get()
+    crm.crm.clock.advance(30)
+    demo.deals.merge(survivor.id, gone.id, silent=True)
+    assert sync(connected).state == "done"
+    assert (Sale.objects.get().amocrm_deal_id, paid()) == (survivor.id, [])
+    crm.crm.clock.advance(30)
+    demo.deals.win(survivor.id, silent=True)
+    sync(connected)
+    assert (Sale.objects.get(), paid()) == (sale, [survivor.id])
+
+
+def test_the_stages_of_the_deal_that_is_gone_are_in_the_history_of_the_one_that_remained(
+    connected: UserAccount, crm: Server
+) -> None:
+    demo = crm.crm.demo
+    stages = [stage.id for stage in demo.pipelines.main.stages]
+    gone = demo.deals.create("gone", phone=AIDA, status_id=stages[1])
+    crm.crm.clock.advance(60)
+    demo.deals.move(gone.id, stages[2])
+    crm.crm.clock.advance(60)
+    survivor = demo.deals.create("survivor", contact_ids=gone.contact_ids, status_id=stages[3])
+    sync(connected)
+    went = our_history(connected, gone.id) + our_history(connected, survivor.id)
+    assert [stage for _second, stage in went] == stages[1:4]
+    crm.crm.clock.advance(60)
+    demo.deals.merge(survivor.id, gone.id, silent=True)
+    assert sync(connected).state == "done"
+    assert (our_history(connected, survivor.id), our_history(connected, gone.id)) == (went, [])
+
+
+def test_a_deal_that_an_ad_brought_keeps_its_ad_whatever_goes_into_it(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    ads = [response(connected, phone, name=phone) for phone in (AIDA, "+77022222222")]
+    gone, survivor = (demo.deals.create("deal", phone=ad.phone) for ad in ads)
+    sync(connected)
+    crm.crm.clock.advance(30)
+    demo.deals.merge(survivor.id, gone.id, silent=True)
+    assert sync(connected).state == "done"
+    known = known_deals(connected)
+    assert [known[gone.id], known[survivor.id]] == ads
