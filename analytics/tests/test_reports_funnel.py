@@ -82,7 +82,8 @@ def went(account: UserAccount, history: str, begin: datetime = BEGIN, **values: 
     )
     came_from: tuple[int | None, int | None] = (None, None)
     rows = []
-    for tie, ((pipeline_id, status_id), (_name, second)) in enumerate(zip(stages, steps, strict=True)):
+    seconds = [second for _name, second in steps]
+    for place, ((pipeline_id, status_id), second) in enumerate(zip(stages, seconds, strict=True)):
         row = LeadStatusHistory(
             user_account=account,
             lead=lead,
@@ -92,7 +93,7 @@ def went(account: UserAccount, history: str, begin: datetime = BEGIN, **values: 
             to_pipeline_id=pipeline_id,
             to_status_id=status_id,
             changed_at=begin + timedelta(seconds=int(second)),
-            tie=tie,
+            tie=seconds[:place].count(second),
         )
         rows.append(row)
         came_from = (pipeline_id, status_id)

@@ -400,6 +400,22 @@ def test_two_steps_of_one_second_that_change_places_are_counted_anew(world: Worl
     assert_right(world)
 
 
+def test_a_stage_whose_number_is_part_of_anothers_is_counted_too(world: World) -> None:
+    stands = {"is_deleted": False, "current_pipeline_id": PIPELINES[0], "current_status_id": 33}
+    lead = Lead.objects.create(user_account=world.account, **world.lead_values() | stands)
+    refresh(world.account)
+    for status in (33, 3):
+        LeadStatusHistory.objects.create(
+            user_account=world.account,
+            lead=lead,
+            amocrm_lead_id=5,
+            to_pipeline_id=PIPELINES[0],
+            to_status_id=status,
+            changed_at=BEGIN + timedelta(seconds=status),
+        )
+    assert_right(world)
+
+
 @given(st.integers(-2_000_000_000, 16_000_000_000), st.sampled_from([*ZONES, *ODD_ZONES]))
 @example(1_225_593_900, "America/St_Johns")  # 0:01 was put back to 23:01: this is after the day's first midnight
 @example(-1_601_493_300, "America/Toronto")  # 23:30 was put forward to 0:30

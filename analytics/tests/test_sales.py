@@ -64,7 +64,9 @@ def test_a_sale_names_its_client_as_the_contact_is_called_else_the_response_else
 
 
 def test_a_deal_whose_name_is_longer_than_a_clients_may_be_is_sold_all_the_same() -> None:
-    settle(account(), won(5, 10, name="Implant " * 60))
+    alfa = account()
+    response(alfa, AIDA, name="")
+    settle(alfa, won(5, 10, contact_ids=(9,), name="Implant " * 60), contact(9, AIDA))
     assert sale_of(5).client_name == ("Implant " * 60)[:300]
 
 
@@ -134,6 +136,12 @@ def test_a_price_that_the_crm_confirms_is_money_though_the_hooks_clock_is_ahead(
     alfa = account()
     settle(alfa, won(5, 10, 100))
     settle(alfa, told(5, WON, 21, price=Decimal(150)), won(5, 20, 150))
+    assert sale_of(5).amount == Decimal(150)
+
+
+def test_a_sale_begins_with_the_newest_price_also_where_the_reading_is_not_as_new() -> None:
+    alfa = account()
+    settle(alfa, told(5, WON, 30, price=Decimal(150)), won(5, 20, 100))
     assert sale_of(5).amount == Decimal(150)
 
 
