@@ -188,6 +188,23 @@ def test_an_unknown_code_waits() -> None:
     assert ledger(alfa) == []
 
 
+def test_a_code_is_that_of_a_referrer_of_the_same_account() -> None:
+    alfa, beta = account(), account(name="Beta")
+    referrer(beta)
+    settle(alfa, won(5, 10, utm=by_code()))
+    assert (conversion().status, conversion().referrer) == ("waiting", None)
+    assert ledger(beta) == []
+
+
+def test_neither_a_sale_without_a_code_nor_one_that_is_not_paid_yet_is_a_conversion() -> None:
+    alfa = account()
+    referrer(alfa)
+    settle(alfa, won(5, 10, utm=Utm(source="fb")), won(6, 10, utm=by_code()))
+    entered: dict[str, Any] = {"amount": Decimal(500), "currency": "KZT", "sold_at": timezone.now(), "utm_source": CODE}
+    purchase_save(Sale(user_account=alfa, status="pending", **entered))
+    assert conversion().sale == sale_of(6)
+
+
 def test_a_referrers_own_phone_earns_nothing() -> None:
     alfa = account()
     referrer(alfa, phone="8 (701) 111-11-11")

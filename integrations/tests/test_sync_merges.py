@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -35,26 +36,32 @@ def merged() -> set[tuple[int, str]]:
 
 
 def paid() -> list[int | None]:
-    return sorted(Sale.objects.filter(status="paid").values_list("amocrm_deal_id", flat=True))
+    sales = Sale.objects.filter(status="paid").order_by("amocrm_deal_id")
+    return list(sales.values_list("amocrm_deal_id", flat=True))
 
 
-def test_of_merges_of_two_clients_each_deal_follows_its_own(connected: UserAccount, crm: Server) -> None:
-    """One client is known by a contact without a phone, the other by a phone that two contacts have."""
+@pytest.mark.parametrize("is_known_by_phone", [False, True])
+def test_of_merges_of_two_clients_each_deal_follows_its_own(
+    connected: UserAccount, crm: Server, is_known_by_phone: bool
+) -> None:
+    """A client is known by a contact without a phone, or by a phone that two contacts have."""
     demo = crm.crm.demo
-    nameless = demo.contacts.create("no phone").id
-    one, gone_one = (demo.deals.create(name, price=100, contact_ids=[nameless]) for name in "ab")
-    two, gone_two = (demo.deals.create(name, price=200, phone=AIDA) for name in "cd")
-    assert two.contact_ids != gone_two.contact_ids
-    for gone in (gone_one, gone_two):
+    pairs = []
+    for phone in (AIDA, "+77022222222"):
+        nameless = {"contact_ids": [demo.contacts.create("no phone").id]}
+        alike: dict[str, Any] = {"phone": phone} if is_known_by_phone else nameless
+        survivor, gone = (demo.deals.create(name, price=100, **alike) for name in ("survivor", "gone"))
+        assert (survivor.contact_ids != gone.contact_ids) == is_known_by_phone
         demo.deals.win(gone.id)
+        pairs.append((survivor, gone))
     sync(connected)
     crm.crm.clock.advance(30)
-    for survivor, gone in ((one, gone_one), (two, gone_two)):
+    for survivor, gone in pairs:
         demo.deals.win(survivor.id, silent=True)
         demo.deals.merge(survivor.id, gone.id, silent=True)
     assert sync(connected).state == "done"
-    assert merged() == {(gone_one.id, f"deal {one.id}"), (gone_two.id, f"deal {two.id}")}
-    assert paid() == [one.id, two.id]
+    assert merged() == {(gone.id, f"deal {survivor.id}") for survivor, gone in pairs}
+    assert paid() == sorted(survivor.id for survivor, _gone in pairs)
 
 
 @pytest.mark.parametrize("is_one_deleted", [False, True])
