@@ -99,7 +99,7 @@ def _missing(conversion: ReferralConversion, sale: Sale, lines: Lines) -> list[R
 def _kind(purse: Purse, due: Collection[Purse], has_earned: bool, sale: Sale) -> tuple[EarningKind, str]:
     if purse not in due:
         return EarningKind.REVERSAL, _why_taken_back(purse, due, sale)
-    amount = {"amount": f"{sale.amount} {sale.currency}"}
+    amount = {"amount": f"{to_cents(sale.amount)} {sale.currency}"}
     if has_earned:
         return EarningKind.ADJUSTMENT, told("the amount is now %(amount)s") % amount
     return EarningKind.ACCRUAL, told("sale of %(amount)s") % amount

@@ -155,6 +155,15 @@ def test_what_is_taken_back_of_a_purchase_says_why() -> None:
     ]
 
 
+@pytest.mark.parametrize("typed", ["1234.5", "1234.500000", "1.2345E+3"])
+def test_an_amount_in_a_reason_is_written_with_its_cents(typed: str) -> None:
+    alfa = account()
+    referrer(alfa)
+    values = {"amount": Decimal(typed), "currency": "KZT", "sold_at": timezone.now(), "utm_source": CODE}
+    purchase_save(Sale(user_account=alfa, **values))
+    assert ReferralEarning.objects.get().reason == "sale of 1234.50 KZT"
+
+
 def test_what_one_loses_stands_before_what_another_gets_and_who_has_it_follows_the_price() -> None:
     alfa = account()
     referrer(alfa, "ref_a", commission_rate=Decimal("0.1"))
