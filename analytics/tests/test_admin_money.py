@@ -8,14 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db.models import Model
 from django.test import Client
-from django.urls import resolve, reverse
+from django.urls import reverse
 
 from analytics.earning.payout import balances
 from analytics.earning.referrers import link_token
-from analytics.models import AdSpend, ReferralEarning, Referrer, Sale, Targetologist
+from analytics.models import AdSpend, ExchangeRate, ReferralEarning, Referrer, Sale, Targetologist
 from analytics.tests.world import CODE, buyer, by_code, lost, referrer, sale_of, settle, won
-from leads.models import Membership, Role, User, UserAccount
+from leads.models import Creative, Membership, Role, User, UserAccount
 from leads.news import Utm
 from leads.tests.world import account, contact
 
@@ -67,22 +68,19 @@ def test_what_is_there_already_is_told_whether_it_is_added_or_changed(
     alfa: UserAccount, sam: Client, language: str, told: list[str]
 ) -> None:
     sam.cookies["django_language"] = language
-    entries = {
-        "/admin/analytics/targetologist/": ({"name": "A", "position": "1"}, {"name": "B"}),
-        "/admin/analytics/exchangerate/": (
-            {"day": "2026-03-01", "currency": "USD", "base_currency": "KZT", "rate": "500"},
-            {"day": "2026-03-02"},
-        ),
-        "/admin/leads/creative/": ({"name": "A", "external_ad_id": "7"}, {"external_ad_id": "8"}),
-    }
-    for (path, (taken, other)), words in zip(entries.items(), told, strict=True):
+    rate = {"day": "2026-03-01", "currency": "USD", "base_currency": "KZT", "rate": "500"}
+    entries: list[tuple[str, type[Model], dict[str, str], dict[str, str]]] = [
+        ("analytics/targetologist", Targetologist, {"name": "A", "position": "1"}, {"name": "B"}),
+        ("analytics/exchangerate", ExchangeRate, rate, {"day": "2026-03-02"}),
+        ("leads/creative", Creative, {"name": "A", "external_ad_id": "7"}, {"external_ad_id": "8"}),
+    ]
+    for (path, model, taken, other), words in zip(entries, told, strict=True):
         taken |= {"user_account": str(alfa.pk)}
-        assert sam.post(f"{path}add/", taken).status_code == 302
-        added = sam.post(f"{path}add/", taken)
-        assert words in added.content.decode()
-        assert sam.post(f"{path}add/", taken | other).status_code == 302
-        newest = resolve(path).func.model_admin.model.objects.latest("pk")
-        changed = sam.post(f"{path}{newest.pk}/change/", taken)
+        assert sam.post(f"/admin/{path}/add/", taken).status_code == 302
+        assert words in sam.post(f"/admin/{path}/add/", taken).content.decode()
+        assert sam.post(f"/admin/{path}/add/", taken | other).status_code == 302
+        newest = model._default_manager.latest("pk")
+        changed = sam.post(f"/admin/{path}/{newest.pk}/change/", taken)
         assert (changed.status_code, words in changed.content.decode()) == (200, True), path
 
 
