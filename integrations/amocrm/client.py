@@ -88,29 +88,32 @@ class AmoCRMClient:
 
     # --- Deals and contacts ---
 
-    def deals(self, ids: Collection[int]) -> dict[int, DealSnapshot]:
-        """The deals by id, each with its contacts' ids and `read_at`. An id that is missing reads as 204: gone."""
+    def deals(self, ids: Collection[int], *, left: set[int] | None = None) -> dict[int, DealSnapshot]:
+        """The deals by id, each with its contacts' ids and `read_at`. An id that is missing reads as 204: gone.
+
+        :param left: receives the ids that would cost too many requests and were not asked for.
+        """
         mapping = self._connection.user_account.utm_mapping
 
         def read(data: dict[str, Any], asked_at: datetime) -> DealSnapshot:
             return deal_from_api(data, read_at=asked_at, mapping=mapping)
 
-        return self._find(Kind("leads", "contacts", read, has_bin=True), ids)
+        return self._find(Kind("leads", "contacts", read, has_bin=True), ids, left)
 
-    def contacts(self, ids: Collection[int]) -> dict[int, ContactSnapshot]:
-        """The contacts by id, each with its deals' ids. An id that is missing is gone."""
-        return self._find(Kind("contacts", "leads", lambda data, _: contact_from_api(data)), ids)
+    def contacts(self, ids: Collection[int], *, left: set[int] | None = None) -> dict[int, ContactSnapshot]:
+        """The contacts by id, each with its deals' ids. An id that is missing is gone. `left`: as of deals."""
+        return self._find(Kind("contacts", "leads", lambda data, _: contact_from_api(data)), ids, left)
 
-    def _find(self, kind: Kind[T], ids: Collection[int]) -> dict[int, T]:
+    def _find(self, kind: Kind[T], ids: Collection[int], left: set[int] | None) -> dict[int, T]:
         wanted = set(ids)
         if len(wanted) > 1 and self._has_filter():
             try:
                 return lookups.filtered(self._ask, kind, wanted)
             except FilterIgnored:
-                found = lookups.newest_first(self._ask, kind, wanted)
+                found = lookups.newest_first(self._ask, kind, wanted, left)
             self._remember_filter(False)  # only now: the same question was answered without it
             return found
-        return lookups.newest_first(self._ask, kind, wanted) if wanted else {}
+        return lookups.newest_first(self._ask, kind, wanted, left) if wanted else {}
 
     def _ask(self, path: str, query: Mapping[str, Any]) -> Answer:
         asked_at = timezone.now()

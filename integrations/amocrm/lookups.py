@@ -19,6 +19,8 @@ PAGE = 250
 _BARREN_SHARE = 50
 # From so many on a page of the bin, should it be in vain, costs little of what is read anyway.
 _MANY = 10
+# At the rate they take a quarter of a minute.
+_MOST_ALONE = 100
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -71,23 +73,30 @@ def filtered(ask: Ask, kind: Kind[T], ids: Collection[int]) -> dict[int, T]:
     return found
 
 
-def newest_first(ask: Ask, kind: Kind[T], ids: Collection[int]) -> dict[int, T]:
+def newest_first(ask: Ask, kind: Kind[T], ids: Collection[int], left: set[int] | None = None) -> dict[int, T]:
     """By pages of what changed last, where nearly all that a burst of hooks names is found; many that are not there may
-    have been deleted together, which the bin's pages tell. The rest one by one."""
+    have been deleted together, which the bin's pages tell. The rest one by one.
+
+    :param left: of the rest no more than a hundred are read; the others are put into it.
+    """
     remaining = set(ids)
-    found = _sift(_recent_pages(ask, kind), remaining)
+    most_alone = len(remaining) if left is None else _MOST_ALONE
+    found = _sift(_recent_pages(ask, kind), remaining, most_alone)
     if kind.has_bin and len(remaining) >= _MANY:
         with suppress(RequestError):
-            _sift(_pages_of_bin(ask, kind), remaining)
-    for entity_id in sorted(remaining):
+            _sift(_pages_of_bin(ask, kind), remaining, most_alone)
+    rest = sorted(remaining)
+    if left is not None:
+        left.update(rest[most_alone:])
+    for entity_id in rest[:most_alone]:
         found |= one(ask, kind, entity_id)
     return found
 
 
-def _sift(pages: Iterator[dict[int, V]], remaining: set[int]) -> dict[int, V]:
+def _sift(pages: Iterator[dict[int, V]], remaining: set[int], most_alone: int) -> dict[int, V]:
     """What the pages hold of the remaining, which are fewer then; for as long as that is better than one by one."""
     found: dict[int, V] = {}
-    barren_pages_left = len(remaining) // _BARREN_SHARE
+    barren_pages_left = min(len(remaining), most_alone) // _BARREN_SHARE
     while len(remaining) > 1 and (page := next(pages, None)) is not None:
         hits = {entity_id: entity for entity_id, entity in page.items() if entity_id in remaining}
         found |= hits

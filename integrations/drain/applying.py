@@ -21,7 +21,7 @@ from integrations.drain.lacking import contacts_told
 from integrations.drain.lagging import deals_not_shown
 from integrations.drain.reading import Readings
 from integrations.lease import Lease
-from integrations.models import AmoCRMConnection, Hook, WebhookLog
+from integrations.models import AmoCRMConnection, Hook, ProcessingStatus, WebhookLog
 from integrations.notify.outbox import enqueue_for
 from integrations.people.deliveries import take_bodies_of_erased
 from integrations.push.tagging import enqueue_tags
@@ -68,8 +68,9 @@ def apply_batch(
             _announce_overtaken(account, applicable, now)
         _note_gone(account, applicable, readings, now)
         # amoCRM's events know when a deal stood in a stage; and a sync reads many changed contacts in few requests.
-        if _has_stage_left(applicable, readings) or readings.is_cut:
+        if _has_stage_left(applicable, readings) or readings.is_cut or readings.left:
             hasten(account, now)
+        _note_left(applicable, readings)
         _note_behind(account, applicable, readings, now)
         _note_refused(applicable, readings)
         if not is_part:
@@ -210,6 +211,17 @@ def _note_behind(account: UserAccount, deliveries: Sequence[Delivery], readings:
                 % {"id": deal_id}
             )
             hasten(account, now)
+
+
+def _note_left(deliveries: Sequence[Delivery], readings: Readings) -> None:
+    for delivery in deliveries if readings.left else ():
+        deal_ids = {news.snapshot.deal_id for news in delivery.parsed.deals}
+        if count := len(deal_ids & readings.left):
+            delivery.status = ProcessingStatus.PARTIAL
+            delivery.notes.append(
+                told("%(count)s deals of the delivery would each have cost a request: a sync reads them.")
+                % {"count": count}
+            )
 
 
 def _note_refused(deliveries: Sequence[Delivery], readings: Readings) -> None:

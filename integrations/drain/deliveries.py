@@ -31,6 +31,11 @@ class Delivery:
     def is_applicable(self) -> bool:
         return self.status in (ProcessingStatus.SUCCESS, ProcessingStatus.PARTIAL)
 
+    @property
+    def is_bulk(self) -> bool:
+        """Whether it names so many that it may hold up the deliveries after it."""
+        return len(self.parsed.deals) + len(self.parsed.contacts) > BATCH_ROWS
+
 
 def waiting(account_id: uuid.UUID) -> QuerySet[WebhookLog]:
     """Deliveries that may be taken now, oldest first."""
@@ -39,7 +44,7 @@ def waiting(account_id: uuid.UUID) -> QuerySet[WebhookLog]:
 
 
 def next_batch(connection: AmoCRMConnection) -> list[Delivery]:
-    """The next deliveries to work on together. One that has failed before comes alone."""
+    """The next deliveries to work on together. One that has failed before, or that is a bulk, comes alone."""
     batch: list[Delivery] = []
     size = named = 0
     for log in waiting(connection.user_account_id)[:BATCH_ROWS].iterator(chunk_size=50):
@@ -47,9 +52,11 @@ def next_batch(connection: AmoCRMConnection) -> list[Delivery]:
         if batch and (log.attempts or size > BATCH_BYTES):
             break
         delivery = understand(log, connection)
+        if batch and delivery.is_bulk:
+            break
         batch.append(delivery)
         named += len(delivery.parsed.deals) + len(delivery.parsed.contacts)
-        if log.attempts or named > MAX_NAMED:
+        if log.attempts or delivery.is_bulk or named > MAX_NAMED:
             break
     return batch
 

@@ -23,7 +23,8 @@ MOST_ASKED = 20
 class Readings:
     """What amoCRM answered. `asked` without an entry in `deals`: reads as 204, merged or gone.
     `refused`: contact id → why amoCRM does not show it to us. `of_contact`: contact id → the deals that were read for
-    its sake, though its hook did not name them. `is_cut`: the contacts were too many to be asked for theirs."""
+    its sake, though its hook did not name them. `is_cut`: the contacts were too many to be asked for theirs.
+    `left`: the deals of a bulk, each of which would have cost a request, that are left to a sync."""
 
     asked: set[int] = field(default_factory=set)
     deals: dict[int, DealSnapshot] = field(default_factory=dict)
@@ -31,6 +32,7 @@ class Readings:
     refused: dict[int, str] = field(default_factory=dict)
     of_contact: dict[int, tuple[int, ...]] = field(default_factory=dict)
     is_cut: bool = False
+    left: set[int] = field(default_factory=set)
 
     def is_gone(self, deal_id: int) -> bool:
         return deal_id in self.asked and deal_id not in self.deals
@@ -48,7 +50,8 @@ def read(client: AmoCRMClient, account: UserAccount, deliveries: Sequence[Delive
     :raises ConditionError: amoCRM is out of reach, blocks, or wants to be reconnected.
     :raises RequestError: amoCRM refuses to show the deals.
     """
-    readings = read_deals(client, account, deals_to_read(account, deliveries))
+    is_bulk = any(delivery.is_bulk for delivery in deliveries)
+    readings = read_deals(client, account, deals_to_read(account, deliveries), is_bulk=is_bulk)
     strangers = _strangers(account, deliveries, readings)
     silent = _silent(account, deliveries, readings)
     readings.is_cut = max(len(strangers), len(silent)) > MOST_ASKED
@@ -90,37 +93,47 @@ def _read_deals_of(client: AmoCRMClient, account: UserAccount, contact_ids: set[
     readings.of_contact = {contact_id: deal_ids for contact_id, deal_ids in linked.items() if deal_ids}
 
 
-def read_deals(client: AmoCRMClient, account: UserAccount, deal_ids: Sequence[int]) -> Readings:
+def read_deals(
+    client: AmoCRMClient, account: UserAccount, deal_ids: Sequence[int], *, is_bulk: bool = False
+) -> Readings:
     """Read the deals, then the contacts of those that have none with a phone yet, as far as amoCRM shows them: without
     rights for contacts the deals are still worth having."""
     readings = Readings(asked=set(deal_ids))
     if not deal_ids:
         return readings
-    readings.deals = client.deals(deal_ids)
+    strangers: set[int] = set()
+    readings.deals = client.deals(deal_ids, left=readings.left if is_bulk else None)
     settled = deals_with_phone(account, deal_ids)
     seeking = [deal for deal_id, deal in readings.deals.items() if deal_id not in settled]
-    look_up = partial(contacts_shown, client, refused=readings.refused)
+    look_up = partial(contacts_shown, client, refused=readings.refused, left=strangers if is_bulk else None)
     readings.contacts = contacts_of(seeking, look_up, account.phone_region)
+    for deal in seeking:
+        if not strangers.isdisjoint(deal.contact_ids):
+            # With its client: in a deal that is known as it is a sync would find no news, and not ask for them.
+            readings.left.add(deal.deal_id)
+            del readings.deals[deal.deal_id]
+    readings.asked -= readings.left
     return readings
 
 
 def contacts_shown(
-    client: AmoCRMClient, ids: Collection[int], *, refused: dict[int, str]
+    client: AmoCRMClient, ids: Collection[int], *, refused: dict[int, str], left: set[int] | None = None
 ) -> dict[int, ContactSnapshot]:
-    """The contacts by id. Those that amoCRM refuses to show are put into `refused`, with why.
+    """The contacts by id. Those that amoCRM refuses to show are put into `refused`, with why; into `left`, where it is
+    given, those that would cost too many requests.
 
     One of many is found by halving; where amoCRM shows no contacts at all, that is asked instead.
     """
     try:
-        return client.contacts(ids)
+        return client.contacts(ids, left=left)
     except RequestError as error:
         if len(ids) == 1 or not _shows_any(client):
             refused.update(dict.fromkeys(ids, str(error)))
             return {}
     ordered = sorted(ids)
     middle = len(ordered) // 2
-    first = contacts_shown(client, ordered[:middle], refused=refused)
-    return first | contacts_shown(client, ordered[middle:], refused=refused)
+    first = contacts_shown(client, ordered[:middle], refused=refused, left=left)
+    return first | contacts_shown(client, ordered[middle:], refused=refused, left=left)
 
 
 def _shows_any(client: AmoCRMClient) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -14,9 +14,10 @@ from django.db import DatabaseError, connection
 from django.utils import timezone, translation
 
 from analytics.models import Sale, Targetologist
-from integrations.amocrm import caller
+from integrations.amocrm import caller, lookups
 from integrations.connecting.connect import disconnect
 from integrations.connecting.problems import clear_problem
+from integrations.drain import deliveries
 from integrations.drain import drain as drains
 from integrations.drain.applying import apply_batch
 from integrations.drain.deliveries import Delivery, next_batch
@@ -24,6 +25,7 @@ from integrations.drain.lease import take_lease
 from integrations.drain.sweep import accounts_in_need
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, SyncDue, WebhookLog
 from integrations.tests.killing import drain_until_killed
+from integrations.tests.sync_world import known_deals, sync
 from integrations.tests.world import bodies, connect, deliver, deliver_together, drain_all, form, make_due, statuses
 from leads.models import Lead, LeadStatusHistory, UserAccount
 from leads.tests.world import response
@@ -549,6 +551,59 @@ def test_many_contacts_without_a_phone_keep_no_other_from_being_found(connected:
     drain_all(connected)
     lead.refresh_from_db()
     assert lead.amocrm_lead_id == deal.id
+
+
+@pytest.fixture
+def of_old(amocrm: Server, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Forty deals that are not among what changed last, where twenty are a bulk and ten a page."""
+    monkeypatch.setattr(lookups, "_MOST_ALONE", 5)
+    monkeypatch.setattr(lookups, "PAGE", 10)
+    monkeypatch.setattr(deliveries, "BATCH_ROWS", 20)
+    create = amocrm.crm.demo.deals.create
+    deals = [create(f"old {number}", phone=f"+770111111{number}") for number in range(10, 50)]
+    amocrm.crm.clock.advance(60)
+    for number in range(10, 50):
+        create(f"new {number}", phone=f"+770222222{number}")
+    return [deal.id for deal in deals]
+
+
+def bulk(ids: Iterable[int]) -> str:
+    return form(**{f"leads[update][{number}][id]": deal_id for number, deal_id in enumerate(ids)})
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_delivery_that_names_many_deals_of_old_costs_no_request_for_each(
+    connected: UserAccount, amocrm: Server, of_old: list[int], is_there: bool
+) -> None:
+    ids = of_old if is_there else list(range(1, 41))
+    late = amocrm.crm.demo.deals.create("late", phone="+77033333333")
+    deliver(connected, bulk(ids))
+    deliver(connected, form(**{"leads[add][0][id]": late.id}))
+    before = len(amocrm.crm.requests)
+    drain_all(connected)
+    assert len(amocrm.crm.requests) - before <= 20
+    assert statuses(connected) == ["partial", "success"]
+    assert "35 deals" in WebhookLog.objects.earliest("id").error_message
+    assert set(known_deals(connected)) == {late.id, *(ids[:5] if is_there else ())}
+    assert SyncDue.objects.filter(user_account=connected).exists()
+    sync(connected)
+    assert set(known_deals(connected)) >= set(of_old)
+    assert not Lead.objects.filter(amocrm_lead_id__in=ids, contact_phone="").exists()
+
+
+def test_a_deal_of_a_bulk_whose_client_is_not_read_is_left_to_a_sync_with_it(
+    connected: UserAccount, amocrm: Server, of_old: list[int]
+) -> None:
+    sync(connected)
+    Lead.objects.filter(amocrm_lead_id__in=of_old).delete()
+    amocrm.crm.clock.advance(60)
+    for deal_id in of_old:
+        amocrm.crm.demo.deals.set_price(deal_id, 777)  # among what changed last now, as their clients are not
+    deliver(connected, bulk(of_old))
+    drain_all(connected)
+    assert Lead.objects.filter(amocrm_lead_id__in=of_old).count() == 5
+    sync(connected)
+    assert Lead.objects.filter(amocrm_lead_id__in=of_old, price=777).exclude(contact_phone="").count() == 40
 
 
 def test_routing_stands_on_every_processed_delivery_about_a_deal(connected: UserAccount, told: Server) -> None:
