@@ -19,6 +19,7 @@ from django_celery_beat.models import (
 )
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
+from config.clocks import tell_of_wrong_clock
 from leads.clock import shared_now
 from leads.turns import is_out_of_reach
 
@@ -108,6 +109,7 @@ class HeartbeatScheduler(DatabaseScheduler):
         while not self._is_set_up():
             sleep(_ASKS_AGAIN_SECONDS)
         HeartbeatScheduler._is_setting_up = False
+        tell_of_wrong_clock()
 
     def _is_set_up(self) -> bool:
         try:

@@ -6,10 +6,12 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_ready
+from celery.signals import setup_logging, task_revoked, worker_ready
+from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 import config.redis_broker  # noqa: F401 - mends kombu's transport
+from config.clocks import tell_of_wrong_clock
 from config.environment import BASE_DIR
 from config.garbage import spare_what_started
 
@@ -43,3 +45,16 @@ def _keep_our_logging(**kwargs: Any) -> None:
 @worker_ready.connect
 def _spare_what_started(**kwargs: Any) -> None:
     spare_what_started()
+
+
+@worker_ready.connect
+def _look_at_the_clock(**kwargs: Any) -> None:
+    tell_of_wrong_clock()
+    close_old_connections()  # this thread has no task around which that is done
+
+
+@task_revoked.connect
+def _look_at_the_clock_again(expired: bool, **kwargs: Any) -> None:
+    """Messages expire while no worker runs, which is as it should be; or by a clock that is ahead."""
+    if expired:
+        _look_at_the_clock()

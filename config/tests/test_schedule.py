@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 import time_machine
 from celery.schedules import crontab
+from celery.signals import task_revoked
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from config import beat
 from config.beat import HeartbeatScheduler
-from config.celery import app, task_packages
+from config.celery import app, heartbeat, task_packages
 from config.tests.test_errors import read_only
 
 
@@ -142,3 +144,14 @@ def test_a_clock_that_is_put_back_keeps_nobody_waiting(*, is_restarted: bool) ->
         scheduler.live(clock, 130)
     often = {name for name, entry in settings.CELERY_BEAT_SCHEDULE.items() if entry["schedule"] in (15, 60)}
     assert often <= scheduler.rung
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has the clock of its machine")
+@pytest.mark.django_db
+@pytest.mark.parametrize(("minutes", "is_told"), [(0, False), (15, True), (-15, True)])
+def test_a_worker_that_drops_messages_by_a_wrong_clock_says_so(
+    caplog: pytest.LogCaptureFixture, minutes: int, is_told: bool
+) -> None:
+    with time_machine.travel(timezone.now() + timedelta(minutes=minutes)):
+        task_revoked.send(sender=heartbeat, request=None, terminated=False, signum=None, expired=True)
+    assert ("clock_differs_from_the_databases" in caplog.text) == is_told
