@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from django.conf import settings
-from django.utils import timezone
 
 from integrations.amocrm import lookups
 from integrations.amocrm.brackets import items_of
@@ -34,6 +33,7 @@ from integrations.amocrm.lookups import PAGE, Answer, FilterIgnored, Kind
 from integrations.amocrm.rate import Priority
 from integrations.amocrm.tokens import ConnectionTokens, Tokens
 from integrations.models import AmoCRMConnection
+from leads.clock import shared_now
 from leads.news import ContactSnapshot, DealSnapshot
 from leads.told import told
 
@@ -116,7 +116,7 @@ class AmoCRMClient:
         return lookups.newest_first(self._ask, kind, wanted, left) if wanted else {}
 
     def _ask(self, path: str, query: Mapping[str, Any]) -> Answer:
-        asked_at = timezone.now()
+        asked_at = shared_now()  # which of two readings is the later one must not be said by two clocks
         return Answer(self.get(path, query), asked_at)
 
     def _has_filter(self) -> bool:

@@ -18,6 +18,7 @@ from integrations.drain.deliveries import Delivery
 from integrations.drain.reading import read
 from integrations.lease import Lease, LeaseLost
 from integrations.models import AmoCRMConnection, ProcessingStatus, WebhookLog
+from leads.clock import shared_now
 from leads.deals.apply import lock_account
 from leads.deals.changes import DealState
 from leads.deals.stored import leads_by_deal
@@ -72,7 +73,7 @@ def _deal_by_deal(
         try:
             lease.hold()
             readings = read(client, account, [part])
-            apply_batch(account, [part], readings, lease, timezone.now(), is_part=True)
+            apply_batch(account, [part], readings, lease, shared_now(), is_part=True)
         except LeaseLost:
             raise
         except Exception as error:

@@ -186,7 +186,7 @@ def _apply(
     """Apply together; where that fails for the sake of some delivery, one by one with what was read (law 5)."""
     try:
         lease.hold()
-        apply_batch(connection.user_account, batch, readings, lease, timezone.now())
+        apply_batch(connection.user_account, batch, readings, lease, shared_now())
     except LeaseLost:
         raise
     except Exception as error:

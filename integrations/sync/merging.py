@@ -15,7 +15,6 @@ from operator import or_
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from analytics.models import DealTelling, Sale
 from integrations.amocrm.entities import deals_in
@@ -23,6 +22,7 @@ from integrations.models import SyncGap
 from integrations.sync.scanning import ORDER
 from integrations.sync.session import Session
 from integrations.sync.trash import bin_of
+from leads.clock import shared_now
 from leads.deals.placing import DEAL_COLUMNS
 from leads.deals.stored import leads_by_deal
 from leads.models import DealPhone, Lead, LeadSource, MatchMethod, StageNews
@@ -150,7 +150,7 @@ def _vanished(session: Session) -> list[int]:
 def _follow(session: Session, gone_id: int, survivor: DealSnapshot | None, merge: Merge) -> None:
     """Let all that was the deal's follow the survivor, in one transaction with its row in the ledger."""
     with session.page():
-        now = timezone.now()
+        now = shared_now()
         gone = DealSnapshot(gone_id, is_deleted=True, read_at=now, evidence=session.evidence)
         if survivor is None:
             _mark(session, gone_id, "")

@@ -12,7 +12,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import connections
-from django.utils import timezone
 
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.entities import entities_in
@@ -20,6 +19,7 @@ from integrations.amocrm.errors import AmoCRMError
 from integrations.amocrm.lookups import has_next
 from integrations.amocrm.rate import SPREAD, Priority
 from integrations.models import AmoCRMConnection
+from leads.clock import shared_now
 
 T = TypeVar("T")
 # A page of 250 deals takes amoCRM up to a second; with the rate of seven that is so many at once.
@@ -63,7 +63,7 @@ class Reader:
 
     def page(self, path: str, query: Mapping[str, Any], number: int, parse: Callable[[Any, datetime], T]) -> Page[T]:
         """One page; `parse` is given the answer and when it was asked for."""
-        asked_at = timezone.now()
+        asked_at = shared_now()
         answer = self._answer(path, query, number)
         self._seconds += (self.client.answered_in - self._seconds) / 4
         return Page(number, parse(answer, asked_at), has_next(answer))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
 from integrations.amocrm.deal_events import DeletedDeal, deleted_in
 from integrations.sync.recent import NEWEST_FIRST, OVERLAP
 from integrations.sync.session import Session
+from leads.clock import shared_now
 from leads.deals.stored import leads_by_deal
 from leads.news import DealSnapshot
 
@@ -70,7 +69,7 @@ def _mark(session: Session, rows: Sequence[DeletedDeal]) -> int:
     alive = [lead for lead in leads_by_deal(session.account, times).values() if not lead.is_deleted]
     for lead in alive:
         session.ledger.note_deleted(lead, times[lead.amocrm_lead_id or 0])
-    now = timezone.now()
+    now = shared_now()
     if alive:
         session.apply(
             [

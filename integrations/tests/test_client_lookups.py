@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
+from django.db import connection as database
 from django.utils import timezone
 
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import Outage, RequestError, Unpaid
 from integrations.amocrm.lookups import Answer, Kind, newest_first
 from integrations.models import AmoCRMConnection
+from leads.clock import shared_now
 from leads.models import UserAccount
 from sandbox import CrmAccount, Server, seed_bulk
 
@@ -66,6 +70,19 @@ def test_a_burst_of_a_thousand_costs_few_requests_without_filters(client: AmoCRM
     contacts = {contact_id for deal in found.values() for contact_id in deal.contact_ids}
     assert client.contacts(contacts).keys() == contacts
     assert client.requests_made <= 40
+
+
+@pytest.mark.skipif(database.vendor != "postgresql", reason="SQLite has the clock of its machine")
+@pytest.mark.parametrize("ahead", [-60, 60])
+def test_when_a_deal_was_read_is_said_by_the_clock_that_all_workers_share(
+    client: AmoCRMClient, amocrm: Server, ahead: int
+) -> None:
+    deal = amocrm.crm.demo.deals.create("a")
+    before = shared_now()
+    with time_machine.travel(timezone.now() + timedelta(seconds=ahead)):
+        read_at = client.deals([deal.id])[deal.id].read_at
+    assert read_at is not None
+    assert before <= read_at <= shared_now()
 
 
 def test_deals_deleted_together_are_not_asked_for_one_by_one(client: AmoCRMClient, amocrm: Server) -> None:
