@@ -81,8 +81,8 @@ def leave_as_it_is(row: LeadPush) -> None:
 
 def read_back(client: AmoCRMClient, account: UserAccount, deal_ids: Collection[int]) -> None:
     """Read what was made, deals and contacts, so that stage and day are known at once, and our own echo is neither news
-    nor missed where it is lost. A failure costs nothing: the hooks tell the same. No sync: a deal that was won by now is
-    news, and its hook will find it known."""
+    nor missed where it is lost. Its failure costs nothing: the hooks tell the same. No sync: a deal that was won by now
+    is news, and its hook will find it known."""
     if not deal_ids:
         return
     try:
