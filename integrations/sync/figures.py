@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Sum
 from django.utils import timezone
 
 from integrations.amocrm.brackets import items_of
-from integrations.amocrm.values import id_of, time_of
+from integrations.amocrm.values import id_of, text_of, time_of
 from integrations.models import HookDay, SyncGap, SyncRun, WebhookLog
 from integrations.received import received_between
 from leads.days import begin_of, end_of
@@ -65,39 +65,60 @@ def refresh_figures(account: UserAccount, run: SyncRun) -> None:
 def _count(account: UserAccount, day: date) -> HookDay:
     begin, end = begin_of(day, account), end_of(day, account)
     delays = _delays(account, begin, end)
-    late = Count("pk", filter=Q(told_at__isnull=False))
-    gaps = SyncGap.objects.filter(user_account=account, changed_at__gte=begin, changed_at__lt=end)
-    counts = gaps.exclude(what=SyncGap.What.MERGED).aggregate(all=Count("pk"), late=late)
+    late, untold = _missed(account, begin, end)
     return HookDay(
         user_account=account,
         day=day,
         told=len(delays),
-        untold=counts["all"] - counts["late"],
-        late=counts["late"],
+        untold=len(untold),
+        late=len(late),
         delay_p50=_percentile(delays, 0.5),
         delay_p95=_percentile(delays, 0.95),
     )
 
 
+def _missed(account: UserAccount, begin: datetime, end: datetime) -> tuple[set[Any], set[Any]]:
+    """The changes that syncs found: those that hooks told of later, and the others. As with what was told, one deal or
+    contact in one second is one change, however many gaps it left: a contact's stand under each of its deals."""
+    late, others = set[Any](), set[Any]()
+    gaps = SyncGap.objects.filter(user_account=account, changed_at__gte=begin, changed_at__lt=end)
+    rows = gaps.exclude(what=SyncGap.What.MERGED).order_by()
+    for what, deal_id, after, at, told_at in rows.values_list(
+        "what", "amocrm_lead_id", "after", "changed_at", "told_at"
+    ).iterator():
+        change = (after if what == SyncGap.What.CONTACT else deal_id, at)
+        (others if told_at is None else late).add(change)
+    return late, others - late
+
+
 def _delays(account: UserAccount, begin: datetime, end: datetime) -> list[float]:
-    """Seconds from each change to the first delivery that told of it, sorted. One deal in one second is one change."""
-    first: dict[tuple[int, datetime], float] = {}
+    """Seconds from each change to the first delivery that told of it, sorted. One deal or contact in one second is one
+    change."""
+    first: dict[tuple[str, int, datetime], float] = {}
     own = WebhookLog.objects.filter(user_account=account)
     logs = received_between(own, begin, end, among=own)
     for data, received_at in logs.order_by("pk").values_list("deal_data", "received_at").iterator(chunk_size=200):
-        for deal_id, at in _changes(data):
-            first.setdefault((deal_id, at), max(0.0, (received_at - at).total_seconds()))
+        for change in _changes(data):
+            first.setdefault(change, max(0.0, (received_at - change[-1]).total_seconds()))
     return sorted(first.values())
 
 
-def _changes(data: Any) -> Iterator[tuple[int, datetime]]:
-    leads = data.get("leads") if isinstance(data, dict) else None
-    for items in leads.values() if isinstance(leads, dict) else ():
-        for item in items_of(items):
-            if isinstance(item, dict):
-                deal_id, at = id_of(item.get("id")), time_of(item.get("updated_at") or item.get("last_modified"))
-                if deal_id and at:
-                    yield deal_id, at
+def _changes(data: Any) -> Iterator[tuple[str, int, datetime]]:
+    """What a delivery tells of: leads or contacts, the id, when it changed. A new contact comes with its deal, whose
+    gap would be the only one."""
+    for entity in ("leads", "contacts"):
+        actions = data.get(entity) if isinstance(data, dict) else None
+        for action, items in actions.items() if isinstance(actions, dict) else ():
+            if (entity, action) != ("contacts", "add"):
+                yield from ((entity, *change) for change in _changed(items_of(items)))
+
+
+def _changed(items: Iterable[Any]) -> Iterator[tuple[int, datetime]]:
+    for item in items:
+        if isinstance(item, dict) and text_of(item.get("type")).lower() != "company":  # companies come under contacts
+            entity_id, at = id_of(item.get("id")), time_of(item.get("updated_at") or item.get("last_modified"))
+            if entity_id and at:
+                yield entity_id, at
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float | None:

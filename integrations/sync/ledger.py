@@ -19,6 +19,13 @@ from leads.people import erased_among
 What = SyncGap.What
 # A `status` hook is rendered a moment after the change and may bear a later second than its event.
 _NEARBY = timedelta(seconds=5)
+# Characters of what was and what is.
+LONGEST = 200
+
+
+def as_told(contact: ContactSnapshot) -> str:
+    """What a contact's gap says that it is now."""
+    return ", ".join(dict.fromkeys([contact.name, *contact.phones]))[:LONGEST]
 
 
 class Ledger:
@@ -53,7 +60,7 @@ class Ledger:
             if self._is_made_by_this_run(lead):
                 continue
             if contact.updated_at not in heard.get(contact.contact_id, ()):
-                after = ", ".join(dict.fromkeys([contact.name, *contact.phones]))
+                after = as_told(contact)
                 now = ", ".join(dict.fromkeys([lead.contact_name, lead.contact_phone]))
                 if contact.contact_id in forgotten:
                     now = after = ""
@@ -177,8 +184,8 @@ class Ledger:
             run=self.run,
             amocrm_lead_id=deal_id,
             what=what,
-            before=before[:200],
-            after=after[:200],
+            before=before[:LONGEST],
+            after=after[:LONGEST],
             changed_at=at or now,
             learnt_at=now,
             repaired_by=repair,

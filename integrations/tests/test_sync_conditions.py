@@ -21,7 +21,7 @@ from integrations.drain import drain as drains
 from integrations.drain.reading import read
 from integrations.models import AmoCRMConnection, SyncDue, SyncGap, SyncRun, WebhookLog
 from integrations.sync import runs
-from integrations.sync.figures import hook_loss
+from integrations.sync.figures import Loss, hook_loss
 from integrations.sync.runner import work
 from integrations.sync.schedule import PLAN, hasten, place_of, plan_syncs, take_due
 from integrations.sync.tasks import tend
@@ -497,6 +497,47 @@ def test_a_hook_that_comes_after_all_marks_its_gap_also_one_that_the_sync_had_ju
     assert (gap.told_at is not None) == is_marked
     sync(connected)
     assert (hook_loss(connected).untold, hook_loss(connected).late) == ((0, 1) if is_marked else (1, 0))
+
+
+def test_what_changed_in_one_second_is_one_change_told_or_not(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    deals = [demo.deals.create(f"deal {number}", price=1, phone="+77011111111") for number in range(4)]
+    sync(connected)
+    for number, deal in enumerate(deals):
+        crm.crm.courier.clear()
+        crm.crm.clock.advance(30)
+        demo.deals.change(deal.id, name=f"renamed {number}", price=500, status_id=demo.pipelines.main.stages[3].id)
+        for body in bodies(crm) if number % 2 else ():
+            deliver(connected, body)
+    drain_all(connected)
+    assert sync(connected).drift_count == 6
+    assert hook_loss(connected) == Loss(told=2, untold=2, late=0)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_changes_of_contacts_count_as_those_of_deals(connected: UserAccount, crm: Server, is_late: bool) -> None:
+    demo = crm.crm.demo
+    people = [demo.contacts.create(f"person {number}", phone=f"+7701111111{number}") for number in range(4)]
+    for person in people:
+        for name in ("deal", "another deal"):
+            demo.deals.create(name, price=1, contact_ids=[person.id])
+    sync(connected)
+    bodies_of: list[list[str]] = []
+    for number, person in enumerate(people):
+        crm.crm.courier.clear()
+        crm.crm.clock.advance(30)
+        demo.contacts.change(person.id, name=f"renamed {number}")
+        bodies_of.append(bodies(crm))
+    for body in (*bodies_of[1], *bodies_of[2], *bodies_of[3]):
+        deliver(connected, body)
+    drain_all(connected)
+    assert sync(connected).drift_count == 2
+    assert hook_loss(connected) == Loss(told=3, untold=1, late=0)
+    if is_late:
+        deliver(connected, bodies_of[0][0])
+        drain_all(connected)
+        sync(connected)
+        assert hook_loss(connected) == Loss(told=4, untold=0, late=1)
 
 
 def test_days_between_two_syncs_count_what_hooks_told_on_them(connected: UserAccount, crm: Server) -> None:
