@@ -27,6 +27,7 @@ EXIT_CODE = 3
 
 # What stands between the ends of an address: a name (an international one as xn--…), IPv4, IPv6 without its brackets.
 _HOST_NAME = re.compile(r"^([A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]+\.?$|^[0-9A-Fa-f:.]+$")
+_ENV_LINE = re.compile(r"(export )?[A-Za-z_0-9]+=|#")
 _HOST = re.compile(r"^(\*|\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]+\])$")
 
 
@@ -57,13 +58,21 @@ def writing(name: str, folder: Path) -> Iterator[None]:
 
 
 def read_file(path: Path) -> None:
-    """Adds what a `.env` file says to the environment; what is there already wins. A missing file is none."""
-    if not path.is_file():
-        return
+    """Adds what a `.env` file says to the environment; what is there already wins. A missing file is none.
+
+    :raises EnvError: at the first line that sets nothing; django-environ passes it over and prints it, secret or not.
+    """
     try:
+        if not path.is_file():
+            return
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+            if line.strip() and not _ENV_LINE.match(line):
+                raise EnvError(f"{path.name}: line {number} sets nothing. Write NAME=value, without spaces around =.")
         environ.Env.read_env(path)
     except UnicodeDecodeError:
         raise EnvError(f"{path.name} cannot be read: it is not UTF-8 text. Save it as UTF-8.") from None
+    except OSError as error:
+        raise EnvError(f"{path} cannot be read ({error.strerror}). Let this process read it.") from None
 
 
 class Reader:

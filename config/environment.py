@@ -67,7 +67,12 @@ def var_dir() -> Path:
 
 def read_env_file() -> None:
     """Adds what `.env` in the checkout (or the file that ENV_FILE names) says; the real environment wins."""
-    read_file(Path(os.environ.get("ENV_FILE") or BASE_DIR / ".env"))
+    named = os.environ.get("ENV_FILE")
+    if named and not os.path.exists(named):  # noqa: PTH110 - also where its folder may not be looked into
+        refuse(
+            "ENV_FILE", "and this process finds no such file", "Name one that is there, or leave it out", value=named
+        )
+    read_file(Path(named or BASE_DIR / ".env"))
 
 
 def read_run_file() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,34 @@ def test_a_file_that_is_no_text_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"\xff\xfe")
     with pytest.raises(EnvError, match="UTF-8"):
         read_file(tmp_path / ".env")
+
+
+@pytest.mark.parametrize("line", ["METRICS_TOKEN = hush", "METRICS_TOKEN: hush", " METRICS_TOKEN=hush", "hush"])
+def test_a_line_that_sets_nothing_is_refused_without_showing_it(tmp_path: Path, line: str) -> None:
+    (tmp_path / ".env").write_text(f"# a file\n\n{line}\n")
+    with pytest.raises(EnvError, match=r"^\.env: line 3 sets nothing") as refused:
+        read_file(tmp_path / ".env")
+    assert "hush" not in str(refused.value)
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    """A file in a folder into which this process may not look. Root may look everywhere: then it is nobody."""
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed").chmod(0)
+    before = os.geteuid()
+    os.seteuid(before or 65534)
+    yield tmp_path / "closed" / ".env"
+    os.seteuid(before)
+    (tmp_path / "closed").chmod(0o700)
+
+
+def test_a_file_that_cannot_be_read_is_refused_in_one_line(closed: Path) -> None:
+    with pytest.raises(EnvError, match="cannot be read"):
+        read_file(closed)
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / "voronka.env"))
+    with pytest.raises(EnvError, match="ENV_FILE"):
+        environment.read_env_file()
