@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -60,8 +61,10 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AmoCRMConnection]:
+        oldest = backlog_of(OuterRef("user_account")).order_by("id").values("received_at")[:1]
+        rows = super().get_queryset(request).annotate(waits_since=Subquery(oldest))
         # Not read from the database at all: what is not there cannot be shown by mistake.
-        return super().get_queryset(request).defer("access_token", "refresh_token", "metadata")
+        return rows.defer("access_token", "refresh_token", "metadata")
 
     @display(description="amoCRM")
     def where(self, connection: AmoCRMConnection) -> SafeString:
@@ -89,14 +92,14 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
 
     @display(description=_("backlog"))
     def backlog(self, connection: AmoCRMConnection) -> SafeString:
-        waiting = backlog_of(connection.user_account_id)
-        number = capped_count(waiting)
-        if not number:
+        since: datetime | None = connection.waits_since  # type: ignore[attr-defined]  # by get_queryset
+        if since is None:
             return SafeString("0")
-        oldest = waiting.order_by("id").values_list("received_at", flat=True).first()
+        number = capped_count(backlog_of(connection.user_account_id))
         address = f"{reverse('admin:integrations_webhooklog_changelist')}?processing_status__exact=received"
-        age = duration(timezone.now() - oldest) if oldest else ""
-        return format_html('{} <span class="v-second">{}</span>', link(address, number), age)
+        return format_html(
+            '{} <span class="v-second">{}</span>', link(address, number), duration(timezone.now() - since)
+        )
 
     @display(description=_("drained until"))
     def drain(self, connection: AmoCRMConnection) -> str:

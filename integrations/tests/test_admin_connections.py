@@ -7,6 +7,8 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from integrations.intake.signature import hook_url
@@ -73,6 +75,21 @@ def test_the_home_page_costs_the_same_however_much_there_is(world: World, django
     with django_assert_max_num_queries(50):
         shown = client.get("/admin/").content.decode()
     assert "2500" in shown
+
+
+def test_the_list_costs_the_same_however_many_connections_there_are(
+    world: World, django_assert_num_queries: Any
+) -> None:
+    path, client = address(AmoCRMConnection, "changelist"), world.client("root")
+    with CaptureQueriesContext(connection) as asked:
+        client.get(path)
+    for number in range(10):
+        account = UserAccount.objects.create(name=f"More {number}")
+        AmoCRMConnection.objects.create(
+            user_account=account, subdomain=f"more{number}", amocrm_account_id=1000 + number
+        )
+    with django_assert_num_queries(len(asked)):
+        assert "more9" in client.get(path).content.decode()
 
 
 def test_staff_and_owners_see_the_signed_hook_addresses_and_viewers_do_not(world: World) -> None:
