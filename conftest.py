@@ -11,6 +11,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from config.garbage import spare_what_started
 from config.tests.databases import empty_after_tests
+from leads.tests.cast import Cast, make_cast
 
 # No deadline: on a shared machine the slowest example says nothing about the code.
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -48,3 +49,9 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> None:
     empty_after_tests()
+
+
+@pytest.fixture
+def cast() -> Cast:
+    """Two accounts, and people in every role."""
+    return make_cast()

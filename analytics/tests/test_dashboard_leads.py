@@ -13,14 +13,9 @@ from analytics.pages.dashboard_leads import Leads, leads_of
 from analytics.reports.trend import Day
 from analytics.rollups.folding import refresh
 from leads.models import Lead, UserAccount
-from leads.tests.cast import Cast, make_cast
+from leads.tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 def lead(account: UserAccount, at: datetime, status_id: int = 10, **columns: object) -> Lead:

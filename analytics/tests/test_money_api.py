@@ -17,17 +17,12 @@ from analytics.models import ReferralEarning, Sale
 from analytics.tests.world import CODE, buyer, by_code, lost, referrer, sale_of, settle, won
 from leads.models import Lead, UserAccount
 from leads.news import Utm
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 from leads.tests.world import at, contact, others_first, response
 
 pytestmark = pytest.mark.django_db
 
 AIDA = "+77011111111"
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 def get(cast: Cast, path: str, **query: Any) -> Any:

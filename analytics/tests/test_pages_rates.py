@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from analytics.models import AdSpend, ExchangeRate
 from leads.models import User
-from leads.tests.cast import Cast, make_cast
+from leads.tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
 
@@ -25,11 +25,6 @@ def client(user: User) -> Client:
     made = Client()
     made.force_login(user, "django.contrib.auth.backends.ModelBackend")
     return made
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 def rates() -> list[tuple[date, str, Decimal]]:

@@ -17,25 +17,15 @@ from analytics.models import AdSpend, ExchangeRate, Routing, Sale
 from analytics.pages.dashboard_money import money_of
 from analytics.reports.roi import roi
 from analytics.reports.spans import Basis, GroupBy, Span
-from analytics.tests.reports_world import March, make_march
+from analytics.tests.reports_world import March
 from leads.amounts import money
 from leads.models import Creative, User
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 
 pytestmark = pytest.mark.django_db
 
 MARCH = {"since": "2026-03-01", "until": "2026-03-31"}
 DAYS = (date(2026, 3, 1), date(2026, 3, 31))
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
-
-
-@pytest.fixture
-def march(cast: Cast) -> March:
-    return make_march(cast.alpha)
 
 
 def text_of(cast: Cast, address: str, user: Any = None, **query: str) -> str:

@@ -12,24 +12,14 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from analytics.models import AdSpend
-from analytics.tests.reports_world import March, make_march
+from analytics.tests.reports_world import March
 from leads.models import Creative
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 
 pytestmark = pytest.mark.django_db
 
 UPLOAD = "/app/spend/upload/"
 ROWS = "day,campaign,amount,currency\n2026-03-01,spring,100.50,KZT\n2026-03-02,Весна,20,USD\n"
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
-
-
-@pytest.fixture
-def march(cast: Cast) -> March:
-    return make_march(cast.alpha)
 
 
 def post(user: Any, **body: Any) -> Any:

@@ -11,7 +11,7 @@ from analytics.reports.funnel import funnel
 from analytics.reports.spans import Span
 from analytics.tests.reports_world import table
 from leads.models import Lead, LeadStatusHistory, PipelineStage, UserAccount
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 
 pytestmark = pytest.mark.django_db
 
@@ -39,11 +39,6 @@ status_id | name | reached | now | conversion | median_seconds
 2         | Call | 5       | 0   | 71.43      | 70
 3         | Meet | 4       | 1   | 80         | 30
 """
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 
 from analytics.models import Sale
 from analytics.reports.figures import percent
-from analytics.tests.reports_world import March, make_march, table
+from analytics.tests.reports_world import March, table
 from leads.models import Direction, Lead
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 
 pytestmark = pytest.mark.django_db
 
@@ -26,16 +26,6 @@ Story         | 1     | 0               | 0                  | 0           | 0
 —             | 2     | 2               | 100                | 2           | 100
 """
 WHOLE = {"leads": 6, "qualified_leads": 4, "qualification_rate": 66.67, "conversions": 4, "conversion_rate": 100}
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
-
-
-@pytest.fixture
-def march(cast: Cast) -> March:
-    return make_march(cast.alpha)
 
 
 def asked(cast: Cast, **query: Any) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from analytics.reports.roi import roi
 from analytics.reports.spans import Basis, GroupBy, Span
 from analytics.snapshots.sums import sums_as_of
 from analytics.snapshots.taking import take_snapshot
-from analytics.tests.reports_world import March, local, make_march, rate, table
+from analytics.tests.reports_world import March, local, rate, table
 from leads.models import Creative, Direction, Lead
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 
 pytestmark = pytest.mark.django_db
 
@@ -101,16 +101,6 @@ leads | qual | sales | revenue   | spend    | profit    | roi    | roas | cpl   
 """
 HEADERS = {"qual": "qualified_leads"}
 NUMBERS = ("leads", "qualified_leads", "sales", "roi", "roas")
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
-
-
-@pytest.fixture
-def march(cast: Cast) -> March:
-    return make_march(cast.alpha)
 
 
 def asked(cast: Cast, **query: str) -> Any:

@@ -12,16 +12,11 @@ from django.utils import timezone
 from analytics.models import AdSpend, ExchangeRate, Targetologist
 from analytics.spend.reading import MAX_ROWS
 from leads.models import Creative, Direction
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 
 pytestmark = pytest.mark.django_db
 
 DAY = "2026-03-01"
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 @pytest.fixture

@@ -11,25 +11,15 @@ import pytest
 from analytics.models import ReferralConversion, Sale, Targetologist
 from analytics.reports.roi import roi
 from analytics.reports.spans import Basis, GroupBy, Span
-from analytics.tests.reports_world import March, make_march
+from analytics.tests.reports_world import March
 from analytics.tests.test_reports_funnel import STAGES, make_stages, went
 from leads.models import Lead, PipelineStage
 from leads.qualification import recompute_qualified
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 
 pytestmark = pytest.mark.django_db
 
 DAYS = {"since": "2026-03-01", "until": "2026-03-31"}
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
-
-
-@pytest.fixture
-def march(cast: Cast) -> March:
-    return make_march(cast.alpha)
 
 
 def post(user: Any, address: str, **data: Any) -> int:

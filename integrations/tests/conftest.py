@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
+from integrations.tests import admin_world
 from integrations.tests.world import connect
 from leads.models import UserAccount
 from sandbox import Sandbox, Server, serve
@@ -31,3 +32,8 @@ def alfa(transactional_db: None) -> UserAccount:
 def connected(alfa: UserAccount, amocrm: Server) -> UserAccount:
     connect(alfa, amocrm)
     return alfa
+
+
+@pytest.fixture
+def world() -> admin_world.World:
+    return admin_world.build()

@@ -23,11 +23,6 @@ from sandbox import Fault, Server
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def world() -> World:
-    return admin_world.build()
-
-
 def page(world: World, path: str, name: str = "alice") -> str:
     return unescape(world.client(name).get(path).content.decode())
 

@@ -15,18 +15,12 @@ from django.utils import timezone
 
 from integrations.models import WebhookLog
 from integrations.received import id_at
-from integrations.tests import admin_world
 from integrations.tests.admin_world import DEAL, PIPELINE, World, address
 from leads.models import DealPhone, Lead
 
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/integrations/webhooklog/"
-
-
-@pytest.fixture
-def world() -> World:
-    return admin_world.build()
 
 
 @pytest.fixture

@@ -11,16 +11,10 @@ from django.utils import timezone
 
 from integrations.admin import dashboard
 from integrations.models import AmoCRMConnection, ConnectionState, HookDay, MetaAdAccount, SaleNotification, WebhookLog
-from integrations.tests import admin_world
 from integrations.tests.admin_world import World
 from leads.models import UserAccount
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def world() -> World:
-    return admin_world.build()
 
 
 def home(world: World, name: str = "root") -> str:

@@ -6,18 +6,12 @@ from typing import Any
 
 import pytest
 
-from integrations.tests import admin_world
 from integrations.tests.admin_world import World, address
 from leads.models import Lead, PersonRequest, User
 
 pytestmark = pytest.mark.django_db
 
 PHONE = "8 701 123 45 67"
-
-
-@pytest.fixture
-def world() -> World:
-    return admin_world.build()
 
 
 def ask(world: World, who: str, **typed: Any) -> Any:

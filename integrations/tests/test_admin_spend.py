@@ -10,16 +10,10 @@ from django.test import Client
 
 from analytics.models import AdSpend
 from integrations.models import MetaAdAccount
-from integrations.tests import admin_world
 from integrations.tests.admin_world import World, address
 
 pytestmark = pytest.mark.django_db
 FORM = {"day": "2026-03-02", "campaign": "Spring", "amount": "999", "currency": "USD", "source": "meta:1001"}
-
-
-@pytest.fixture
-def world() -> World:
-    return admin_world.build()
 
 
 @pytest.fixture

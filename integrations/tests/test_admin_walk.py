@@ -13,7 +13,6 @@ from django.urls import reverse
 
 from analytics.models import ReferralConversion, ReferralEarning, Targetologist
 from integrations.models import AmoCRMConnection, LeadPush, MetaPull, SaleNotification, SyncRun, WebhookLog
-from integrations.tests import admin_world
 from integrations.tests.admin_world import World, address
 from leads.admin.base import AccountScopedAdmin, OnePerAccountAdmin, SuperuserOnly
 from leads.models import Creative, Direction, Lead, LeadStatusHistory, PipelineStage, User, UserAccount
@@ -29,11 +28,6 @@ READ_ONLY: list[type[Model]] = [
     *(ReferralConversion, ReferralEarning),
 ]
 MEMBERS = ("alice", "sam", "vera")
-
-
-@pytest.fixture
-def world() -> World:
-    return admin_world.build()
 
 
 def by_name(model: type[Model]) -> str:

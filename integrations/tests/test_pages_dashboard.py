@@ -15,14 +15,9 @@ from analytics.models import AdSpend, Sale
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, Problem, ProcessingStatus, WebhookLog
 from integrations.pages.condition import REMEDIES, TITLES
 from leads.models import Lead, UserAccount
-from leads.tests.cast import Cast, make_cast
+from leads.tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 @pytest.fixture

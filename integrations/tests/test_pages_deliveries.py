@@ -14,17 +14,12 @@ from django.utils import timezone
 from integrations.models import Hook, ProcessingStatus, SyncGap, SyncRun, WebhookLog
 from integrations.pages.deliveries import PAGE_SIZE
 from leads.models import Lead, LeadStatusHistory, PipelineStage, UserAccount
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 
 pytestmark = pytest.mark.django_db
 
 DEAL = 4711
 BODY = {"account": {"id": "1"}, "leads": {"status": [{"id": str(DEAL), "status_id": "20", "pipeline_id": "10"}]}}
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 def deliver(account: UserAccount, **columns: Any) -> WebhookLog:

@@ -12,15 +12,10 @@ from django.utils import timezone
 from integrations.models import ProcessingStatus, WebhookLog
 from integrations.replay import replay
 from leads.models import UserAccount
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 
 pytestmark = pytest.mark.django_db
 PATH = "/api/admin/webhook-logs"
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 def delivery(account: UserAccount, **values: Any) -> WebhookLog:

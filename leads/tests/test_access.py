@@ -14,14 +14,9 @@ from rest_framework.test import APIClient
 from leads.access import account_of, page, role_of
 from leads.models import Creative, Direction, Lead, Membership, Role, User
 from leads.services.accounts import token_create
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 def test_a_token_opens_what_a_session_does(cast: Cast) -> None:

@@ -18,7 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from leads.access import Access, AccountPermission, needed_role
 from leads.models import Role, User, UserAccount
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 
 pytestmark = pytest.mark.django_db
 
@@ -101,11 +101,6 @@ def name(value: object) -> str:
 
 
 each_call = pytest.mark.parametrize(("route", "method"), CALLS, ids=name)
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 def call(user: User | None, method: str, url: str, account: UserAccount | None = None) -> Any:

@@ -10,17 +10,12 @@ from django.db import connection, transaction
 from leads.models import Creative, Direction, Lead, LeadStatusHistory, PipelineStage, UserAccount
 from leads.news import Utm
 from leads.services import ads
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 from leads.tests.world import apply, contact, others_first, read, response
 
 pytestmark = pytest.mark.django_db
 
 AIDA = "+77011111111"
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 def stage(account: UserAccount, status_id: int, **values: Any) -> PipelineStage:

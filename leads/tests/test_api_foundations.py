@@ -15,14 +15,9 @@ from rest_framework import exceptions
 
 from leads.api import errors
 from leads.models import Direction, Lead
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 @pytest.mark.parametrize("query", ["page_size=501", "page_size=0", "page_size=-1", "page_size=x", "page=0", "page=1.5"])

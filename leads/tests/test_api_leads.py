@@ -9,15 +9,10 @@ from django.db.models.signals import post_init
 
 from leads.models import Creative, Direction, Lead, LeadStatusHistory, UserAccount
 from leads.services.leads import lead_enter
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 from leads.tests.world import apply, contact, read
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 def lead(account: UserAccount, **values: Any) -> Lead:

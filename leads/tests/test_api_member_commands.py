@@ -7,14 +7,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from leads.models import Membership, Role, User
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, client
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 def add(cast: Cast, email: str, role: str, account: object = None) -> dict[str, str]:

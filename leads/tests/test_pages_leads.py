@@ -15,16 +15,11 @@ from leads.models import Lead, LeadStatusHistory, MatchMethod, PipelineStage, Us
 from leads.pages.lead_list import PAGE_SIZE
 from leads.pages.lead_search import LeadSearch
 from leads.pages.stage_names import StageBook
-from leads.tests.cast import Cast, make_cast
+from leads.tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 @pytest.fixture

@@ -12,14 +12,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from leads.models import PipelineStage, User
-from leads.tests.cast import Cast, make_cast
+from leads.tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 def sign_in(client: Client, email: str = "alice@example.com", password: str = "secret-7", query: str = "") -> Any:

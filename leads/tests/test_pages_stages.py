@@ -10,14 +10,9 @@ import pytest
 from django.test import Client
 
 from leads.models import Lead, LeadStatusHistory, PipelineStage, User
-from leads.tests.cast import Cast, make_cast
+from leads.tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
 
 
 @pytest.fixture
