@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Max, Min, Model, QuerySet, Sum
+from django.db.models import Count, Max, Min, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
@@ -207,20 +207,20 @@ class DatabaseCollector(Collector):
         days = self._rows(HookDay).filter(
             user_account__in=connected.values("user_account"), day__gte=self._now.date() - DAY
         )
-        sums = days.aggregate(told=Sum("told"), untold=Sum("untold"), late=Sum("late"), delay=Max("delay_p95"))
-        delay = sums.pop("delay")
+        hooks = HookDay.together(days)
         yield _by_state(
             "voronka_hook_changes",
             "Changes at amoCRM since yesterday: told by a hook, found by a sync, told after that.",
-            {outcome: number or 0 for outcome, number in sums.items()},
+            {"told": hooks.told, "untold": hooks.untold, "late": hooks.late},
             ("told", "untold", "late"),
             "outcome",
         )
-        if changes := (sums["told"] or 0) + (sums["untold"] or 0):
-            loss = 100 * (sums["untold"] or 0) / changes
-            yield _gauge("voronka_hook_loss_percent", "Of those changes: what no hook told of in time.", loss)
-        if delay is not None:
-            yield _gauge("voronka_hook_delay_p95_seconds", "Of the account whose hooks are the slowest.", delay)
+        if hooks.loss is not None:
+            yield _gauge("voronka_hook_loss_percent", "Of those changes: what no hook told of in time.", hooks.loss)
+        if hooks.delay_p95 is not None:
+            yield _gauge(
+                "voronka_hook_delay_p95_seconds", "Of the account whose hooks are the slowest.", hooks.delay_p95
+            )
 
     def _age(self, at: datetime | None) -> float:
         return (self._now - at).total_seconds() if at is not None else 0.0

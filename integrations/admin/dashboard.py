@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -151,11 +150,9 @@ def _midnight(account: UserAccount, now: datetime) -> datetime:
 
 
 def _told(accounts: list[UserAccount], now: datetime) -> Iterable[Tile]:
-    days = HookDay.objects.filter(user_account__in=accounts, day__gt=(now - WEEK).date()).order_by()
-    hooks: dict[str, int | None] = days.aggregate(told=Sum("told"), untold=Sum("untold"))
-    untold, changes = hooks["untold"] or 0, (hooks["untold"] or 0) + (hooks["told"] or 0)
-    loss = percent(100 * untold / changes) if changes else ""
-    yield Tile(_("Gaps in 7 days"), untold, loss, reverse("admin:integrations_syncgap_changelist"))
+    hooks = HookDay.together(HookDay.objects.filter(user_account__in=accounts, day__gt=(now - WEEK).date()))
+    loss = "" if hooks.loss is None else percent(hooks.loss)
+    yield Tile(_("Gaps in 7 days"), hooks.untold, loss, reverse("admin:integrations_syncgap_changelist"))
     messages = SaleNotification.objects.filter(user_account__in=accounts, queued_at__gt=now - WEEK).order_by("-id")
     unsent = sum(state in UNSENT for state in messages.values_list("state", flat=True)[:COUNTED])
     address = reverse("admin:integrations_salenotification_changelist")

@@ -138,9 +138,15 @@ class HookDay(models.Model):
     def __str__(self) -> str:
         return f"{self.day}"
 
+    @classmethod
+    def together(cls, days: models.QuerySet[HookDay]) -> HookDay:
+        """Several days as one, unsaved: their changes added up, and the slowest delay."""
+        sums = {name: models.Sum(name, default=0) for name in ("told", "untold", "late")}
+        return cls(**days.order_by().aggregate(**sums, delay_p95=models.Max("delay_p95")))
+
     @property
     def loss(self) -> float | None:
-        """Percent of the day's changes that no hook told of; None without any."""
+        """Percent of the changes that no hook told of; None without any."""
         changes = self.told + self.untold
         return 100 * self.untold / changes if changes else None
 

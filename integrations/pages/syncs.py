@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from integrations.connecting.waking import wake
-from integrations.models import SyncRun
+from integrations.models import HookDay, SyncRun
 from integrations.sync import runs
-from integrations.sync.figures import Loss, hook_loss, last_delays
+from integrations.sync.figures import hook_week, last_delays
 from integrations.sync.tasks import work_on_sync
 from leads.access import account_of, page, role_of
 from leads.models import Role, UserAccount
@@ -32,7 +32,7 @@ class SyncsNow:
     minutes_left: int | None
     allowed: float
     past: list[SyncRun]
-    loss: Loss
+    hooks: HookDay
     delays: tuple[float, float] | None
 
 
@@ -47,7 +47,7 @@ def syncs_of(account: UserAccount) -> SyncsNow:
         minutes_left=None if left is None else max(1, round(left / 60)),
         allowed=settings.AMOCRM_REQUESTS_PER_SECOND,
         past=list(rows.exclude(state=SyncRun.State.RUNNING).order_by("-pk")[:_PAST]),
-        loss=hook_loss(account),
+        hooks=hook_week(account),
         delays=last_delays(account),
     )
 

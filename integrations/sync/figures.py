@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Sum
 from django.utils import timezone
 
 from integrations.amocrm.brackets import items_of
@@ -18,29 +16,12 @@ from leads.days import begin_of, end_of
 from leads.models import UserAccount
 
 _LONGEST_LOOK_BACK = 60
-_LOSS_DAYS = 7
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """Over some days: `percent` of the changes that no hook told of (None without changes), and the counts."""
-
-    told: int
-    untold: int
-    late: int
-
-    @property
-    def percent(self) -> float | None:
-        changes = self.told + self.untold
-        return 100 * self.untold / changes if changes else None
-
-
-def hook_loss(account: UserAccount) -> Loss:
-    """Of the last seven days, today included, as of the last sync."""
-    since = timezone.localdate(timezone=account.zone) - timedelta(days=_LOSS_DAYS - 1)
-    rows = HookDay.objects.filter(user_account=account, day__gte=since)
-    sums = rows.aggregate(Sum("told"), Sum("untold"), Sum("late"))
-    return Loss(sums["told__sum"] or 0, sums["untold__sum"] or 0, sums["late__sum"] or 0)
+def hook_week(account: UserAccount) -> HookDay:
+    """The last seven days together, today included, as of the last sync."""
+    since = timezone.localdate(timezone=account.zone) - timedelta(days=6)
+    return HookDay.together(HookDay.objects.filter(user_account=account, day__gte=since))
 
 
 def refresh_figures(account: UserAccount, run: SyncRun) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
-from django.utils import translation
+from django.utils import timezone, translation
 
 from integrations.amocrm.errors import Blocked, Unpaid
 from integrations.amocrm.hosts import ForeignHost
@@ -15,7 +16,7 @@ from integrations.connecting.connect import disabled_at_amocrm, disconnect
 from integrations.connecting.hooks import hook_register
 from integrations.connecting.problems import note_problem
 from integrations.intake.signature import hook_url
-from integrations.models import AmoCRMConnection, ConnectionState, Hook, Problem
+from integrations.models import AmoCRMConnection, ConnectionState, Hook, HookDay, Problem
 from integrations.pages.condition import TITLES
 from integrations.pages.subdomains import subdomain_typed
 from leads.models import Membership, PipelineStage, Role, User, UserAccount
@@ -189,6 +190,14 @@ def test_switched_off_at_amocrm_the_pages_say_so_until_somebody_connects(connect
     assert client.get("/amocrm/status").json()["problem"] is None
     disconnect(AmoCRMConnection.objects.get())
     assert "switched off in amoCRM" not in client.get("/connection/").content.decode()
+
+
+def test_the_page_tells_how_many_changes_of_the_week_no_hook_told_of(alfa: UserAccount) -> None:
+    today = timezone.localdate(timezone=alfa.zone)
+    for back, (told, untold) in {0: (3, 1), 6: (9, 3), 7: (1000, 0)}.items():
+        HookDay.objects.create(user_account=alfa, day=today - timedelta(days=back), told=told, untold=untold)
+    shown = member(alfa, Role.VIEWER).get("/connection/syncs").content.decode()
+    assert "25.00% · 4 not told, 12 told" in shown
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
