@@ -154,6 +154,7 @@ def test_every_stage_leads_to_who_told_of_it(year: UserAccount) -> None:
     told = LeadStatusHistory.objects.filter(user_account=year).values_list("webhook_data", flat=True)
     deliveries = set(WebhookLog.objects.filter(user_account=year).values_list("pk", flat=True))
     syncs = set(SyncRun.objects.filter(user_account=year).values_list("pk", flat=True))
+    assert told
     assert all(one.get("delivery_id") in deliveries or one.get("sync_run_id") in syncs for one in told)
     for gap in SyncGap.objects.filter(user_account=year):
         assert LeadStatusHistory.objects.filter(amocrm_lead_id=gap.amocrm_lead_id, changed_at=gap.changed_at).exists()
@@ -176,6 +177,7 @@ def test_every_report_has_winners_and_figures(year: UserAccount, group_by: Group
     today = timezone.localdate(NOW, year.zone)
     report = roi(Span(year, today - timedelta(days=364), today), group_by, Basis.SALE)
     rows: list[Row] = [row for row in report.rows if row.key is not None]
+    assert rows
     assert all(row.figures.leads and row.figures.sales for row in rows)
     assert report.totals.leads > 11_900
     assert report.totals.roi is not None
