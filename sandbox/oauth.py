@@ -181,7 +181,7 @@ class OAuth:
         if client.redirect_uri is None:
             client.redirect_uri = str(redirect_uri)
         elif self._switches.strict_redirect_uri and client.redirect_uri != redirect_uri:
-            raise OAuthRefusedError(401)
+            raise OAuthRefusedError(400, "Redirect URI is not associated with client")
 
     def _redeem(self, client: Client, text: str) -> TokenPair:
         code = self.codes.get(text)

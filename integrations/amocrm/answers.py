@@ -71,6 +71,11 @@ def title_of(response: requests.Response) -> str:
     return text_of(_dict_of(response).get("title"))
 
 
+def hint_of(response: requests.Response) -> str:
+    """What the token endpoint says of an error beyond its title; mostly in English, whatever else it speaks."""
+    return text_of(_dict_of(response).get("hint"))
+
+
 def retry_after_of(response: requests.Response) -> float | None:
     """Seconds to wait, from the header or the body; None where amoCRM says nothing that can be understood."""
     told = (response.headers.get("Retry-After"), _dict_of(response).get("retry_after"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from django.utils import timezone
 from oauthlib.oauth2 import OAuth2Error
 from requests_oauthlib import OAuth2Session
 
-from integrations.amocrm.answers import error_of, retry_after_of, title_of, words_of
+from integrations.amocrm.answers import error_of, hint_of, retry_after_of, title_of, words_of
 from integrations.amocrm.errors import Blocked, Outage, RateLimited, RequestError
 from integrations.amocrm.http import AmoSession, outage
 from integrations.amocrm.rate import Bucket
@@ -25,8 +26,10 @@ from leads.told import told
 PATH = "/oauth2/access_token"
 _JSON = {"Accept": "application/json", "Content-Type": "application/json"}
 _PAUSE_SECONDS = 1.5
-# The title of its answer where it is our client id or secret that it refuses.
+# What it answers where it is our own settings that it refuses: a title, or among its invalid requests a hint, such as
+# "Check the `client_secret` parameter" and "Redirect URI is not associated with client".
 _WRONG_CLIENT = ("Некорректный клиент", "Invalid client")
+_OUR_SETTINGS = re.compile(r"client_id|client_secret|redirect[ _]uri", re.IGNORECASE)
 
 # They log whole token requests and answers, for whoever turns debugging on.
 for _name in ("requests_oauthlib", "oauthlib"):
@@ -47,7 +50,7 @@ class TokenRefused(RequestError):
 
 
 class ClientRefused(TokenRefused):
-    """It refuses our client id and secret, and has not looked at the code or refresh token."""
+    """It refuses our client id, secret or redirect URI, and has not looked at the code or refresh token."""
 
 
 def consent_url(state: str) -> str:
@@ -127,6 +130,10 @@ def _request(host: str, fetch: Any) -> TokenPair:
     return TokenPair(token["access_token"], token["refresh_token"], expires_at)
 
 
+def _is_about_us(response: requests.Response) -> bool:
+    return title_of(response) in _WRONG_CLIENT or bool(_OUR_SETTINGS.search(hint_of(response)))
+
+
 def _checked(response: requests.Response, bucket: Bucket) -> requests.Response:
     """The answer, if it is a pair of tokens. oauthlib looks at no status."""
     if response.status_code == 429:
@@ -141,7 +148,7 @@ def _checked(response: requests.Response, bucket: Bucket) -> requests.Response:
     if response.status_code in (400, 401, 404):
         request_id = response.headers.get("X-Request-Id", "")[:100]
         reason = words_of(response) or told("amoCRM refuses the authorisation.")
-        refused = ClientRefused if title_of(response) in _WRONG_CLIENT else TokenRefused
+        refused = ClientRefused if _is_about_us(response) else TokenRefused
         raise refused(reason, method="POST", path=PATH, status=response.status_code, request_id=request_id)
     if response.status_code != 200:
         raise error_of(response, "POST", PATH)

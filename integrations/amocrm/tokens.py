@@ -130,7 +130,9 @@ class ConnectionTokens:
         except ClientRefused as error:
             # A slip in our environment must not make each account connect again.
             _same_pair(row).update(refresh_lease_until=None)
-            why = told("amoCRM does not know our AMOCRM_CLIENT_ID and AMOCRM_CLIENT_SECRET (%(why)s) Correct them.")
+            why = told(
+                "amoCRM refuses our AMOCRM_CLIENT_ID, AMOCRM_CLIENT_SECRET or AMOCRM_REDIRECT_URI (%(why)s) Correct it."
+            )
             raise Outage(why % {"why": error.detail}, status=error.status) from None
         except TokenRefused as error:
             raise self._dead_or_outrun(row, error) from None

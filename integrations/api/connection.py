@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 
 from integrations.amocrm.errors import AmoCRMError, ConditionError, ReconnectNeeded
 from integrations.amocrm.hosts import ForeignHost, account_host
-from integrations.amocrm.oauth import TokenRefused, consent_url
+from integrations.amocrm.oauth import ClientRefused, TokenRefused, consent_url
 from integrations.connecting import connect, hooks, pipelines, states, status
 from integrations.intake.signature import without_signature
 from integrations.models import AmoCRMConnection, ConnectionState
@@ -145,8 +145,9 @@ class CallbackView(APIView):
             raise Conflict(retold(str(error))) from error
         except TokenRefused as error:
             detail = _("amoCRM refused the connection: %s Begin again.") % retold(error.detail)
-            # 400 is about the code, which the browser brought; anything else is about us.
-            raise (exceptions.ValidationError(detail) if error.status == 400 else Refused(detail)) from error
+            # Only a 400 that is not about our settings is about the code, which the browser brought.
+            is_about_the_code = error.status == 400 and not isinstance(error, ClientRefused)
+            raise (exceptions.ValidationError(detail) if is_about_the_code else Refused(detail)) from error
         except connect.TokenNotAccepted as error:
             raise Refused(retold(str(error))) from error
         except AmoCRMError as error:

@@ -154,6 +154,13 @@ def test_a_wrong_secret_of_ours_is_no_fault_of_the_browser(alice: Client, amocrm
     assert come_back(alice, amocrm, begin(alice)).status_code == 502
 
 
+def test_nor_is_a_redirect_uri_that_amocrm_does_not_know(alice: Client, amocrm: Server, settings: Settings) -> None:
+    amocrm.crm.oauth.clients[CLIENT_ID].redirect_uri = settings.AMOCRM_REDIRECT_URI + "x"
+    answer = come_back(alice, amocrm, begin(alice))
+    assert answer.status_code == 502
+    assert "Redirect URI is not associated with client" in answer.json()["detail"]
+
+
 def test_an_outage_on_the_way_is_said_so(alice: Client, amocrm: Server) -> None:
     amocrm.crm.faults.answer(500)
     assert come_back(alice, amocrm, begin(alice)).status_code == 503

@@ -23,6 +23,7 @@ from integrations.models import AmoCRMConnection, ConnectionState
 from integrations.tests import parallel
 from leads.models import UserAccount
 from sandbox import CLIENT_ID, CLIENT_SECRET, Server
+from sandbox.oauth import OAuthRefusedError
 from sandbox.oauth import TokenPair as TheirPair
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -288,6 +289,29 @@ def test_a_slip_in_our_own_secret_kills_no_connection(
     assert fresh(connection).state == ConnectionState.CONNECTED
     settings.AMOCRM_CLIENT_SECRET = CLIENT_SECRET
     assert AmoCRMClient(fresh(connection)).account().subdomain == "demo"
+
+
+def test_nor_does_one_in_our_redirect_uri(connection: AmoCRMConnection, amocrm: Server, settings: Settings) -> None:
+    run_out(connection)
+    amocrm.crm.oauth.clients[CLIENT_ID].redirect_uri = settings.AMOCRM_REDIRECT_URI
+    settings.AMOCRM_REDIRECT_URI += "x"
+    with pytest.raises(Outage, match="AMOCRM_REDIRECT_URI"):
+        AmoCRMClient(connection).account()
+    assert fresh(connection).state == ConnectionState.CONNECTED
+
+
+@pytest.mark.parametrize("setting", ["client_id", "client_secret"])
+def test_nor_where_amocrm_calls_it_an_invalid_request(
+    connection: AmoCRMConnection, amocrm: Server, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    def refuse(request: dict[str, str]) -> TheirPair:
+        raise OAuthRefusedError(400, f"Check the `{setting}` parameter")
+
+    run_out(connection)
+    monkeypatch.setattr(amocrm.crm.oauth, "exchange", refuse)
+    with pytest.raises(Outage, match=setting):
+        AmoCRMClient(connection).account()
+    assert fresh(connection).state == ConnectionState.CONNECTED
 
 
 def test_an_answer_lost_on_its_way_is_asked_for_once_more(connection: AmoCRMConnection, amocrm: Server) -> None:

@@ -114,12 +114,19 @@ def test_a_lost_answer_has_used_the_token_all_the_same(server: Server, pair: dic
     assert refresh(server, pair["refresh_token"]).status_code == 401
 
 
-@pytest.mark.parametrize("changes", [{"client_secret": "x"}, {"client_id": "x"}, {"redirect_uri": "http://other/"}])
+CLIENT = (401, "Некорректный клиент")
+REQUEST = (400, "Некорректный запрос")
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [({"client_secret": "x"}, CLIENT), ({"client_id": "x"}, CLIENT), ({"redirect_uri": "http://other/"}, REQUEST)],
+)
 def test_a_wrong_client_or_redirect_uri_is_refused(
-    server: Server, pair: dict[str, Any], changes: dict[str, str]
+    server: Server, pair: dict[str, Any], changes: dict[str, str], refusal: tuple[int, str]
 ) -> None:
     answer = refresh(server, pair["refresh_token"], **changes)
-    assert (answer.status_code, answer.json()["title"]) == (401, "Некорректный клиент")
+    assert (answer.status_code, answer.json()["title"]) == refusal
     assert refresh(server, pair["refresh_token"]).status_code == 200
 
 
