@@ -11,6 +11,7 @@ import html
 import re
 import unicodedata
 from decimal import Decimal
+from urllib.parse import unquote
 
 MAX_LENGTH = 1_000
 """Characters that are looked at. A phone field is short; what is longer is a text that somebody pasted."""
@@ -18,14 +19,17 @@ MAX_LENGTH = 1_000
 _BREAK = " ; "
 _BARE = re.compile(r"\+?[0-9]{1,20}")
 
-_BY_CATEGORY = {"Cf": "", "Cc": " ", "Pd": "-", "Zs": " ", "Zl": "\n", "Zp": "\n"}
+# Marks stand on another character: of the keycap `8️⃣` the digit is left.
+_BY_CATEGORY = {"Cf": "", "Me": "", "Mn": "", "Cc": " ", "Pd": "-", "Zs": " ", "Zl": "\n", "Zp": "\n"}
 _MINUS = "\u2212"
 # What people part digits with besides spaces, dots, dashes, slashes and round brackets.
 _SEPARATORS = str.maketrans("_•·~[]", "  .-()")
 
+# As URLs write `+`, `-`, `(`, `)` and a space; numbers are copied out of `tel:+7%20(701)%20555-01-02`.
+_ESCAPED = re.compile(r"%(?:2[089bd])", re.IGNORECASE)
 _WEB_CHAT = re.compile(
     r"(?:https?://)?(?:www\.)?(?:wa\.me|t\.me)/(?:\+|%2b)?(\d{7,15})(?!\w)\S*"
-    r"|\S{0,200}[?&](?:phone|number)=(?:\+|%2b)?(\d{7,15})(?!\d)\S*",
+    r"|\S{0,200}[?&](?:phone|number)=(?:\+|%2b)?((?:\d(?:[().-]|%2[089d]){0,3}){7,15})(?!\d)\S*",
     re.IGNORECASE,
 )
 _LINK = re.compile(
@@ -69,6 +73,7 @@ def plain_text(text: str) -> str:
     text = _WEB_CHAT.sub(lambda m: f"{_BREAK}+{m[1] or m[2]}{_BREAK}", text)
     text = _CALL_LINK.sub(_BREAK, text)
     text = _LINK.sub(_BREAK, text)
+    text = _ESCAPED.sub(lambda m: unquote(m[0]), text)  # links have ended where they end by now
     text = _TEL_URI.sub(_tel_uri, text)
     text = _WHATSAPP_ID.sub(_whatsapp_id, text)
     text = _ADDRESS.sub(_BREAK, text)
