@@ -30,6 +30,10 @@ _IN_QUERY = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _IN_TAG = re.compile(r"([^:=]{1,40})[:=](.*)", re.DOTALL)
+# A value that a site took out of an address or a cookie as it stood there: no spaces and no letters but Latin ones, and
+# a field may have cut it short within an escape.
+_ENCODED = re.compile(r"(?:[\w.~!*'()+-]|%[0-9A-F]{2})*(?:%[0-9A-F]?)?", re.ASCII | re.IGNORECASE)
+_NEEDLESS_ESCAPE = re.compile(r"%(?:2[DE]|3\d|[46][1-9A-F]|[57][0-9A]|5F)", re.IGNORECASE)
 _GOES_ON = re.compile(r"&[\w.-]+=")
 _SPELLINGS = {f"utm{key}": key for key in UTM_KEYS}
 _MAX_PLACE = 120
@@ -59,11 +63,20 @@ def _utm(found: Iterable[_Found]) -> Utm:
     values: dict[str, str] = {}
     place = ""
     for key, raw, where in found:
-        value = text_of(raw)
+        value = _decoded(text_of(raw)).strip()
         if value and value.casefold() not in _NOTHING and key not in values:
             values[key] = value
             place = place or where
     return Utm(**values, place=place[:_MAX_PLACE])
+
+
+def _decoded(value: str) -> str:
+    """`%D0%B2%D0%B5%D1%81%D0%BD%D0%B0+2026` as `весна 2026`; what no browser and no PHP would write so stays."""
+    if "%" not in value or not _ENCODED.fullmatch(value) or _NEEDLESS_ESCAPE.search(value):
+        return value
+    whole = re.sub(r"%.?\Z", "", value)
+    plain = unquote_plus(whole, errors="replace").removesuffix("\ufffd")
+    return plain if "%" in whole and "\ufffd" not in plain else value
 
 
 def _by_code(fields: tuple[Field, ...]) -> Iterator[_Found]:

@@ -226,6 +226,38 @@ def test_tags_tell_utm_with_a_colon_or_an_equals_sign(tags: list[str]) -> None:
     assert (utm.source, utm.campaign) == ("fb", "весна: 2026")
 
 
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ("%D0%B2%D0%B5%D1%81%D0%BD%D0%B0%202026", "весна 2026"),
+        ("%d0%b2%d0%b5%d1%81%d0%bd%d0%b0+2026", "весна 2026"),
+        ("%D0%B2%D0%B5%D1%81%D0%BD%D0%B0%7C%D0%B0", "весна|а"),
+        ("kz_%D0%B2%D0%B5%D1%81%D0%BD%D0", "kz_весн"),
+        ("kz_%D0%B2%D0%B5%D1%81%D0%BD%D", "kz_весн"),
+        ("spring%20sale", "spring sale"),
+    ],
+)
+def test_a_value_that_a_site_took_out_of_its_address_undecoded_is_decoded(told: str, meant: str) -> None:
+    assert utm_of([field("x", told, code="UTM_CAMPAIGN")], []).campaign == meant
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sale 50%20",
+        "sale50%",
+        "-50%25off now",
+        "sale_15%30days",
+        "весна%20",
+        "20%de_descuento",
+        "%E2%E5%F1%ED%E0",
+        "a+b",
+    ],
+)
+def test_a_percent_sign_in_a_campaigns_name_stays(name: str) -> None:
+    assert utm_of([field("x", name, code="UTM_CAMPAIGN")], []).campaign == name
+
+
 def test_an_ampersand_in_a_campaigns_name_does_not_end_it() -> None:
     assert utm_of([], ["utm_campaign:Tom & Jerry", "utm_source=fb"]).campaign == "Tom & Jerry"
 
