@@ -97,24 +97,34 @@ class PersonRequestAdmin(AccountScopedAdmin[PersonRequest]):
         )
         return [(title, {**options, "description": asked}) for title, options in fieldsets]
 
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        """What the form asks for is done after the transaction in which Django has forms checked and saved: all
+        deliveries are read, and meanwhile nobody of the account could write (on SQLite nobody at all, nor be heard)."""
+        answer = super().add_view(request, form_url, extra_context)
+        form: PersonForm | None = getattr(request, "person_form", None)
+        return answer if form is None else self._done(request, form)
+
     def save_row(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        account, phone, user = obj.user_account, form.cleaned_data["phone"], tenancy.user_of(request)
-        if obj.kind == PersonRequest.Kind.ERASURE:
-            done = erase_person(account, phone, by=user)
-        else:
-            done, form.document = export_person(account, phone, by=user)
-        obj.pk = done.pk
-        obj.refresh_from_db()
+        request.person_form = form  # type: ignore[attr-defined]
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Nothing is related; the document that was made is handed on to the answer."""
-        request.person_document = getattr(form, "document", None)  # type: ignore[attr-defined]
+        """Nothing is related, and nothing saved yet."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return super().log_addition(request, obj, message) if obj.pk else None
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        document: dict[str, Any] | None = getattr(request, "person_document", None)
-        if document is None:
-            answer: HttpResponse = super().response_add(request, obj, post_url_continue)
-            return answer
-        response = HttpResponse(as_json(document), content_type="application/json")
-        response["Content-Disposition"] = f'attachment; filename="person-{obj.pk}.json"'
+        answer: HttpResponse = super().response_add(request, obj, post_url_continue) if obj.pk else HttpResponse()
+        return answer
+
+    def _done(self, request: HttpRequest, form: PersonForm) -> HttpResponse:
+        asked, user = form.cleaned_data, tenancy.user_of(request)
+        if asked["kind"] == PersonRequest.Kind.ERASURE:
+            done = erase_person(asked["user_account"], asked["phone"], by=user)
+            response = self.response_add(request, done)
+        else:
+            done, document = export_person(asked["user_account"], asked["phone"], by=user)
+            response = HttpResponse(as_json(document), content_type="application/json")
+            response["Content-Disposition"] = f'attachment; filename="person-{done.pk}.json"'
+        self.log_addition(request, done, [{"added": {}}])
         return response

@@ -25,9 +25,12 @@ _NO_DIGIT = re.compile(rb"%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|[^0-9]")
 _REFERENCE = re.compile(r"lead_id|contact_id|element_id|entity_id")
 
 
-def deliveries_about(person: Person) -> Iterator[WebhookLog]:
-    """Every delivery that names one of the person's deals, contacts or phones. Reads all bodies of the account."""
+def deliveries_about(person: Person, since: datetime | None = None) -> Iterator[WebhookLog]:
+    """Every delivery that names one of the person's deals, contacts or phones. Reads all bodies of the account;
+    with `since` only of what was done with from then on, or waits."""
     deliveries = WebhookLog.objects.filter(user_account=person.account).order_by("pk")
+    if since is not None:
+        deliveries = deliveries.filter(Q(processed_at__gte=since) | Q(processing_status=ProcessingStatus.RECEIVED))
     last = 0
     while batch := list(deliveries.filter(pk__gt=last)[:_CHUNK]):
         yield from (delivery for delivery in batch if _is_about(delivery, person))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import timedelta
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -12,16 +13,19 @@ from django.db.models import Model
 
 from analytics.models import Referrer, Sale
 from integrations.amocrm.payloads import parse_delivery
-from integrations.models import NotificationState, ProcessingStatus, SaleNotification
+from integrations.models import NotificationState, ProcessingStatus, SaleNotification, WebhookLog
 from integrations.notify.message import without_referrer
 from integrations.people import rows
 from integrations.people.deliveries import deliveries_about, take_body
+from leads.clock import shared_now
 from leads.deals.apply import lock_account
 from leads.models import DealPhone, ErasedPhone, Lead, PersonRequest, PushState, User, UserAccount
 from leads.people import Person, find_person, national_digits, phones_of, pseudonym
 from leads.told import told
 
 ERASED = told("The person asked to be forgotten.")
+# A worker that writes down when it was done with a delivery goes by its own clock.
+CLOCKS_DIFFER = timedelta(minutes=10)
 _LEAD_COLUMNS = [
     *("name", "phone", "phone_e164", "chat_id", "external_id", "contact_name", "contact_phone", "contact_phones"),
     *("deal_name", "match_detail"),
@@ -36,6 +40,11 @@ def erase_person(account: UserAccount, phone: str, *, by: User | None) -> Person
 
     :raises ValidationError: the text holds no phone, or several.
     """
+    # Bodies first: of a large account that takes minutes, in which nobody must wait for us. Until the rows are erased
+    # they tell all phones of the person, so that whoever was broken off may simply begin anew.
+    started = shared_now()
+    known = find_person(account, phone)
+    bodies = _erase_deliveries(deliveries_about(known))
     with transaction.atomic():
         lock_account(account)
         person = find_person(account, phone)
@@ -45,10 +54,11 @@ def erase_person(account: UserAccount, phone: str, *, by: User | None) -> Person
             kind=PersonRequest.Kind.ERASURE,
             pseudonym=person.pseudonym,
             done_by=by,
-            counts=_erase_rows(person),
+            counts=_erase_rows(person) | bodies,
         )
-    # Without the account's lock: whoever applies a delivery from now on empties it.
-    request.counts |= _erase_deliveries(person)
+    # Then what waited or came meanwhile: whoever applies a delivery from now on empties it.
+    late = _erase_deliveries(deliveries_about(person, since=started - CLOCKS_DIFFER if person == known else None))
+    request.counts |= late | {"deliveries": bodies["deliveries"] + late["deliveries"]}
     request.save(update_fields=["counts"])
     return request
 
@@ -168,10 +178,10 @@ def _rename_in_admin_log(changed: Iterable[Model]) -> None:
         entries.update(object_repr=str(row)[:200])
 
 
-def _erase_deliveries(person: Person) -> dict[str, int]:
+def _erase_deliveries(deliveries: Iterable[WebhookLog]) -> dict[str, int]:
     """`deliveries_waiting`: not applied yet; the drain empties them once they are."""
     erased = waiting = 0
-    for delivery in deliveries_about(person):
+    for delivery in deliveries:
         if delivery.processing_status == ProcessingStatus.RECEIVED:
             waiting += 1
         else:

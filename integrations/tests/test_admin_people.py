@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from integrations.tests.admin_world import World, address
+from integrations.tests.world import elsewhere
+from leads.deals.apply import lock_account
 from leads.models import Lead, PersonRequest, User
 
 pytestmark = pytest.mark.django_db
@@ -60,3 +63,22 @@ def test_an_owner_of_another_account_may_not(world: World) -> None:
 
 def test_what_is_no_phone_is_said_at_the_field(world: World) -> None:
     assert "Give one phone" in ask(world, "alice", kind="export", phone="Aigerim").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("asked", [{"kind": "export"}, {"kind": "erasure", "is_certain": "on"}])
+def test_a_drain_need_not_wait_until_all_deliveries_are_read(world: World, asked: dict[str, str]) -> None:
+    written: list[bool] = []
+
+    @transaction.atomic
+    def drain() -> None:
+        lock_account(world.alfa)
+
+    def while_bodies_are_read(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("SELECT") and "raw_body" in sql:
+            written.append(elsewhere(drain).done())
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(while_bodies_are_read):
+        ask(world, "alice", **asked)
+    assert set(written) == {True}

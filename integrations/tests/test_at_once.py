@@ -3,13 +3,12 @@ SQLite lets one write at a time, and so the others simply wait."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from datetime import date
 from decimal import Decimal
 
 import pytest
-from django.db import connections, transaction
+from django.db import transaction
 from pytest_django import Settings
 
 from analytics.models import AdSpend, ExchangeRate
@@ -18,6 +17,7 @@ from analytics.spend.exchange import RateRow, store_rates
 from analytics.spend.store import store_spend
 from integrations.models import MetaAdAccount, MetaAdDay, MetaPull
 from integrations.tests.meta_world import ACT, ad_account_of, ago, pull
+from integrations.tests.world import elsewhere
 from leads.deals.apply import lock_account
 from leads.models import Creative, Role, User, UserAccount
 from leads.services.accounts import member_add
@@ -26,20 +26,6 @@ from sandbox.meta import TOKEN
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DAYS = (date(2026, 3, 1), date(2026, 3, 2))
-
-
-def elsewhere(work: Callable[[], object]) -> Future[object]:
-    """Begun on another connection, and as far as it gets while we have what we have locked."""
-
-    def do() -> object:
-        try:
-            return work()
-        finally:
-            connections.close_all()
-
-    working = ThreadPoolExecutor(1).submit(do)
-    wait([working], timeout=0.7)
-    return working
 
 
 @pytest.fixture

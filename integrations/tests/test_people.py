@@ -30,10 +30,11 @@ from integrations.push.queue import push_again, push_enqueue
 from integrations.push.sending import push_account
 from integrations.replay import replay
 from integrations.sync import ledger
+from integrations.tests.killing import comes_through
 from integrations.tests.sync_world import gaps, sync
 from integrations.tests.test_drain import take_over
 from integrations.tests.test_drain import told as told
-from integrations.tests.world import bodies, deliver, drain_all
+from integrations.tests.world import bodies, deliver, drain_all, elsewhere
 from leads.models import DealPhone, Lead, Membership, PersonRequest, Role, User, UserAccount
 from leads.people import is_pseudonym, pseudonym
 from leads.services.leads import lead_enter
@@ -348,6 +349,44 @@ def test_a_message_of_a_chat_is_found_by_the_phone_in_it(alfa: UserAccount) -> N
     erase_person(alfa, PHONE, by=None)
     assert bytes(WebhookLog.objects.get(pk=about).raw_body) == b""
     assert bytes(WebhookLog.objects.get(pk=other).raw_body) != b""
+
+
+@pytest.mark.parametrize("step", range(2, 34, 2))
+def test_an_erasure_that_was_broken_off_is_done_again_and_misses_nothing(alfa: UserAccount, step: int) -> None:
+    """Also where only the leads say that a second phone is the person's, too."""
+    for number in (1, 2):
+        Lead.objects.create(
+            user_account=alfa, source="amocrm", amocrm_lead_id=number, contact_phones=[PHONE, SECOND], phone_e164=PHONE
+        )
+    deliver(alfa, "message[add][0][text]=my+number+is+8+%28701%29+555-03-03")
+    deliver(alfa, "message[add][0][text]=and+8+%28701%29+555-01-01")
+    WebhookLog.objects.update(processing_status="ignored", processed_at=timezone.now())
+    came_through = comes_through(lambda: erase_person(alfa, PHONE, by=None), step)
+    requests = PersonRequest.objects.values_list("counts__leads", "counts__deliveries")
+    assert list(requests) == ([(2, 2)] if came_through or not Lead.objects.filter(phone_e164=PHONE) else [])
+    erase_person(alfa, PHONE, by=None)
+    assert TRACES.search(everything_stored()) is None
+
+
+def test_what_is_applied_while_an_erasure_reads_is_emptied_too(world: Server, connected: UserAccount) -> None:
+    """It names the deal alone, and the lead is not erased yet."""
+    deal = next(deal for deal in world.crm.demo.deals.by_id.values() if NAME in deal.name)
+    body = f"leads[update][0][id]={deal.id}&leads[update][0][name]=Deal+of+{NAME.replace(' ', '+')}&account[id]="
+    delivery = deliver(connected, body + str(world.crm.demo.id))
+    applied: list[Future[object]] = []
+
+    def once_read(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not applied and sql.startswith("UPDATE") and "raw_body" in sql:
+            applied.append(elsewhere(lambda: drain_all(connected)))
+            applied[0].result(timeout=60)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(once_read):
+        request = erase_person(connected, PHONE, by=None)
+    assert applied
+    assert WebhookLog.objects.get(pk=delivery).erased_at is not None
+    assert request.counts["deliveries"] == WebhookLog.objects.filter(raw_body=b"").count()
+    assert TRACES.search(everything_stored()) is None
 
 
 def test_a_task_that_refers_to_the_persons_deal_goes_and_one_of_another_deal_stays(
