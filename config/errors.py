@@ -13,7 +13,7 @@ from config.paths import is_page
 from integrations.secrets import NoKeyFits
 from leads.models import UserAccount
 from leads.models.accounts import UnknownZone
-from leads.turns import is_out_of_reach
+from leads.turns import is_out_of_reach, is_overtaken
 
 
 def wants_page(request: HttpRequest) -> bool:
@@ -42,13 +42,16 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500; 503 where the database is out of reach, locked, full or read-only, which is no mistake and goes over.
+    """500; 503 where the database is out of reach, locked, full or read-only, which is no mistake and goes over; 409
+    where somebody else was quicker.
 
     What somebody has to mend is said.
     """
     error = sys.exception()
     if is_out_of_reach(error):
         return _out_of_reach(request)
+    if is_overtaken(error):
+        return _overtaken(request)
     if isinstance(error, NoKeyFits):
         return _no_key_fits(request)
     if isinstance(error, UnknownZone):
@@ -62,6 +65,13 @@ def _out_of_reach(request: HttpRequest) -> HttpResponse:
     if wants_page(request):
         return HttpResponse(loader.get_template("503.html").render(), status=503)
     return JsonResponse({"detail": _("The database is out of reach. Try again in a minute.")}, status=503)
+
+
+def _overtaken(request: HttpRequest) -> HttpResponse:
+    if wants_page(request):
+        return HttpResponse(loader.get_template("409.html").render(), status=409)
+    detail = _("Somebody has just deleted or added what this names. Nothing was stored: look again, and repeat it.")
+    return JsonResponse({"detail": detail}, status=409)
 
 
 def _no_key_fits(request: HttpRequest) -> HttpResponse:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
-from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
+from django.db import IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
 logger = structlog.get_logger(__name__)
 
 # PostgreSQL's undefined_table and undefined_column; SQLite's are OperationalErrors.
 _NO_SUCH = ("42P01", "42703")
 _READ_ONLY = "25006"
+# PostgreSQL's foreign_key_violation and unique_violation, and the same of SQLite.
+_OVERTAKEN = ("23503", "23505")
+_OVERTAKEN_ON_SQLITE = (sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE)
 
 
 @contextmanager
@@ -39,6 +43,15 @@ def is_out_of_reach(error: BaseException | None) -> bool:
     if isinstance(error, InternalError):
         return _sqlstate(error) == _READ_ONLY
     return isinstance(error, OperationalError | InterfaceError)
+
+
+def is_overtaken(error: BaseException | None) -> bool:
+    """What was to be stored names a row that somebody has deleted since it was looked for, or is one that somebody has
+    stored since."""
+    if not isinstance(error, IntegrityError):
+        return False
+    sqlites: int | None = getattr(error.__cause__, "sqlite_errorcode", None)
+    return _sqlstate(error) in _OVERTAKEN or sqlites in _OVERTAKEN_ON_SQLITE
 
 
 def _sqlstate(error: Exception) -> str | None:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 from cryptography.fernet import Fernet
-from django.db import InternalError, OperationalError
+from django.db import IntegrityError, InternalError, OperationalError
 from django.test import Client, RequestFactory
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import ForeignKeyViolation, ReadOnlySqlTransaction
 from pytest_django import Settings
 
 from config.errors import server_error
@@ -68,6 +68,22 @@ def test_a_database_that_is_out_of_reach_is_503_for_programs_and_people(
     response = client.get(path)
     assert response.status_code == 503
     assert "database is out of reach" in response.content.decode()
+    assert "5.00" not in response.content.decode()
+
+
+def test_who_names_what_somebody_has_just_deleted_gets_a_page_that_says_so(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def store(*args: object) -> None:
+        error = IntegrityError("insert or update on table violates foreign key constraint 5.00")
+        raise error from ForeignKeyViolation()
+
+    monkeypatch.setattr(SessionStore, "load", store)
+    client.raise_request_exception = False
+    client.cookies["sessionid"] = "0123456789"
+    response = client.get("/app")
+    assert response.status_code == 409
+    assert "Somebody else was quicker" in response.content.decode()
     assert "5.00" not in response.content.decode()
 
 

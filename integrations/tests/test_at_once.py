@@ -3,12 +3,13 @@ SQLite lets one write at a time, and so the others simply wait."""
 
 from __future__ import annotations
 
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from pytest_django import Settings
 
 from analytics.models import AdSpend, ExchangeRate
@@ -19,8 +20,9 @@ from integrations.models import MetaAdAccount, MetaAdDay, MetaPull
 from integrations.tests.meta_world import ACT, ad_account_of, ago, pull
 from integrations.tests.world import elsewhere
 from leads.deals.apply import lock_account
-from leads.models import Creative, Role, User, UserAccount
+from leads.models import Creative, Membership, Role, User, UserAccount
 from leads.services.accounts import member_add
+from leads.tests.cast import client
 from sandbox import Server
 from sandbox.meta import TOKEN
 
@@ -47,6 +49,28 @@ def test_spend_is_entered_while_a_creative_is_deleted(alfa: UserAccount) -> None
         spent.filter(day=DAYS[0]).update(impressions=1)
     entering.result(timeout=60)
     assert spent.filter(impressions=None).count() == 2
+
+
+def test_spend_of_a_creative_that_was_deleted_after_it_was_looked_for_is_not_stored(alfa: UserAccount) -> None:
+    creative = Creative.objects.create(user_account=alfa, name="Video")
+    user = User.objects.create_user("sam@x.kz", "pw")
+    Membership.objects.create(user=user, user_account=alfa, role=Role.STAFF)
+    deleting: list[Future[object]] = []
+
+    def once_looked_for(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        found = execute(sql, params, many, context)
+        if not deleting and "creatives" in sql:
+            deleting.append(elsewhere(lambda: creative.delete()))
+        return found
+
+    rows = [{"day": "2026-03-01", "creative_id": creative.pk, "amount": "10"}]
+    caller = client(user)
+    caller.raise_request_exception = False
+    with connection.execute_wrapper(once_looked_for):
+        answer = caller.post("/ad-spend", rows, format="json")
+    assert deleting
+    assert (answer.status_code, AdSpend.objects.count()) == (409, 0)
+    assert "Nothing was stored" in answer.content.decode()
 
 
 def test_rates_are_entered_while_some_are_deleted(alfa: UserAccount) -> None:
