@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -74,22 +73,23 @@ def _rebuild(account: UserAccount, held: QuerySet[RollupState]) -> None:
     held.update(timezone="", currency="")
     for ledger in LEDGERS:
         rows = ledger.counted.objects.filter(user_account=account)
-        dated = [rows, ledger.rollup.objects.filter(user_account=account)]
-        if ledger.counting:
-            dated.append(Lead.objects.filter(user_account=account).annotate(at=F("lead_at")))
         begin = midnight(FIRST_DAY, account)
-        while (at := _earliest(dated, begin)) is not None:
+        while (at := _earliest(ledger, account, begin)) is not None:
             begin = _replace(ledger, account, held, at, rows, recount=ledger.counting)
     held.update(timezone=account.timezone, currency=account.currency)
 
 
-def _earliest(dated: Sequence[Lines], begin: datetime) -> datetime | None:
-    found = (_first(rows.filter(at__gte=begin)) for rows in dated)
+def _earliest(ledger: Ledger, account: UserAccount, begin: datetime) -> datetime | None:
+    """Asked for once a day: each table says it by its index."""
+    found = (
+        _first(model.objects.filter(user_account=account, **{f"{column}__gte": begin}), column)
+        for model, column in (*ledger.dates, (ledger.rollup, "at"))
+    )
     return min((at for at in found if at is not None), default=None)
 
 
-def _first(lines: Lines) -> datetime | None:
-    first: datetime | None = lines.order_by("at").values_list("at", flat=True).first()
+def _first(lines: Lines, column: str = "at") -> datetime | None:
+    first: datetime | None = lines.order_by(column).values_list(column, flat=True).first()
     return first
 
 

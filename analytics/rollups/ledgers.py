@@ -22,8 +22,9 @@ from analytics.models.rollups import (
     StayContribution,
     StayRollup,
 )
+from analytics.models.sales import Sale
 from analytics.rollups.paths import paths_of, stays_of
-from leads.models import UserAccount
+from leads.models import Lead, UserAccount
 
 LEAD_CONTRIBUTIONS = """
 SELECT
@@ -83,6 +84,8 @@ class Counting:
 class Ledger:
     """`keys`: columns by which lines are told apart, besides their day. `sums`: columns that add up.
 
+    `dates`: the tables and columns from which its lines have their moments, each with an index of the account's. A view
+    over several has none.
     `blurred`: further keys, and what folding makes of them, given the account and the lines of its day.
     """
 
@@ -90,6 +93,7 @@ class Ledger:
     rollup: Any
     keys: tuple[str, ...]
     sums: tuple[str, ...]
+    dates: tuple[tuple[Any, str], ...]
     blurred: Mapping[str, Callable[[UserAccount, Lines], Combinable]] = field(default_factory=dict)
     counting: Counting | None = None
 
@@ -135,6 +139,7 @@ LEADS = Ledger(
     LeadRollup,
     ("user_account_id", "creative_id", "direction_id", "utm_source", "utm_campaign"),
     ("leads", "qualified"),
+    dates=((Lead, "lead_at"),),
 )
 SALES = Ledger(
     SaleContribution,
@@ -144,6 +149,7 @@ SALES = Ledger(
         *("utm_campaign", "targetologist_id", "referrer_id", "currency"),
     ),
     ("sales", "amount"),
+    dates=((Sale, "sold_at"), (Lead, "lead_at")),
     blurred={"rate_on": day_of_rate},
 )
 PATHS = Ledger(
@@ -151,6 +157,7 @@ PATHS = Ledger(
     PathRollup,
     ("user_account_id", "pipeline_id", "stood", "now_status_id"),
     ("leads",),
+    dates=((LeadPath, "at"), (Lead, "lead_at")),
     counting=Counting(LeadPath, paths_of),
 )
 STAYS = Ledger(
@@ -158,6 +165,7 @@ STAYS = Ledger(
     StayRollup,
     ("user_account_id", "pipeline_id", "status_id"),
     ("stays",),
+    dates=((LeadStay, "at"), (Lead, "lead_at")),
     blurred={"seconds": rounded_stay},
     counting=Counting(LeadStay, stays_of),
 )
