@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from integrations.amocrm.brackets import decode_form
+from integrations.amocrm.brackets import decode_form, unfolded
 from leads.told import told
 
 MAX_DEPTH = 40
@@ -30,6 +30,8 @@ def decode_body(body: bytes, content_type: str) -> Decoded:
     text = body.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not text:
         return Decoded({})
+    if text.startswith(b"--") and "multipart/" in content_type.lower():
+        return Decoded({}, (told("the body is multipart, which amoCRM does not send: forms and JSON are read"),))
     says_json = "json" in content_type.lower()
     if text[:1] not in b"{[" and not (says_json and b"=" not in text):
         return Decoded(decode_form(text))
@@ -63,7 +65,7 @@ def _float(digits: str) -> float | str:
 
 def _object(value: object) -> dict[str, Any]:
     clean = _storable(value, 0)
-    return clean if isinstance(clean, dict) else {"_": clean}
+    return unfolded(clean) if isinstance(clean, dict) else {"_": clean}
 
 
 def _storable(value: object, depth: int) -> Any:

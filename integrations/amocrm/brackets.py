@@ -36,6 +36,20 @@ def decode_form(body: bytes) -> dict[str, Any]:
     return tree.root
 
 
+def unfolded(data: dict[str, Any]) -> dict[str, Any]:
+    """A JSON object that has a form's keys (`{"leads[add][0][id]": "5"}`), nested as that form is; any other as it is.
+
+    So programs pass hooks on that have parsed the form and left its keys; some make a list of each value.
+    """
+    if not any("[" in key for key in data):
+        return data
+    tree = _Tree()
+    for key, value in data.items():
+        is_listed = "[" in key and isinstance(value, list) and value
+        tree.put(key, value[-1] if is_listed else value)
+    return tree.root
+
+
 def items_of(node: object) -> Iterator[Any]:
     """The values of a list, or of a dictionary in the order of its indexes; nothing of anything else.
 
@@ -79,7 +93,7 @@ class _Tree:
         self._nodes: dict[str, dict[str, Any]] = {}
         self._next_index: dict[int, int] = {}
 
-    def put(self, key: str, value: str) -> None:
+    def put(self, key: str, value: Any) -> None:
         parent, _, last = key.rpartition("[")
         node = self._nodes.get(parent)
         if node is not None and last[-1:] == "]" and "]" not in last[:-1]:
@@ -94,11 +108,11 @@ class _Tree:
         else:
             self._set_value(self.root, key, value)
 
-    def _set(self, node: dict[str, Any], name: str, value: str) -> None:
+    def _set(self, node: dict[str, Any], name: str, value: Any) -> None:
         self._set_value(node, self._name(node, name), value)
 
     @staticmethod
-    def _set_value(node: dict[str, Any], name: str, value: str) -> None:
+    def _set_value(node: dict[str, Any], name: str, value: Any) -> None:
         present = node.get(name)
         if isinstance(present, dict):
             present[""] = value

@@ -183,6 +183,27 @@ def test_indexes_may_be_a_list_an_object_or_left_out(leads: dict[str, Any]) -> N
     assert only_deal(parsed).snapshot.status_id == 142
 
 
+@pytest.mark.parametrize("listed", [False, True])
+def test_keys_of_a_form_that_a_program_left_as_they_were_nest_as_the_forms(listed: bool) -> None:
+    flat = {
+        "account[id]": "31500777",
+        "leads[status][0][id]": "5",
+        "leads[status][0][status_id]": "142",
+        "leads[status][0][custom_fields][0][code]": "UTM_SOURCE",
+        "leads[status][0][custom_fields][0][values][0][value]": "kenji",
+        "leads[status][1][id]": "6",
+    }
+    parsed = parse_json({key: [value] for key, value in flat.items()} if listed else flat)
+    assert (parsed.account_id, ids(parsed)) == (31500777, [("status", 5), ("status", 6)])
+    first = parsed.deals[0].snapshot
+    assert (first.status_id, first.utm.source) == (142, "kenji")
+
+
+def test_such_keys_may_stand_beside_nested_ones() -> None:
+    parsed = parse_json({"leads": {"add": [{"id": 5}]}, "leads[update][0][id]": 6, "account": {"id": 31500777}})
+    assert (parsed.account_id, ids(parsed)) == (31500777, [("add", 5), ("update", 6)])
+
+
 def test_a_bare_id_stands_for_its_deal() -> None:
     assert ids(parse_json({"leads": {"delete": [5, {"id": 6}]}})) == [("delete", 5), ("delete", 6)]
     assert ids(parse_delivery(b"leads[delete]=7", FORM)) == [("delete", 7)]
@@ -375,6 +396,9 @@ def test_an_account_that_mapped_its_fields_gets_their_utm() -> None:
 def test_a_body_that_cannot_be_read_says_so_and_a_flood_of_problems_is_cut() -> None:
     broken = parse_delivery(b'{"leads": {', JSON)
     assert (broken.data, broken.deals, len(broken.problems)) == ({}, (), 1)
+    parts = b'--X\r\nContent-Disposition: form-data; name="leads[add][0][id]"\r\n\r\n5\r\n--X--\r\n'
+    (why,) = parse_delivery(parts, "multipart/form-data; boundary=X").problems
+    assert "multipart" in why
     for count, last in ((100, "and 80 more"), (21, "and 1 more"), (20, 'leads[add][19]: no usable id ("x")')):
         assert parse_json({"leads": {"add": [{"id": "x"}] * count}}).problems[-1] == last
 
