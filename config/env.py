@@ -27,6 +27,7 @@ EXIT_CODE = 3
 
 # What stands between the ends of an address: a name (an international one as xn--…), IPv4, IPv6 without its brackets.
 _HOST_NAME = re.compile(r"^([A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]+\.?$|^[0-9A-Fa-f:.]+$")
+_ENCODING = "utf-8-sig"  # Windows' editors begin UTF-8 with a mark
 _ENV_LINE = re.compile(r"(export )?[A-Za-z_0-9]+=|#")
 _HOST = re.compile(r"^(\*|\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[0-9A-Fa-f:.]+\])$")
 
@@ -65,10 +66,10 @@ def read_file(path: Path) -> None:
     try:
         if not path.is_file():
             return
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        for number, line in enumerate(path.read_text(_ENCODING).splitlines(), start=1):
             if line.strip() and not _ENV_LINE.match(line):
                 raise EnvError(f"{path.name}: line {number} sets nothing. Write NAME=value, without spaces around =.")
-        environ.Env.read_env(path)
+        environ.Env.read_env(path, encoding=_ENCODING)
     except UnicodeDecodeError:
         raise EnvError(f"{path.name} cannot be read: it is not UTF-8 text. Save it as UTF-8.") from None
     except OSError as error:

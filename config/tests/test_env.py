@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import environ
 import pytest
 from celery.schedules import crontab
 from cryptography.fernet import Fernet
@@ -198,6 +199,13 @@ def test_a_file_that_is_no_text_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"\xff\xfe")
     with pytest.raises(EnvError, match="UTF-8"):
         read_file(tmp_path / ".env")
+
+
+def test_a_file_saved_on_windows_says_what_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfMETRICS_TOKEN=first\r\nMETA_ADS_TOKEN=second\r\n")
+    monkeypatch.setattr(environ.Env, "ENVIRON", {})
+    read_file(tmp_path / ".env")
+    assert environ.Env.ENVIRON == {"METRICS_TOKEN": "first", "META_ADS_TOKEN": "second"}
 
 
 @pytest.mark.parametrize("line", ["METRICS_TOKEN = hush", "METRICS_TOKEN: hush", " METRICS_TOKEN=hush", "hush"])
