@@ -6,11 +6,14 @@ hundreds, and each waits for one thing only: the commit that many of them share.
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any, cast
 
 import structlog
 from a2wsgi import WSGIMiddleware
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+from django.core.handlers.asgi import ASGIRequest
+from django.utils import translation
 
 from config.wsgi import application as django_application
 
@@ -44,9 +47,14 @@ async def _take_in(scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISen
     except Exception:  # whatever it is, amoCRM gets an answer and sends again
         logger.exception("delivery_failed")
         answer = answers.FAILED
-    if answer.status >= 400:
-        # As the request log does for all else; by path, since the query holds the signature.
-        logger.warning("delivery_refused", code=answer.status, path=scope["path"])
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer.body))]
+    body = answer.body if answer.status < 400 else _refused(scope, answer)
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers, "trailers": False})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _refused(scope: HTTPScope, answer: answers.Answer) -> bytes:
+    """Logged as the request log does for all else, by path, since the query holds the signature."""
+    logger.warning("delivery_refused", code=answer.status, path=scope["path"])
+    with translation.override(translation.get_language_from_request(ASGIRequest(scope, BytesIO()))):
+        return answer.body

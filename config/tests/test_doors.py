@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -47,9 +48,12 @@ class Reply:
 Door = Callable[..., Reply]
 
 
-def through_django(path: str, query: dict[str, str], parts: Sequence[bytes], method: str = "POST") -> Reply:
+def through_django(
+    path: str, query: dict[str, str], parts: Sequence[bytes], method: str = "POST", **headers: str
+) -> Reply:
+    headers = {**REQUEST_ID, **headers}
     reply = Client(django_application).open(
-        path, method=method, query_string=query, data=b"".join(parts), content_type=FORM, headers=REQUEST_ID
+        path, method=method, query_string=query, data=b"".join(parts), content_type=FORM, headers=headers
     )
     return Reply(reply.status_code, {name.lower(): value for name, value in reply.headers.items()}, reply.data)
 
@@ -160,6 +164,16 @@ def test_what_is_not_signed_for_this_hook_is_refused_and_leaves_no_row(door: Doo
         assert answer.status_code == 403
         assert "not signed" in answer.json["detail"]
     assert not WebhookLog.objects.exists()
+
+
+@pytest.mark.parametrize(("method", "code", "said"), [("POST", 403, "не подписан"), ("GET", 405, "POST")])
+def test_a_refusal_is_said_in_the_language_of_who_asks(door: Door, method: str, code: int, said: str) -> None:
+    russian = {"Accept-Language": "ru-RU,ru;q=0.9,en;q=0.8"}
+    answer = door("/webhooks/amocrm", {}, [BODY], method, **russian)
+    assert (answer.status_code, said in answer.json["detail"]) == (code, True)
+    assert re.search("[а-я]", answer.json["detail"])
+    again = door("/webhooks/amocrm", {}, [BODY], method)
+    assert not re.search("[а-я]", again.json["detail"])
 
 
 def test_a_retired_key_is_refused_and_the_next_one_taken(door: Door, alfa: UserAccount) -> None:

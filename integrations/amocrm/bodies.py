@@ -11,6 +11,7 @@ from integrations.amocrm.brackets import decode_form, unfolded
 from leads.told import told
 
 MAX_DEPTH = 40
+_GZIP = b"\x1f\x8b\x08"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _LONGEST_NUMBER = 30
 
@@ -27,11 +28,11 @@ def decode_body(body: bytes, content_type: str) -> Decoded:
 
     JSON that is no object stands under `"_"`. Never raises; what can be read as neither is `{}` with a problem.
     """
+    if problem := _foreign_kind(body, content_type):
+        return Decoded({}, (problem,))
     text = body.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not text:
         return Decoded({})
-    if text.startswith(b"--") and "multipart/" in content_type.lower():
-        return Decoded({}, (told("the body is multipart, which amoCRM does not send: forms and JSON are read"),))
     says_json = "json" in content_type.lower()
     if text[:1] not in b"{[" and not (says_json and b"=" not in text):
         return Decoded(decode_form(text))
@@ -41,6 +42,15 @@ def decode_body(body: bytes, content_type: str) -> Decoded:
         if b"=" in text and not says_json:
             return Decoded(decode_form(text))
         return Decoded({}, (told("the body is no JSON that can be read: %(why)s") % {"why": _reason(error)},))
+
+
+def _foreign_kind(body: bytes, content_type: str) -> str:
+    """What a body is that amoCRM never sends: somebody between has made it so. Empty for all else."""
+    if body.startswith(_GZIP):
+        return told("the body is compressed (gzip): have it sent as it is")
+    if body.lstrip().startswith(b"--") and "multipart/" in content_type.lower():
+        return told("the body is multipart: have it sent as a form or as JSON")
+    return ""
 
 
 def _load(body: bytes) -> object:
