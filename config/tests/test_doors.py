@@ -24,7 +24,7 @@ from config.wsgi import application as django_application
 from integrations.intake.answers import MAX_BODY_BYTES
 from integrations.intake.door import gathering
 from integrations.intake.signature import Sender, sign
-from integrations.intake.store import Arrival, NotStored
+from integrations.intake.store import Arrival, NotStored, store
 from integrations.intake.urls import ADDRESSES
 from integrations.models import Hook, WebhookLog
 from leads.models import UserAccount
@@ -288,10 +288,54 @@ def test_when_a_batch_cannot_be_stored_all_who_wait_are_told_and_the_next_is_tak
     assert all(asyncio.run(gathered(arrivals(alfa, [1] * 5))))
 
 
-def test_a_batch_is_no_larger_than_a_statement_may_be(alfa: UserAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("integrations.intake.gathering.BATCH_BYTES", 3)
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """How large the bodies were that were stored together."""
+    noted: list[list[int]] = []
+
+    def note(batch: Sequence[Arrival]) -> list[int | None]:
+        noted.append([len(arrival.body) for arrival in batch])
+        return store(batch)
+
+    monkeypatch.setattr("integrations.intake.gathering.store", note)
+    return noted
+
+
+def test_a_batch_has_no_more_rows_than_a_statement_should(
+    alfa: UserAccount, batches: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.intake.gathering.BATCH_ROWS", 20)
     assert all(asyncio.run(gathered(arrivals(alfa, [1] * 30))))
-    assert WebhookLog.objects.count() == 30
+    assert list(map(len, batches)) == [20, 10]
+
+
+def test_a_batch_is_no_larger_than_a_statement_may_be(
+    alfa: UserAccount, batches: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.intake.gathering.BATCH_BYTES", 3)
+    large = Arrival(Sender(alfa.pk, Hook.AMOCRM, 1), b"larger than any batch")
+    assert all(asyncio.run(gathered([*arrivals(alfa, [1] * 5), large, *arrivals(alfa, [1] * 12)])))
+    assert batches == [[1, 1, 1], [1, 1], [len(large.body)], *[[1, 1, 1]] * 3, [1, 2], [2]]
+
+
+async def turns_of_the_loop() -> None:
+    for _turn in range(3):
+        await asyncio.sleep(0)
+
+
+def test_what_comes_while_a_batch_is_stored_makes_up_the_next(alfa: UserAccount, batches: list[list[int]]) -> None:
+    async def one_by_one() -> list[int | None]:
+        goes_on = Event()
+        gathering._jobs.put(goes_on.wait)
+        tasks = []
+        for arrival in arrivals(alfa, [1] * 4):
+            tasks.append(asyncio.create_task(gathering.store(arrival)))
+            await turns_of_the_loop()
+        goes_on.set()
+        return await asyncio.gather(*tasks)
+
+    assert all(asyncio.run(one_by_one()))
+    assert list(map(len, batches)) == [1, 3]
 
 
 def test_who_no_longer_waits_keeps_nobody_else_waiting(alfa: UserAccount) -> None:
@@ -305,10 +349,6 @@ def test_who_no_longer_waits_keeps_nobody_else_waiting(alfa: UserAccount) -> Non
 
 
 def test_of_those_who_hung_up_while_the_database_stood_still_nothing_is_kept(alfa: UserAccount) -> None:
-    async def turns_of_the_loop() -> None:
-        for _turn in range(3):
-            await asyncio.sleep(0)
-
     async def hangs_up_meanwhile() -> list[int | None]:
         goes_on = Event()
         gathering._jobs.put(goes_on.wait)
