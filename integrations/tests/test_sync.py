@@ -39,6 +39,12 @@ def gaps(account: UserAccount) -> list[tuple[int, str]]:
     return list(found.values_list("amocrm_lead_id", "what"))
 
 
+def told_of(account: UserAccount) -> list[tuple[object, ...]]:
+    """What the ledger says: the deal, what changed, from what to what, and how that was found."""
+    rows = SyncGap.objects.filter(user_account=account)
+    return sorted(rows.values_list("amocrm_lead_id", "what", "before", "after", "repaired_by"))
+
+
 @pytest.fixture
 def crm(amocrm: Server) -> Server:
     """A sandbox whose hooks do not arrive by themselves: tests deliver what they like of them."""
@@ -131,18 +137,25 @@ def test_silent_changes_are_found_repaired_and_written_down(connected: UserAccou
     demo.deals.delete(deals[2].id, silent=True)
     new = demo.deals.create("new", phone="+77019999999", silent=True)
     demo.contacts.add_phone(deals[3].contact_ids[0], "+77018888888", silent=True)
+    demo.deals.change(deals[4].id, name="renamed", silent=True)
+    demo.deals.set_fields(deals[5].id, {"UTM_SOURCE": "ig", "UTM_CAMPAIGN": "spring"}, silent=True)
     run = sync(connected)
-    assert sorted(gaps(connected)) == sorted(
+    main = demo.pipelines.main.id
+    first, passed, last = (f"{main}/{stage}" for stage in stages[:3])
+    phone = "+77010000003"
+    assert told_of(connected) == sorted(
         [
-            (deals[0].id, "stage"),
-            (deals[0].id, "stage"),
-            (deals[1].id, "price"),
-            (deals[2].id, "deleted"),
-            (new.id, "created"),
-            (deals[3].id, "contact"),
+            (deals[0].id, "stage", first, passed, "event"),
+            (deals[0].id, "stage", passed, last, "event"),
+            (deals[1].id, "price", "100.00", "500.00", "read"),
+            (deals[2].id, "deleted", "", "", "read"),
+            (new.id, "created", "", "", "read"),
+            (deals[3].id, "contact", f"deal 3, {phone}", f"deal 3, {phone}, +77018888888", "read"),
+            (deals[4].id, "name", "deal 4", "renamed", "read"),
+            (deals[5].id, "utm", "", "source=ig&campaign=spring", "read"),
         ]
     )
-    assert run.drift_count == 6
+    assert run.drift_count == 8
     assert ours(connected) == truth(crm.crm.demo)
     assert sync(connected).drift_count == 0
 

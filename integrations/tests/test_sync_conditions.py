@@ -499,6 +499,44 @@ def test_a_hook_that_comes_after_all_marks_its_gap_also_one_that_the_sync_had_ju
     assert (hook_week(connected).untold, hook_week(connected).late) == ((0, 1) if is_marked else (1, 0))
 
 
+def test_each_kind_of_change_is_marked_by_the_hook_that_tells_of_it_and_by_no_other(
+    connected: UserAccount, crm: Server
+) -> None:
+    demo = crm.crm.demo
+    deals = [demo.deals.create(f"deal {number}", price=1, phone=f"+7701111111{number}") for number in range(8)]
+    sync(connected)
+    demo.deals.delete(deals[0].id)
+    demo.deals.delete(deals[7].id, silent=True)
+    sync(connected)
+    crm.crm.courier.clear()
+    crm.crm.clock.advance(30)
+    demo.deals.restore(deals[0].id)
+    demo.deals.delete(deals[1].id)
+    demo.deals.move(deals[2].id, demo.pipelines.main.stages[3].id)
+    demo.deals.set_price(deals[3].id, 500)
+    demo.deals.change(deals[4].id, name="renamed")
+    demo.deals.set_fields(deals[5].id, {"UTM_SOURCE": "ig"})
+    demo.contacts.add_phone(deals[6].contact_ids[0], "+77018888888")
+    told = demo.deals.create("told")
+    untold = [demo.deals.create("untold", silent=True), deals[7]]
+    demo.deals.restore(deals[7].id, silent=True)
+    sync(connected)
+    crm.crm.clock.advance(30)
+    for deal in untold:
+        demo.deals.set_price(deal.id, 500)
+    late = dict.fromkeys((deals[0].id, told.id, *(deal.id for deal in deals[1:7])))
+    marked = SyncGap.objects.filter(told_at__isnull=False)
+    for body in bodies(crm):
+        deliver(connected, body)
+    drain_all(connected)
+    found = marked.values_list("amocrm_lead_id", "what")
+    assert dict(found) == dict(
+        zip(late, ["restored", "created", "deleted", "stage", "price", "name", "utm", "contact"], strict=True)
+    )
+    left = SyncGap.objects.filter(told_at=None).values_list("amocrm_lead_id", "what")
+    assert set(left) >= {(untold[0].id, "created"), (deals[7].id, "restored")}
+
+
 def counts(account: UserAccount) -> tuple[int, int, int]:
     """Changes told, untold and told late, over the week."""
     week = hook_week(account)
