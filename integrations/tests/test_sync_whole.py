@@ -144,8 +144,12 @@ def test_old_history_is_handed_to_a_run_of_its_own(
     passed = LeadStatusHistory.objects.exclude(from_status_id=None)
     assert passed.count() == EVENTS_PAGE
     history = SyncRun.objects.get(kind=SyncRun.Kind.HISTORY)
+    with monkeypatch.context() as short:
+        short.setattr(session, "TURN_SECONDS", 0.0)
+        work(history.pk, ring_again=lambda _seconds: None)  # one page, and others have their turn
+    assert EVENTS_PAGE < passed.count() < moved
     finish(history)
-    assert history.state == "done"
+    assert (history.state, history.total) == ("done", moved - EVENTS_PAGE)
     assert passed.count() == moved
     for deal_id in known_deals(connected):
         assert our_history(connected, deal_id) == their_history(amocrm.crm.demo, deal_id)
