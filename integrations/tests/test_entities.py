@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from integrations.amocrm.deal_events import DealEvent, DeletedDeal, deal_events_in, deleted_in
 from integrations.amocrm.entities import (
     AccountFacts,
     StageEvent,
@@ -142,6 +143,21 @@ def test_an_event_that_lacks_what_a_change_is_made_of_is_none(broken: dict[str, 
     whole = answer("api_events__stage_changes_newest_first")["_embedded"]["events"][0]
     assert stage_event_from_api(whole) is not None
     assert stage_event_from_api(whole | broken) is None
+
+
+def test_of_what_happened_only_what_happened_to_deals_is_told() -> None:
+    """Contacts and companies are merged, too, and have numbers of their own."""
+    merged = {"id": "01a", "type": "entity_merged", "entity_id": 5, "entity_type": "lead", "created_at": 1767240000}
+    others = [{"entity_type": "contact"}, {"entity_type": "company"}, {"entity_id": None}, {"created_at": None}]
+    events = [merged, *(merged | other for other in others)]
+    told = DealEvent("01a", "entity_merged", 5, CREATED)
+    assert deal_events_in({"_embedded": {"events": events}}) == (told,)
+
+
+def test_what_is_not_marked_as_deleted_is_not_in_the_bin() -> None:
+    """Else all deals were, where amoCRM passes over what it was asked for."""
+    deals = [{"id": 5, "is_deleted": True, "updated_at": 1767240000}, {"id": 6, "is_deleted": False}, {"id": 7}]
+    assert deleted_in({"_embedded": {"leads": deals}}) == (DeletedDeal(5, CREATED),)
 
 
 @pytest.mark.parametrize(
