@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from analytics.earning.payout import balances, main_balance, pay_lines, pay_out
+from analytics.earning.payout import Balance, balances, main_balance, pay_lines, pay_out
 from analytics.earning.referrers import CodeTaken, link_token, referrer_of_token, referrer_save, rotate_link
 from analytics.models import ReferralConversion, ReferralEarning, Referrer
 from analytics.tests.world import CODE, by_code, earned, ledger, lost, referrer, settle, won
@@ -89,6 +89,28 @@ def test_paying_out_and_the_debt_that_a_reversal_leaves(alfa: UserAccount) -> No
     assert balance(aida) == (150, 150, 0)
 
 
+def test_each_is_paid_what_they_are_owed_in_each_currency_and_a_debt_in_another_stays(alfa: UserAccount) -> None:
+    aida, bota = new(alfa), new(alfa, "ref_bota")
+    settle(alfa, won(5, 10, 1000, utm=by_code()), won(6, 10, 500, utm=by_code("ref_bota")))
+    settle(alfa, won(7, 10, 2000, utm=by_code()), currency="USD")
+    paid = pay_out(alfa, [aida], timezone.now())
+    assert [(one.amount, one.currency) for one in paid] == [(100, "KZT"), (200, "USD")]
+    settle(alfa, lost(5, 20))
+    settle(alfa, won(8, 30, 300, utm=by_code()), currency="USD")
+    paid = pay_out(alfa, [aida], timezone.now())
+    assert [(one.amount, one.currency) for one in paid] == [(30, "USD")]
+    assert balance(aida) == (0, 100, -100)
+    assert balances([aida.pk])[aida.pk][1] == Balance("USD", Decimal(230), Decimal(230))
+    assert balance(bota) == (50, 0, 50)
+
+
+def test_the_main_sum_is_in_the_accounts_currency_or_in_the_only_other(alfa: UserAccount) -> None:
+    usd, euro, tenge = (Balance(currency, Decimal(1)) for currency in ("USD", "EUR", "KZT"))
+    assert main_balance([usd, tenge], alfa) == tenge
+    assert main_balance([usd], alfa) == usd
+    assert main_balance([usd, euro], alfa) == main_balance([], alfa) == Balance("KZT")
+
+
 def test_single_lines_are_paid_once(alfa: UserAccount) -> None:
     new(alfa)
     settle(alfa, won(5, 10, 100, utm=by_code()), won(6, 10, 100, utm=by_code()))
@@ -106,7 +128,7 @@ def test_another_accounts_referrers_are_not_paid(alfa: UserAccount) -> None:
 
 
 def test_a_link_opens_its_referrers_page_until_it_is_rotated(alfa: UserAccount) -> None:
-    aida = new(alfa)
+    aida, bota = new(alfa), new(alfa, "ref_bota")
     token = link_token(aida)
     assert referrer_of_token(token) == aida
     for forged in (token[:-1], f"{aida.pk}.1~x", "", "1", f"{aida.pk + 1}{token[len(str(aida.pk)) :]}"):
@@ -114,3 +136,4 @@ def test_a_link_opens_its_referrers_page_until_it_is_rotated(alfa: UserAccount) 
     rotate_link(aida)
     assert referrer_of_token(token) is None
     assert referrer_of_token(link_token(aida)) == aida
+    assert referrer_of_token(link_token(bota)) == bota, "nobody else's is rotated"
