@@ -45,6 +45,16 @@ def test_a_won_deal_is_one_paid_sale() -> None:
     assert (sale.amocrm_pipeline_id, sale.amocrm_status_id, sale.lead) == (PIPELINE, WON, Lead.objects.get())
 
 
+def test_the_product_is_the_pipeline_as_it_is_called_now_though_an_archived_stage_has_its_old_name() -> None:
+    alfa = account()
+    for status_id, name, is_archived in ((7, "Implants", False), (8, "Teeth", True), (9, "", False)):
+        PipelineStage.objects.create(
+            user_account=alfa, pipeline_id=PIPELINE, pipeline_name=name, status_id=status_id, is_archived=is_archived
+        )
+    settle(alfa, won(5, 10))
+    assert sale_of(5).product == "Implants"
+
+
 def test_while_amocrms_currency_is_not_known_a_sale_is_in_the_accounts_own() -> None:
     settle(account(currency="USD"), won(5, 10), currency="")
     assert sale_of(5).currency == "USD"
@@ -161,6 +171,17 @@ def test_a_purchase_by_hand_follows_its_client_to_the_response_that_brought_him(
     settle(alfa, contact(7, AIDA))
     ad.refresh_from_db()
     assert (ad.amocrm_lead_id, Sale.objects.get().lead) == (5, ad)
+
+
+def test_what_a_purchase_leaves_open_is_its_leads_and_what_was_entered_stays() -> None:
+    alfa = account()
+    ad = response(alfa, AIDA, name="Aida", utm_source="fb", utm_campaign="tripwire")
+    common = {"user_account": alfa, "lead": ad, "amount": Decimal(500), "currency": "KZT", "sold_at": at(20)}
+    typed = {"client_name": "Bota", "client_phone": "8 702 222 22 22", "utm_source": "ig"}
+    left, entered = (purchase_save(Sale(**common, **values)) for values in ({}, typed))
+    assert (left.client_name, left.client_phone, left.utm_source, left.utm_campaign) == ("Aida", AIDA, "fb", "tripwire")
+    assert {name: getattr(entered, name) for name in typed} == typed
+    assert entered.utm_campaign == "", "the UTM are of one place"
 
 
 def test_un_won_is_cancelled_and_won_again_paid_but_only_once_new() -> None:
