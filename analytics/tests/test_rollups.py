@@ -251,6 +251,13 @@ def test_before_they_are_made_reports_read_the_rows(world: World) -> None:
     assert list(accounts_in_need()) == []
 
 
+def test_the_lines_of_one_account_say_nothing_of_anothers() -> None:
+    made, other = (UserAccount.objects.create(name=name) for name in ("Made", "Other"))
+    refresh(made)
+    assert (is_folded(made), is_folded(other)) == (True, False)
+    assert list(accounts_in_need()) == [other]
+
+
 def test_an_account_whose_days_nobody_can_tell_keeps_no_other_from_its_turn(world: World) -> None:
     UserAccount.objects.create(pk=uuid.UUID(int=1), name="Before all others", timezone="Asia/Atlantis")
     assert world.account in accounts_in_need()
@@ -271,6 +278,10 @@ def test_another_time_zone_or_currency_makes_them_anew(world: World, change: dic
 
 class Killed(BaseException):
     """Nothing catches it."""
+
+
+def die() -> None:
+    raise Killed
 
 
 @pytest.mark.parametrize("step", range(3, 60, 6))
@@ -318,6 +329,16 @@ def in_the_middle(work: Callable[[], object]) -> Iterator[None]:
     assert is_done
 
 
+def test_of_a_time_zone_put_back_before_all_lines_were_made_anew_none_is_believed(world: World) -> None:
+    before = world.account.timezone
+    for zone in ("Asia/Kolkata", before):
+        UserAccount.objects.filter(pk=world.account.pk).update(timezone=zone)
+        world.account.refresh_from_db()
+        assert not is_folded(world.account)
+        with suppress(Killed), in_the_middle(die):
+            refresh(world.account)
+
+
 def test_who_comes_second_leaves_it_to_the_first(world: World) -> None:
     forget(RollupState.objects.all())
     with in_the_middle(lambda: refresh(world.account)):
@@ -325,6 +346,15 @@ def test_who_comes_second_leaves_it_to_the_first(world: World) -> None:
     assert is_folded(world.account)
     assert_right(world)
     assert RollupState.objects.values_list("lease", "lease_until").get() == (None, None), "whoever comes next may begin"
+
+
+def test_who_loses_the_lease_in_the_middle_leaves_the_rest_to_the_other(world: World) -> None:
+    other = uuid.uuid4()
+    with in_the_middle(lambda: RollupState.objects.update(lease=other)):
+        refresh(world.account)
+    assert any(ledger.rollup.objects.filter(is_folded=False).exists() for ledger in LEDGERS)
+    assert RollupState.objects.get().lease == other
+    assert_right(world)
 
 
 def test_what_is_to_be_made_anew_stops_whoever_is_at_work(world: World) -> None:
