@@ -6,9 +6,11 @@ Only the servers may be chosen from outside: DATABASE_URL, CELERY_BROKER_URL and
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 PRODUCT_VARIABLES = (
@@ -35,14 +37,47 @@ PRODUCT_VARIABLES = (
 )
 
 
+# Of each run's folder, once it is locked.
+PREFIX = "voronka-tests-"
+
+
+def _lock(folder: Path) -> int:
+    """To the end of this process, however it ends.
+
+    :raises OSError: another has it locked, or it is another user's.
+    """
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        raise
+    return held
+
+
+def _remove_what_killed_runs_left() -> None:
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            held = _lock(left)
+            shutil.rmtree(left, ignore_errors=True)
+            os.close(held)
+
+
+def _folder_of_this_run() -> Path:
+    made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}"))
+    _lock(made)
+    root = made.rename(made.with_name(made.name.removeprefix(".")))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    return root
+
+
 def _shut_out_the_machine() -> None:
     for name in PRODUCT_VARIABLES:
         os.environ.pop(name, None)
     os.environ["ENV_FILE"] = os.devnull
     if "TEST_VAR_ROOT" not in os.environ:  # xdist's workers get the folder of the process that started them
-        root = tempfile.mkdtemp(prefix="voronka-test-")
-        os.environ["TEST_VAR_ROOT"] = root
-        atexit.register(shutil.rmtree, root, ignore_errors=True)
+        _remove_what_killed_runs_left()
+        os.environ["TEST_VAR_ROOT"] = str(_folder_of_this_run())
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ["VAR_DIR"] = str(Path(os.environ["TEST_VAR_ROOT"]) / worker)
 
