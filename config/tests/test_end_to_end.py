@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -20,6 +21,7 @@ import requests
 
 from benchmarks.scratch import scratch_database
 from config.environment import BASE_DIR
+from config.leash import die_with_parent
 from config.run import SANDBOX_PORT_OFFSET
 from config.tests.settings import PRODUCT_VARIABLES
 
@@ -78,7 +80,9 @@ class Product:
     def start(self) -> None:
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "config.run"]
-            self._run = subprocess.Popen(command, cwd=BASE_DIR, env=self._env, stdout=log, stderr=log)
+            # A run of the tests that is killed must not leave the product behind.
+            leash = partial(die_with_parent, signal.SIGTERM)
+            self._run = subprocess.Popen(command, cwd=BASE_DIR, env=self._env, stdout=log, stderr=log, preexec_fn=leash)
         wait_for("ready", lambda: self._is_ready(self._run))
 
     def _is_ready(self, run: subprocess.Popen[bytes] | None) -> bool:
