@@ -63,7 +63,7 @@ def _utm(found: Iterable[_Found]) -> Utm:
     values: dict[str, str] = {}
     place = ""
     for key, raw, where in found:
-        value = _decoded(text_of(raw)).strip()
+        value = text_of(_decoded(text_of(raw)))
         if value and value.casefold() not in _NOTHING and key not in values:
             values[key] = value
             place = place or where

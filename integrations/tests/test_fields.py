@@ -235,6 +235,7 @@ def test_tags_tell_utm_with_a_colon_or_an_equals_sign(tags: list[str]) -> None:
         ("kz_%D0%B2%D0%B5%D1%81%D0%BD%D0", "kz_весн"),
         ("kz_%D0%B2%D0%B5%D1%81%D0%BD%D", "kz_весн"),
         ("spring%20sale", "spring sale"),
+        ("%00spring%0A", "spring"),
     ],
 )
 def test_a_value_that_a_site_took_out_of_its_address_undecoded_is_decoded(told: str, meant: str) -> None:
