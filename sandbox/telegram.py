@@ -38,13 +38,14 @@ class Telegram:
 
     DESCRIPTIONS = {
         400: "Bad Request: chat not found",
+        401: "Unauthorized",
         403: "Forbidden: bot was blocked by the user",
         429: "Too Many Requests: retry after {}",
         500: "Internal Server Error",
     }
 
     def fail(self, status: int, *, times: int | None = 1, retry_after: int = 1) -> None:
-        """Refuse the next `times` messages (None: all, until `clear_faults`) with 400, 403, 429 or 500."""
+        """Refuse the next `times` messages (None: all, until `clear_faults`) with 400, 401, 403, 429 or 500."""
         with self._lock:
             if times is None:
                 self._refuse_always = (status, retry_after)

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import requests
 
-from integrations.amocrm.errors import AmoCRMError, Outage, RateLimited, RequestError, Unpaid
+from integrations.amocrm.errors import AmoCRMError, Blocked, Outage, RateLimited, RequestError, Unpaid
 from integrations.amocrm.values import text_of
 from leads.told import told
 
@@ -54,6 +54,13 @@ def error_of(response: requests.Response, method: str, path: str) -> AmoCRMError
     return RequestError(
         words_of(response) or told("amoCRM refused the request (%(status)s).") % {"status": status}, **about
     )
+
+
+def blocked(response: requests.Response, method: str, path: str) -> Blocked:
+    """The error of a 403 to what is open to everyone. Mostly it is HTML; of an address that the account's own list of
+    allowed ones lacks amoCRM says so."""
+    detail = f"{told('amoCRM blocks our requests.')} {words_of(response)}".strip()
+    return Blocked(detail, **_about(response, method, path))
 
 
 def words_of(response: requests.Response) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 import requests
 import structlog
 
-from integrations.amocrm.answers import error_of, payload_of, retry_after_of
-from integrations.amocrm.errors import AmoCRMError, Blocked, Outage, RateLimited, RequestError
+from integrations.amocrm.answers import blocked, error_of, payload_of, retry_after_of
+from integrations.amocrm.errors import AmoCRMError, Outage, RateLimited, RequestError
 from integrations.amocrm.http import outage, thread_session
 from integrations.amocrm.rate import PATIENCE, Bucket, Priority, ProbeDue, Slot
 from integrations.amocrm.tokens import Tokens
@@ -69,17 +69,6 @@ class Caller:
                     time.sleep(random.uniform(0.2, 0.5) * 2**attempt)  # noqa: S311 - jitter
         raise AssertionError("unreachable")
 
-    def answers(self) -> bool:
-        """Whether amoCRM answers us at all, asked by `GET /account`; False for a 403 there, which stops the bucket.
-
-        :raises AmoCRMError: for any other trouble.
-        """
-        try:
-            self._authorised("GET", ACCOUNT, None, None)
-        except Blocked:
-            return False
-        return True
-
     def _authorised(self, method: str, path: str, params: dict[str, Any] | None, body: Any) -> Any:
         response = self._send_with_a_token(method, path, params, body)
         if _says_elsewhere(response) and self._has_moved(response, path):
@@ -128,9 +117,15 @@ class Caller:
         try:
             return self._bucket.take()
         except ProbeDue:
-            if not self.answers():
-                raise Blocked(told("amoCRM blocks our requests."), status=403, method="GET", path=ACCOUNT) from None
+            self._probe()
             return self._bucket.take()
+
+    def _probe(self) -> None:
+        """Ask by `GET /account`, open to everyone, whether amoCRM answers us at all.
+
+        :raises Blocked: it does not, and the bucket is stopped.
+        """
+        self._authorised("GET", ACCOUNT, None, None)
 
     def _send(self, method: str, path: str, params: dict[str, Any] | None, body: Any, token: str) -> requests.Response:
         self._before_request()
@@ -171,15 +166,15 @@ class Caller:
             status = response.status_code
             raise Outage(told("amoCRM knows no account at this address."), method="GET", path=ACCOUNT, status=status)
         host = self._tokens.host
-        self._authorised("GET", ACCOUNT, None, None)
+        self._probe()
         return self._tokens.host != host
 
     def _explain_403(self, response: requests.Response, method: str, path: str) -> None:
-        """A 403 is either a block or a want of rights; `GET /account`, open to everyone, tells which."""
+        """A 403 is either a block or a want of rights; `GET /account` tells which."""
         if path == ACCOUNT:
             self._bucket.block()
-        if path == ACCOUNT or not self.answers():
-            raise Blocked(told("amoCRM blocks our requests."), status=403, method=method, path=path)
+            raise blocked(response, method, path)
+        self._probe()
         raise _with_detail(
             error_of(response, method, path), told("The amoCRM user who connected us has no right to do this.") + " "
         )

@@ -16,8 +16,8 @@ from django.utils import timezone
 from oauthlib.oauth2 import OAuth2Error
 from requests_oauthlib import OAuth2Session
 
-from integrations.amocrm.answers import error_of, hint_of, retry_after_of, title_of, words_of
-from integrations.amocrm.errors import Blocked, Outage, RateLimited, RequestError
+from integrations.amocrm.answers import blocked, error_of, hint_of, retry_after_of, title_of, words_of
+from integrations.amocrm.errors import Outage, RateLimited, RequestError
 from integrations.amocrm.http import AmoSession, outage
 from integrations.amocrm.rate import Bucket
 from integrations.http import NETWORK_ERRORS
@@ -144,7 +144,7 @@ def _checked(response: requests.Response, bucket: Bucket) -> requests.Response:
         )
     if response.status_code == 403:
         bucket.block()
-        raise Blocked(told("amoCRM blocks our requests."), method="POST", path=PATH, status=403)
+        raise blocked(response, "POST", PATH)
     if response.status_code in (400, 401, 404):
         request_id = response.headers.get("X-Request-Id", "")[:100]
         reason = words_of(response) or told("amoCRM refuses the authorisation.")

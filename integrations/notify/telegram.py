@@ -88,6 +88,9 @@ def _error(status: int, body: dict[str, Any], token: str) -> TelegramError:
         return TryLater(said, retry_after=_retry_after(body))
     if status >= 500 or status == 408:
         return TryLater(told("Telegram is in trouble: %(why)s") % {"why": said})
+    if status in (401, 404):  # said of the bot, whatever the chat
+        unknown = told("Telegram knows no bot with our token (%(why)s): correct TELEGRAM_BOT_TOKEN.")
+        return Refused(unknown % {"why": said})
     moved = _parameter(body, "migrate_to_chat_id")
     if isinstance(moved, int):  # a group that was made a supergroup has another id
         said = f"{said}; {told('The chat has the id %(chat)s now: enter that, then send again.') % {'chat': moved}}"

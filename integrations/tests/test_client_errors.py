@@ -24,6 +24,7 @@ from integrations.amocrm.errors import (
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, RateSlot
 from leads.models import UserAccount
 from sandbox import CLIENT_ID, Fault, Server
+from sandbox.rest import problems
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -179,6 +180,16 @@ def test_a_403_to_everything_is_a_block_and_one_question_a_minute(
     RateSlot.objects.update(blocked_until=1.0)
     assert client.pipelines().pipelines
     assert paths(amocrm)[3:] == ["account", "leads/pipelines"]
+
+
+def test_an_address_that_the_account_does_not_allow_is_said_in_amocrms_words(
+    client: AmoCRMClient, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "Доступ к данному аккаунту запрещён с Вашего IP адреса"
+    monkeypatch.setitem(problems.DETAILS, 403, said)
+    amocrm.crm.faults.answer(403)
+    with pytest.raises(Blocked, match=said):
+        client.pipelines()
 
 
 def test_402_says_that_the_account_is_not_paid(client: AmoCRMClient, amocrm: Server) -> None:

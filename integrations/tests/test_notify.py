@@ -247,7 +247,10 @@ def test_after_a_day_out_of_reach_it_is_given_up(alfa: UserAccount, telegram: An
     assert states() == ["failed"]
 
 
-@pytest.mark.parametrize(("status", "words"), [(400, "chat not found"), (403, "blocked by the user")])
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(400, "chat not found"), (403, "blocked by the user"), (401, "(Unauthorized): correct TELEGRAM_BOT_TOKEN")],
+)
 def test_a_refusal_ends_failed_with_telegrams_words(alfa: UserAccount, telegram: Any, status: int, words: str) -> None:
     queue(alfa, sold(alfa))
     telegram.fail(status)
