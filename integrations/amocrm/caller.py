@@ -14,7 +14,8 @@ import structlog
 from integrations.amocrm.answers import blocked, error_of, payload_of, retry_after_of
 from integrations.amocrm.errors import AmoCRMError, Outage, RateLimited, RequestError
 from integrations.amocrm.http import outage, thread_session
-from integrations.amocrm.rate import PATIENCE, Bucket, Priority, ProbeDue, Slot
+from integrations.amocrm.pacing import PATIENCE, Priority, ProbeDue
+from integrations.amocrm.rate import Bucket, Slot
 from integrations.amocrm.tokens import Tokens
 from integrations.http import NETWORK_ERRORS, Bearer
 from leads.told import told

@@ -30,7 +30,7 @@ from integrations.amocrm.entities import (
 )
 from integrations.amocrm.errors import Outage, RequestError
 from integrations.amocrm.lookups import PAGE, Answer, FilterIgnored, Kind
-from integrations.amocrm.rate import Priority
+from integrations.amocrm.pacing import Priority
 from integrations.amocrm.tokens import ConnectionTokens, Tokens
 from integrations.models import AmoCRMConnection
 from leads.clock import shared_now

@@ -11,7 +11,8 @@ class RateSlot(models.Model):
     next_free = models.FloatField(default=0)
     # How many slots were given: a late request holds back the one that comes a whole rate after it.
     sequence = models.BigIntegerField(default=0)
-    # Where a request was late: the slot of number n, from that number on, leaves no sooner than at held + n intervals.
+    # Where a request was late: the slot of number `held_from` leaves no sooner than at `held`, and the others at
+    # intervals before and after it.
     held = models.FloatField(default=0, db_default=0)
     held_from = models.BigIntegerField(default=0, db_default=0)
     # Told by a 429: until then nothing leaves. Told by a 403: until then not even a probe; 0 is "not blocked".

@@ -17,7 +17,7 @@ from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.entities import entities_in
 from integrations.amocrm.errors import AmoCRMError
 from integrations.amocrm.lookups import has_next
-from integrations.amocrm.rate import SPREAD, Priority
+from integrations.amocrm.pacing import SPREAD, Priority
 from integrations.models import AmoCRMConnection
 from leads.clock import shared_now
 

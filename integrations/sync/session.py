@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from integrations.amocrm.errors import AmoCRMError
-from integrations.amocrm.rate import Priority
+from integrations.amocrm.pacing import Priority
 from integrations.connecting.problems import clear_problem
 from integrations.drain.applying import apply_and_settle
 from integrations.ending import is_turn_over
