@@ -16,9 +16,10 @@ from analytics.models import AdSpend, ExchangeRate
 from analytics.spend.checking import SpendRow
 from analytics.spend.exchange import RateRow, store_rates
 from analytics.spend.store import store_spend
-from integrations.models import MetaAdAccount, MetaAdDay, MetaPull
+from integrations.models import MetaAdAccount, MetaAdDay, MetaPull, WebhookLog
+from integrations.replay import replay
 from integrations.tests.meta_world import ACT, ad_account_of, ago, pull
-from integrations.tests.world import elsewhere
+from integrations.tests.world import deliver, elsewhere, statuses
 from leads.deals.apply import lock_account
 from leads.models import Creative, Membership, Role, User, UserAccount
 from leads.services.accounts import member_add
@@ -111,6 +112,18 @@ def test_an_ad_account_is_deleted_while_it_is_read(ads: MetaAdAccount, amocrm: S
         MetaAdAccount.objects.filter(pk=ads.pk).delete()
     wait([reading], timeout=60)
     assert not MetaPull.objects.exists()
+
+
+def test_deliveries_are_replayed_while_a_drain_writes_their_outcomes(alfa: UserAccount) -> None:
+    first, second = (WebhookLog.objects.filter(pk=deliver(alfa, "a=b")) for _ in range(2))
+    WebhookLog.objects.update(processing_status="success")
+    with transaction.atomic():
+        lock_account(alfa)
+        second.update(error_message="written")
+        replaying = elsewhere(lambda: replay(WebhookLog.objects.all(), wake=lambda _account: None))
+        first.update(error_message="written")
+    assert replaying.result(timeout=60) == 2
+    assert statuses(alfa) == ["received", "received"]
 
 
 def test_one_new_person_is_let_in_twice(alfa: UserAccount) -> None:
