@@ -166,7 +166,8 @@ def test_a_pause_also_holds_those_who_had_their_slot_already(settings: Settings)
 
 
 def test_a_long_pause_is_an_error_that_says_how_long(seven: None) -> None:
-    Bucket("demo.amocrm.ru").pause(300)
+    for seconds in (300, 1):  # answers of requests that were under way together: the longest counts
+        Bucket("demo.amocrm.ru").pause(seconds)
     with pytest.raises(RateLimited) as caught:
         Bucket("demo.amocrm.ru").take()
     assert caught.value.retry_after == pytest.approx(300, abs=5)
