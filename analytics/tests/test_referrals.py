@@ -388,6 +388,22 @@ def test_the_check_finds_a_sum_that_is_not_what_it_should_be() -> None:
     assert "add up to 10.00 KZT, due are 20.00" in difference.what
 
 
+def test_the_check_finds_a_line_that_is_missing_and_a_sale_that_is_no_conversion() -> None:
+    alfa, beta = account(), account(name="Beta")
+    aida, other = referrer(alfa), Utm(source="fb")
+    settle(alfa, won(5, 10, 100, utm=by_code("ref_unknown")), won(6, 10, utm=other), won(8, 10, utm=other))
+    settle(alfa, won(7, 10, utm=by_code()), hooks=(TRAFFIC,))
+    settle(alfa, lost(8, 20))
+    assert list(check_ledger(alfa)) == []
+    ReferralConversion.objects.update(referrer=aida, status="active", commission_rate=Decimal("0.1"))
+    Sale.objects.filter(amocrm_deal_id__in=(6, 8)).update(utm_source=CODE)
+    found = {difference.sale_id: difference.what for difference in check_ledger(alfa)}
+    assert set(found) == {sale_of(5).pk, sale_of(6).pk}
+    assert "add up to 0 KZT, due are 10.00" in found[sale_of(5).pk]
+    assert found[sale_of(6).pk] == f"came by {CODE} and has no conversion"
+    assert list(check_ledger(beta)) == []
+
+
 def test_a_purchase_of_a_lead_with_the_referrers_second_phone_earns_nothing() -> None:
     alfa = account()
     referrer(alfa, phone="+77012222222")

@@ -96,11 +96,11 @@ def test_each_is_paid_what_they_are_owed_in_each_currency_and_a_debt_in_another_
     paid = pay_out(alfa, [aida], timezone.now())
     assert [(one.amount, one.currency) for one in paid] == [(100, "KZT"), (200, "USD")]
     settle(alfa, lost(5, 20))
-    settle(alfa, won(8, 30, 300, utm=by_code()), currency="USD")
+    settle(alfa, won(8, 30, 3, utm=by_code()), currency="USD")
     paid = pay_out(alfa, [aida], timezone.now())
-    assert [(one.amount, one.currency) for one in paid] == [(30, "USD")]
+    assert [(one.amount, one.currency) for one in paid] == [(Decimal("0.30"), "USD")]
     assert balance(aida) == (0, 100, -100)
-    assert balances([aida.pk])[aida.pk][1] == Balance("USD", Decimal(230), Decimal(230))
+    assert balances([aida.pk])[aida.pk][1] == Balance("USD", Decimal("200.30"), Decimal("200.30"))
     assert balance(bota) == (50, 0, 50)
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from analytics.earning.purchases import purchase_save
 from analytics.earning.settle import settle_deals
 from analytics.models import DealTelling, Sale, SaleStatus
-from analytics.tests.world import LOST, OPEN, WON, deleted, lost, sale_of, settle, won
+from analytics.tests.world import LOST, OPEN, WON, buyer, deleted, lost, sale_of, settle, won
 from leads.deals.tying import tie_deal
 from leads.models import Lead, PipelineStage
 from leads.news import Utm
@@ -182,6 +182,16 @@ def test_what_a_purchase_leaves_open_is_its_leads_and_what_was_entered_stays() -
     assert (left.client_name, left.client_phone, left.utm_source, left.utm_campaign) == ("Aida", AIDA, "fb", "tripwire")
     assert {name: getattr(entered, name) for name in typed} == typed
     assert entered.utm_campaign == "", "the UTM are of one place"
+
+
+def test_a_purchase_with_another_campaign_is_routed_anew() -> None:
+    alfa = account()
+    kenesary = buyer(alfa, "Kenesary", "tripwire")
+    sale = Sale(user_account=alfa, amount=Decimal(500), currency="KZT", sold_at=at(20), utm_source="fb")
+    assert purchase_save(sale).targetologist is None
+    sale.utm_campaign = "tripwire_spring"
+    purchase_save(sale, {"utm_campaign"})
+    assert (Sale.objects.get().targetologist, Sale.objects.get().routing_decision) == (kenesary, "traffic")
 
 
 def test_un_won_is_cancelled_and_won_again_paid_but_only_once_new() -> None:
