@@ -69,9 +69,8 @@ def _regret(account: UserAccount, regrets: Regrets, began: datetime) -> None:
 
 def _date_money(account: UserAccount, began: datetime) -> None:
     """What was recorded just now was recorded when the deal's newest news came."""
-    news = Lead.objects.filter(user_account=account)
-    of_sale = Subquery(news.filter(sales=OuterRef("pk")).values("amocrm_updated_at")[:1])
-    of_line = Subquery(news.filter(sales=OuterRef("sale")).values("amocrm_updated_at")[:1])
+    of_sale = Subquery(Lead._base_manager.filter(pk=OuterRef("lead")).values("amocrm_updated_at"))
+    of_line = Subquery(Sale._base_manager.filter(pk=OuterRef("sale")).values("lead__amocrm_updated_at"))
     for model, at in ((Sale, of_sale), (ReferralConversion, of_line), (ReferralEarning, of_line)):
         # A plain QuerySet: the ledger's own lets nobody change a line, and rightly.
         QuerySet(model).filter(user_account=account, created_at__gte=began).update(created_at=at)
