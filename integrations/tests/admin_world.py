@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
@@ -80,10 +81,15 @@ class World:
 def build() -> World:
     alfa, bravo = UserAccount.objects.create(name="ALFAWORLD agency"), UserAccount.objects.create(name="Bravo")
     people = (("alice", alfa, Role.OWNER), ("sam", alfa, Role.STAFF), ("vera", alfa, Role.VIEWER))
-    for name, account, role in (*people, ("bob", bravo, Role.OWNER)):
-        user = User.objects.create_user(f"{name}@x.kz", "pw", is_staff=True)
-        Membership.objects.create(user=user, user_account=account, role=role)
-    User.objects.create_superuser("root@x.kz", "pw")
+    password = make_password("pw")
+    members = [
+        Membership(user=User(email=f"{name}@x.kz", password=password, is_staff=True), user_account=account, role=role)
+        for name, account, role in (*people, ("bob", bravo, Role.OWNER))
+    ]
+    root = User(email="root@x.kz", password=password, is_staff=True, is_superuser=True)
+    # A statement for all: hundreds of tests begin here.
+    User.objects.bulk_create([*(member.user for member in members), root])
+    Membership.objects.bulk_create(members)
     return World(alfa, bravo, {UserAccount: alfa} | rows_of(alfa))
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Model
 from django.forms import ChoiceField
 from django.urls import reverse
 
 from analytics.models import ReferralConversion, ReferralEarning, Targetologist
 from integrations.models import AmoCRMConnection, LeadPush, MetaPull, SaleNotification, SyncRun, WebhookLog
-from integrations.tests.admin_world import World, address
+from integrations.tests.admin_world import World, address, build
 from leads.admin.base import AccountScopedAdmin, OnePerAccountAdmin, SuperuserOnly
 from leads.models import Creative, Direction, Lead, LeadStatusHistory, PipelineStage, User, UserAccount
 
@@ -28,6 +30,19 @@ READ_ONLY: list[type[Model]] = [
     *(ReferralConversion, ReferralEarning),
 ]
 MEMBERS = ("alice", "sam", "vera")
+
+
+@pytest.fixture(scope="module")
+def built(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+    """One world for all tests of this module: what each of them changes is rolled back."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield build()
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def world(built: World, db: None) -> World:
+    return built
 
 
 def by_name(model: type[Model]) -> str:
