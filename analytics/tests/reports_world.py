@@ -80,18 +80,13 @@ def make_march(account: UserAccount) -> March:
     things = _things(account)
     march = March(account, things)
     leads = {row["no"]: _lead(march, row) for row in table(LEADS)}
-    for row in table(SALES):
-        _sale(march, row, leads.get(row["lead"]))
-    for row in table(SPEND):
-        named = {name: things[row[name]] for name in ("creative", "direction", "targetologist") if row[name]}
-        AdSpend.objects.create(
-            user_account=account,
-            day=date.fromisoformat(row["day"]),
-            amount=Decimal(row["amount"]),
-            currency=row["currency"],
-            campaign=row["campaign"],
-            **named,
-        )
+    Lead.objects.bulk_create(leads.values())
+    sales = [_sale(march, row, leads.get(row["lead"])) for row in table(SALES)]
+    Sale.objects.bulk_create(sales)
+    for sale, row in zip(sales, table(SALES), strict=True):
+        if row["referrer"]:
+            _credit(march, sale, row["referrer"])
+    AdSpend.objects.bulk_create(_spend(march, row) for row in table(SPEND))
     rate(account, "USD", date(2026, 3, 16), "500")
     return march
 
@@ -119,7 +114,7 @@ def _things(account: UserAccount) -> dict[str, Any]:
 
 
 def _lead(march: March, row: dict[str, str]) -> Lead:
-    return Lead.objects.create(
+    return Lead(
         user_account=march.account,
         amocrm_lead_id=int(row["no"]),
         amocrm_created_at=local(march.account, row["came"]),
@@ -132,8 +127,8 @@ def _lead(march: March, row: dict[str, str]) -> Lead:
     )
 
 
-def _sale(march: March, row: dict[str, str], lead: Lead | None) -> None:
-    sale = Sale.objects.create(
+def _sale(march: March, row: dict[str, str], lead: Lead | None) -> Sale:
+    return Sale(
         user_account=march.account,
         lead=lead,
         amocrm_deal_id=lead.amocrm_lead_id if lead else None,
@@ -144,12 +139,26 @@ def _sale(march: March, row: dict[str, str], lead: Lead | None) -> None:
         utm_campaign=row["utm_campaign"],
         targetologist=march.things.get(row["targetologist"]),
     )
-    if row["referrer"]:
-        ReferralConversion.objects.create(
-            user_account=march.account,
-            sale=sale,
-            code=row["referrer"],
-            code_key=row["referrer"].lower(),
-            referrer=march.things[row["referrer"]],
-            status=ConversionStatus.ACTIVE,
-        )
+
+
+def _credit(march: March, sale: Sale, code: str) -> None:
+    ReferralConversion.objects.create(
+        user_account=march.account,
+        sale=sale,
+        code=code,
+        code_key=code.lower(),
+        referrer=march.things[code],
+        status=ConversionStatus.ACTIVE,
+    )
+
+
+def _spend(march: March, row: dict[str, str]) -> AdSpend:
+    named = {name: march.things[row[name]] for name in ("creative", "direction", "targetologist") if row[name]}
+    return AdSpend(
+        user_account=march.account,
+        day=date.fromisoformat(row["day"]),
+        amount=Decimal(row["amount"]),
+        currency=row["currency"],
+        campaign=row["campaign"],
+        **named,
+    )
