@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from honcho.environ import parse_procfile
@@ -31,7 +32,8 @@ def main() -> int:
             # Set but blank counts as not set, as everywhere.
             os.environ[name] = os.environ.get(name) or value
         env = environment.read()
-        check_ports(env)
+        sandbox = sandbox_port(env, chosen)
+        check_ports(env.port, sandbox)
         # What a later `manage.py …` must find the same, though nothing tells it.
         with writing("VAR_DIR", env.var_dir):
             write_run_file(env.var_dir / "run.env", {name: os.environ[name] for name in chosen})
@@ -39,11 +41,11 @@ def main() -> int:
         stop(error)
     os.environ["PYTHONUNBUFFERED"] = "1"
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
-    for command in preparations(has_sandbox=sandbox_port(env) is not None):
+    for command in preparations(has_sandbox=sandbox is not None):
         code = subprocess.call([sys.executable, "manage.py", *command], cwd=BASE_DIR)
         if code:
             return code
-    return run(env)
+    return run(env, sandbox)
 
 
 def run_defaults() -> dict[str, str]:
@@ -72,22 +74,21 @@ def run_defaults() -> dict[str, str]:
     }
 
 
-def check_ports(env: Environment) -> None:
+def check_ports(own: int, sandbox: int | None) -> None:
     """:raises EnvError: when a port that this run needs is taken."""
-    for port in filter(None, (env.port, sandbox_port(env))):
+    for port in filter(None, (own, sandbox)):
         with socket.socket() as probe:
             # As the servers do: a port that only waits for its last connections to end is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("0.0.0.0", port))  # noqa: S104 - what the web process will do
             except (OSError, OverflowError):
-                refuse("PORT", f"port {port} is taken or not allowed", f"Choose another, like PORT={env.port + 1}")
+                refuse("PORT", f"port {port} is taken or not allowed", f"Choose another, like PORT={own + 1}")
 
 
-def sandbox_port(env: Environment) -> int | None:
-    """The port of this run's own sandbox; None when AMOCRM_BASE_URL names another amoCRM."""
-    port = env.port + SANDBOX_PORT_OFFSET
-    return port if env.amocrm_base_url == f"http://127.0.0.1:{port}" else None
+def sandbox_port(env: Environment, chosen: Mapping[str, str]) -> int | None:
+    """The port of this run's own sandbox; None where somebody else said which amoCRM, whatever its address."""
+    return env.port + SANDBOX_PORT_OFFSET if "AMOCRM_BASE_URL" in chosen else None
 
 
 def write_run_file(path: Path, values: dict[str, str]) -> None:
@@ -105,16 +106,15 @@ def preparations(*, has_sandbox: bool) -> list[list[str]]:
     return [*commands, ["demo"]] if has_sandbox else commands
 
 
-def run(env: Environment) -> int:
+def run(env: Environment, sandbox: int | None) -> int:
     """Runs all until one ends or a signal comes. Never 0: nothing here ends on its own for a good reason."""
     manager: Manager = LeashedManager()
     procfile = parse_procfile((BASE_DIR / "Procfile").read_text())
     for name in PROCESSES:
         manager.add_process(name, procfile.processes[name], env=dict(os.environ), cwd=str(BASE_DIR))
-    port = sandbox_port(env)
-    if port:
+    if sandbox:
         command = (
-            f"exec python -m sandbox --port {port} --state {env.var_dir / 'sandbox.json'} --seed-demo"
+            f"exec python -m sandbox --port {sandbox} --state {env.var_dir / 'sandbox.json'} --seed-demo"
             f" --redirect-uri {env.app_url}/amocrm/callback --disable-url {env.app_url}/amocrm/disabled"
         )
         manager.add_process("sandbox", command, env=dict(os.environ), cwd=str(BASE_DIR))

@@ -84,7 +84,14 @@ def test_a_port_that_leaves_none_for_the_sandbox_is_refused_by_its_name(monkeypa
 def test_a_run_with_an_amocrm_brings_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMOCRM_BASE_URL", "http://127.0.0.1:9999")
     assert set(run.run_defaults()) == {"PORT", "APP_URL"}
-    assert run.sandbox_port(environment.read()) is None
+    assert run.sandbox_port(environment.read(), run.run_defaults()) is None
+
+
+def test_an_amocrm_on_the_sandboxs_own_port_is_somebodys_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "9000")
+    assert run.sandbox_port(environment.read(), run.run_defaults()) == 9100
+    monkeypatch.setenv("AMOCRM_BASE_URL", "http://127.0.0.1:9100")
+    assert run.sandbox_port(environment.read(), run.run_defaults()) is None
 
 
 def test_a_taken_port_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +100,7 @@ def test_a_taken_port_is_said_before_anything_starts(monkeypatch: pytest.MonkeyP
         taken.listen()
         monkeypatch.setenv("PORT", str(taken.getsockname()[1]))
         with pytest.raises(EnvError, match=r"PORT: port .* is taken"):
-            run.check_ports(environment.read())
+            run.check_ports(environment.read().port, None)
 
 
 def test_what_a_run_chose_is_its_owners_only(tmp_path: Path) -> None:
