@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.db import transaction
@@ -46,6 +46,8 @@ _TRY_AGAIN = 3.0
 # Deliveries received so long before a run may still be what told of the changes that it finds.
 _HEARD_BEFORE = timedelta(hours=2)
 _DRAIN_TURNS = 3
+# Older than all that amoCRM can tell of.
+_BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 # So many unforeseen failures without a step forward between them end a run.
 _FAILURES = 5
 
@@ -244,10 +246,11 @@ def _set_marks(session: Session) -> None:
         return
     marks = {path: newest(session, path) for path in LISTS}
     ends = {path: last_id(session, path) for path in LISTS}
-    # Of an empty list our own clock has to do.
-    known = [mark for mark in marks.values() if mark is not None] or [session.run.started_at.replace(microsecond=0)]
+    # Of an empty list nothing has been seen: whatever stands in it later is new, however long ago it says it changed.
+    known = {path: mark or _BEFORE_ALL for path, mark in marks.items()}
+    floor = max(known.values())
     with session.page():
-        session.remember(**{f"high_{path}": mark or max(known) for path, mark in marks.items()})
+        session.remember(**{f"high_{path}": mark for path, mark in known.items()})
         session.remember(**{f"last_{path}": last for path, last in ends.items()})
         if cursor["is_first"]:
-            session.remember(floor=max(known), high_events=max(known))
+            session.remember(floor=floor, high_events=floor)

@@ -160,6 +160,20 @@ def test_silent_changes_are_found_repaired_and_written_down(connected: UserAccou
     assert sync(connected).drift_count == 0
 
 
+def test_deals_that_come_into_an_empty_crm_have_their_whole_history_however_old(
+    connected: UserAccount, crm: Server
+) -> None:
+    sync(connected)
+    now, deals = crm.crm.clock.now(), crm.crm.demo.deals
+    stages = [stage.id for stage in crm.crm.demo.pipelines.main.stages[1:]]
+    deal = deals.create("taken over from another CRM", status_id=stages[0], created_at=now - 20_000)
+    deals.move(deal.id, stages[1], at=now - 15_000)
+    deals.move(deal.id, stages[2], at=now - 10_000)
+    sync(connected)
+    assert [stage for _at, stage in our_history(connected, deal.id)] == stages[:3]
+    assert our_history(connected, deal.id) == their_history(crm.crm.demo, deal.id)
+
+
 def test_lists_in_another_order_than_asked_for_are_read_to_their_ends(connected: UserAccount, crm: Server) -> None:
     demo = crm.crm.demo
     seed_bulk(demo, 600, with_events=True)
