@@ -96,7 +96,7 @@ class AuthView(APIView):
             )
         user = request.user
         assert isinstance(user, User)
-        subdomain = request.query_params.get("subdomain", "")[:100]
+        subdomain = _asked(request, "subdomain")[:100]
         state = states.start(request.session, user, account_of(request), subdomain)
         return redirect(consent_url(state))
 
@@ -127,7 +127,7 @@ class CallbackView(APIView):
         query = request.query_params
         user = request.user if isinstance(request.user, User) else None
         try:
-            account = states.use(request.session, user, query.get("state", ""))
+            account = states.use(request.session, user, _asked(request, "state"))
         except states.ForeignState as error:
             raise exceptions.PermissionDenied(retold(str(error))) from error
         except states.StateRefused as error:
@@ -153,6 +153,14 @@ class CallbackView(APIView):
         except AmoCRMError as error:
             raise CannotReach(_("amoCRM could not be asked: %s Begin again.") % retold(error.detail)) from error
         messages.success(request._request, _("Connected to %s.") % connection.host)
+
+
+def _asked(request: Request, name: str) -> str:
+    """A parameter that a database is to hold or look up; no PostgreSQL takes a null character."""
+    value: str = request.query_params.get(name, "")
+    if "\x00" in value:
+        raise exceptions.ValidationError({name: [_("Null characters are not allowed.")]})
+    return value
 
 
 def _denial(error: str) -> str:

@@ -61,6 +61,12 @@ def test_a_person_is_sent_to_amocrms_consent_page(alice: Client, settings: Setti
     assert len(query["state"][0]) > 30
 
 
+def test_what_no_database_can_hold_is_refused_where_one_connects(alice: Client) -> None:
+    for path, name in (("/amocrm/auth", "subdomain"), ("/amocrm/callback", "state")):
+        answer = alice.get(path, {name: "demo\x00"})
+        assert (answer.status_code, answer.json()["detail"]) == (400, f"{name}: Null characters are not allowed.")
+
+
 def test_consent_connects_the_account(alice: Client, cast: Cast, amocrm: Server) -> None:
     answer = come_back(alice, amocrm, begin(alice))
     assert (answer.status_code, answer["Location"]) == (302, "/connection/")
