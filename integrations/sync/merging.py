@@ -23,7 +23,7 @@ from integrations.sync.scanning import ORDER
 from integrations.sync.session import Session
 from integrations.sync.trash import bin_of
 from leads.clock import shared_now
-from leads.deals.placing import DEAL_COLUMNS
+from leads.deals.placing import deal_of, put_deal
 from leads.deals.stored import leads_by_deal
 from leads.models import DealPhone, Lead, LeadSource, MatchMethod, StageNews
 from leads.news import DealSnapshot
@@ -187,10 +187,9 @@ def _hand_over(session: Session, gone_id: int, survivor_id: int) -> None:
 
 def _change_places(response: Lead, own: Lead) -> None:
     """The survivor moves into the row of the response that brought the other deal; that one into the bare row."""
-    parts = [{column: getattr(lead, column) for column in DEAL_COLUMNS} for lead in (own, response)]
-    for lead, part in zip((response, own), parts, strict=True):
-        for column, value in part.items():
-            setattr(lead, column, value)
+    survivor, gone = deal_of(own), deal_of(response)
+    put_deal(response, survivor)
+    put_deal(own, gone)
     Lead.objects.filter(pk=own.pk).update(amocrm_lead_id=None)
     response.save()
     own.save()

@@ -16,32 +16,32 @@ from leads.deals.matching import DealToMatch, Match, Response, match_deals
 from leads.deals.stored import leads_by_deal, leads_by_phone
 from leads.models import DealPhone, Lead, LeadSource, MatchMethod, UserAccount
 
-# The columns that belong to the deal and move with it, with what an empty row has in them.
-DEAL_COLUMNS: dict[str, Any] = {
-    "amocrm_lead_id": None,
-    "amocrm_contact_id": None,
-    "contact_name": "",
-    "contact_phone": "",
-    "contact_phones": [],
-    "deal_name": "",
-    "current_pipeline_id": None,
-    "current_status_id": None,
-    "is_qualified": False,
-    "price": None,
-    "deal_utm": {},
-    "is_deleted": False,
-    "amocrm_created_at": None,
-    "amocrm_closed_at": None,
-    "amocrm_updated_at": None,
-    "price_at": None,
-    "utm_at": None,
-    "is_stage_confirmed": False,
-    "read_updated_at": None,
-    "read_price": None,
-    "fate_read_at": None,
-    "contact_at": None,
-    "matched_at": None,
-}
+# The columns that belong to the deal and move with it.
+DEAL_COLUMNS = (
+    "amocrm_lead_id",
+    "amocrm_contact_id",
+    "contact_name",
+    "contact_phone",
+    "contact_phones",
+    "deal_name",
+    "current_pipeline_id",
+    "current_status_id",
+    "is_qualified",
+    "price",
+    "deal_utm",
+    "is_deleted",
+    "amocrm_created_at",
+    "amocrm_closed_at",
+    "amocrm_updated_at",
+    "price_at",
+    "utm_at",
+    "is_stage_confirmed",
+    "read_updated_at",
+    "read_price",
+    "fate_read_at",
+    "contact_at",
+    "matched_at",
+)
 # A chain of phones longer than this ties strangers together; what lies beyond is left as it is.
 MAX_ROUNDS = 6
 TIED = (MatchMethod.DEAL_ID, MatchMethod.MANUAL)
@@ -49,6 +49,17 @@ TIED = (MatchMethod.DEAL_ID, MatchMethod.MANUAL)
 
 COMPARED = [field.attname for field in Lead._meta.concrete_fields if not field.generated and field.name != "updated_at"]
 _compared = attrgetter(*COMPARED)
+
+
+def deal_of(lead: Lead) -> dict[str, Any]:
+    """What the row says of its deal, by column."""
+    return {column: getattr(lead, column) for column in DEAL_COLUMNS}
+
+
+def put_deal(lead: Lead, deal: Mapping[str, Any]) -> None:
+    """Let the row say this of its deal; what a response brought stays."""
+    for column, value in deal.items():
+        setattr(lead, column, value)
 
 
 class Placing:
@@ -96,7 +107,7 @@ class Placing:
             [self._as_deal(deal_id) for deal_id in sorted(wanted | related)],
             [Response(lead.pk, lead.phone_e164 or "", lead.created_at) for lead in responses.values()],
         )
-        self._move(responses)
+        self.move(self._targets(responses))
 
     def _neighbours(self, phones: set[str]) -> dict[int, Lead]:
         """Responses that any of these phones leads to; the deals that compete for them join `rows`.
@@ -151,19 +162,20 @@ class Placing:
             known_since={phone: since for phone, since in known.items() if since is not None},
         )
 
-    def _move(self, responses: Mapping[int, Lead]) -> None:
-        parts: dict[int, dict[str, Any]] = {}
-        targets: dict[int, Lead] = {}
-        for deal_id, match in self.matches.items():
-            lead = self.rows[deal_id]
-            target = responses[match.lead_id] if match.lead_id is not None else self._own_row(lead)
-            if target is not lead:
-                parts[deal_id], targets[deal_id] = _deal_part(lead), target
-        for deal_id in parts:
-            self.leave(self.rows[deal_id])
+    def _targets(self, responses: Mapping[int, Lead]) -> dict[int, Lead]:
+        matched = {
+            deal_id: responses[match.lead_id] if match.lead_id is not None else self._own_row(self.rows[deal_id])
+            for deal_id, match in self.matches.items()
+        }
+        return {deal_id: target for deal_id, target in matched.items() if target is not self.rows[deal_id]}
+
+    def move(self, targets: Mapping[int, Lead]) -> None:
+        """Let each of these deals stand in its target. All leave before any arrives: rows may be exchanged."""
+        parts = {deal_id: deal_of(self.rows[deal_id]) for deal_id in targets}
+        for deal_id in targets:
+            self._leave(self.rows[deal_id])
         for deal_id, target in targets.items():
-            for column, value in parts[deal_id].items():
-                setattr(target, column, value)
+            put_deal(target, parts[deal_id])
             self.emptied.pop(target.pk, None)
             self.rows[deal_id] = target
             self.moved.add(deal_id)
@@ -173,14 +185,12 @@ class Placing:
             return lead
         return Lead(user_account=self.account, source=LeadSource.AMOCRM)
 
-    def leave(self, lead: Lead) -> None:
-        """Take the deal out of this row."""
+    def _leave(self, lead: Lead) -> None:
         if lead.source == LeadSource.AMOCRM:
             if lead.pk:
                 self.discarded[lead.pk] = lead
             return
-        for column, empty in DEAL_COLUMNS.items():
-            setattr(lead, column, type(empty)() if isinstance(empty, list | dict) else empty)
+        put_deal(lead, deal_of(Lead()))
         lead.match_method, lead.match_detail, lead.origin_lead = None, "", None
         self.emptied[lead.pk] = lead
 
@@ -212,7 +222,3 @@ def _values_of(lead: Lead) -> tuple[Any, ...]:
 
 def _phones_of(lead: Lead) -> tuple[str, ...]:
     return tuple(lead.contact_phones) or ((lead.phone_e164,) if lead.phone_e164 else ())
-
-
-def _deal_part(lead: Lead) -> dict[str, Any]:
-    return {column: getattr(lead, column) for column in DEAL_COLUMNS}

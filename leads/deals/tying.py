@@ -8,7 +8,7 @@ from django.db import connection
 
 from leads.deals.apply import lock_account
 from leads.deals.changes import DealState, LeadChange
-from leads.deals.placing import DEAL_COLUMNS, TIED, Placing
+from leads.deals.placing import TIED, Placing
 from leads.deals.saving import save_placed
 from leads.models import Lead, LeadSource, MatchMethod, UserAccount
 
@@ -50,7 +50,13 @@ def tie_deal(
         is_response = holder.source != LeadSource.AMOCRM
         if holder.match_method in TIED or target.match_method in TIED or (is_response and not may_take_from_response):
             return []
-        placing = _move(account, holder, target, deal_id, now)
+        rows = {deal_id: holder}
+        if target.amocrm_lead_id is not None:  # led here by its phone
+            rows[target.amocrm_lead_id] = target
+        placing = Placing(account, rows, {known: DealState.of(row) for known, row in rows.items() if row.pk}, now)
+        placing.loaded([target])
+        displaced = {known: Lead(user_account=account, source=LeadSource.AMOCRM) for known in rows if known != deal_id}
+        placing.move({deal_id: target, **displaced})
         target.amocrm_contact_id = target.amocrm_contact_id or contact_id
     target.match_method, target.match_detail, target.origin_lead = MatchMethod.DEAL_ID, detail, None
     placing.place(set(placing.rows))
@@ -59,25 +65,3 @@ def tie_deal(
         LeadChange(known, row.pk, placing.before.get(known), DealState.of(row))
         for known, row in sorted(placing.rows.items())
     ]
-
-
-def _move(account: UserAccount, holder: Lead, target: Lead, deal_id: int, now: datetime) -> Placing:
-    """Put the deal into the target's row, in memory. A deal that the target had by its phone gets a row of its own."""
-    rows = {deal_id: holder}
-    displaced = target.amocrm_lead_id
-    if displaced is not None:
-        rows[displaced] = target
-    before = {known: DealState.of(row) for known, row in rows.items() if row.pk}
-    placing = Placing(account, rows, before, now)
-    placing.loaded([target])
-    parts = {known: {column: getattr(row, column) for column in DEAL_COLUMNS} for known, row in rows.items()}
-    for row in (holder, target):
-        placing.leave(row)
-    for known, part in parts.items():
-        row = target if known == deal_id else Lead(user_account=account, source=LeadSource.AMOCRM)
-        for column, value in part.items():
-            setattr(row, column, value)
-        placing.rows[known] = row
-        placing.moved.add(known)
-    placing.emptied.pop(target.pk, None)
-    return placing
