@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from integrations.api import connection, sync
 from integrations.api.leads import LeadsOnTheirWay, PushOne
+from integrations.api.sales import OneSaleToldOf, SalesToldOf
 from integrations.api.webhook_logs import OneWebhookLog, Replay, WebhookLogs
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -11,6 +12,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("integrations.intake.urls")),
     path("leads", LeadsOnTheirWay.as_view()),
     path("leads/<int:pk>/push", PushOne.as_view()),
+    path("sales", SalesToldOf.as_view()),
+    path("sales/<int:pk>", OneSaleToldOf.as_view()),
     path("amocrm/auth", connection.AuthView.as_view(), name="amocrm_auth"),
     path("amocrm/callback", connection.CallbackView.as_view()),
     path("amocrm/status", connection.StatusView.as_view()),

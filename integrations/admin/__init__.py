@@ -11,6 +11,7 @@ from integrations.admin import (
     people,
     pushes,
     retention,
+    sales,
     spend,
     syncs,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "people",
     "pushes",
     "retention",
+    "sales",
     "spend",
     "syncs",
 ]

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from analytics.models import Referrer, Sale, SaleStatus
 from integrations.connecting.waking import wake
@@ -57,6 +58,12 @@ def enqueue_for(
     SaleNotification.objects.bulk_create(rows, ignore_conflicts=True)
     wake_after_commit()
     return len(sales)
+
+
+def enqueue_purchase(sale: Sale) -> None:
+    """Queue the message of a purchase by hand, once it is paid. In the transaction that saves it."""
+    if sale.is_manual:
+        enqueue_for(sale.user_account, [sale.pk], met_by_sync=False, now=timezone.now())
 
 
 def enqueue_summary(account: UserAccount, day: date, sales: list[Sale], chat_id: str, now: datetime) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from celery import current_app
 from django.db import connections, transaction
+from django.test import Client
 from django.utils import timezone, translation
 from pytest_django import Settings
 
@@ -26,8 +27,10 @@ from integrations.notify.outbox import enqueue_for, enqueue_summary
 from integrations.notify.sending import give_up_the_lost, is_anything_due, send_again, send_due
 from integrations.notify.summaries import queue_summaries
 from integrations.notify.telegram import send_message
+from integrations.tests import admin_world
 from leads.amounts import money as money_on_pages
-from leads.models import UserAccount
+from leads.models import Membership, Role, User, UserAccount
+from leads.tests.cast import client
 from leads.told import retold
 from sandbox import Server
 
@@ -143,6 +146,40 @@ def test_a_referral_names_the_referrer_or_the_code_nobody_has(english: UserAccou
     assert "ref_nobody" in second
     assert "Somebody" not in second
     assert "❓" not in first + second
+
+
+@pytest.mark.parametrize("door", ["api", "admin"])
+def test_a_purchase_that_people_enter_is_told_once_when_it_is_paid(
+    english: UserAccount, telegram: Any, door: str
+) -> None:
+    user = User.objects.create_user("sam@x.kz", "pw", is_staff=True)
+    Membership.objects.create(user=user, user_account=english, role=Role.STAFF)
+    caller, browser = client(user), Client()
+    browser.force_login(user)
+    typed = {"amount": "4500", "currency": "KZT", "client_name": "Dana", "external_id": "A-1", "status": "pending"}
+    now = timezone.localtime()
+    if door == "admin":
+        typed |= {"user_account": str(english.pk), "sold_at_0": f"{now:%Y-%m-%d}", "sold_at_1": f"{now:%H:%M:%S}"}
+
+    def save(**values: str) -> None:
+        pk = Sale.objects.values_list("pk", flat=True).first()
+        if door == "admin":
+            page = ("change", pk) if pk else ("add",)
+            browser.post(admin_world.address(Sale, *page), typed | values)
+        elif pk:
+            caller.patch(f"/sales/{pk}", values, format="json")
+        else:
+            caller.post("/sales", typed | values, format="json")
+
+    save()
+    assert not SaleNotification.objects.exists()
+    save(status="paid")
+    save(status="cancelled")
+    save(status="paid", amount="5000")
+    send()
+    assert [message.text for message in telegram.messages] == [
+        "💰 New sale\nTargetologist: ❓\nClient: Dana\nAmount: 4,500 ₸\nProduct: —\nCampaign: —"
+    ]
 
 
 def test_a_sync_an_old_sale_and_a_cancelled_one_tell_nothing(alfa: UserAccount, telegram: Any) -> None:
