@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from integrations.amocrm.payloads import DealNews
 from integrations.drain.deliveries import Delivery
@@ -44,10 +45,11 @@ def needs_reading(news: Sequence[DealNews], lead: Lead | None) -> bool:
     known = lead.read_updated_at
     # Whoever makes a deal may link its contact within the same second, but after the reading.
     is_known = known is not None and (newest < known or (newest == known and has_client))
-    if is_known and not _contradicts(news, lead):
+    is_unclear = _contradicts(news, newest, lead)
+    if is_known and not is_unclear:
         return False
     touches_money = lead.current_status_id == WON_STATUS_ID or any(item.snapshot.is_won for item in news)
-    return touches_money or not has_client or _contradicts(news, lead)
+    return touches_money or not has_client or is_unclear
 
 
 def _says_too_little(item: DealNews) -> bool:
@@ -57,14 +59,13 @@ def _says_too_little(item: DealNews) -> bool:
     return snapshot.updated_at is None or snapshot.status_id is None or snapshot.pipeline_id is None
 
 
-def _contradicts(news: Sequence[DealNews], lead: Lead) -> bool:
+def _contradicts(news: Sequence[DealNews], newest: datetime, lead: Lead) -> bool:
     """Within one second of amoCRM's clock two different states were told: only the CRM knows which is the present.
 
     What was read in that second counts as told: the deal may have changed after the reading and before the second
     was over.
     """
-    newest = max((item.snapshot.updated_at for item in news if item.snapshot.updated_at), default=None)
-    if lead.amocrm_updated_at and newest and newest < lead.amocrm_updated_at:
+    if lead.amocrm_updated_at and newest < lead.amocrm_updated_at:
         return False
     told = [item.snapshot for item in news if item.snapshot.updated_at == newest]
     stages = {(snapshot.pipeline_id, snapshot.status_id) for snapshot in told}
