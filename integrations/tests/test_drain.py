@@ -473,6 +473,27 @@ def test_deleted_and_restored_deals_whatever_came_last(connected: UserAccount, t
     assert not Lead.objects.get().is_deleted
 
 
+def test_a_restoring_told_by_its_number_alone_is_believed_and_a_deletion_told_again_costs_nothing(
+    connected: UserAccount, told: Server
+) -> None:
+    deals = told.crm.demo.deals
+    deal = deals.create("deal", phone="+77011234567")
+    take_over(connected, told)
+    drain_all(connected)
+    deals.delete(deal.id, silent=True)
+    requests: list[int] = []
+    for _time in range(2):
+        deliver(connected, form(**{"leads[delete][0][id]": deal.id}))
+        drain_all(connected)
+        assert Lead.objects.get().is_deleted
+        requests.append(len(told.crm.requests))
+    assert requests[0] == requests[1]
+    deals.restore(deal.id, silent=True)
+    deliver(connected, form(**{"leads[restore][0][id]": deal.id}))
+    drain_all(connected)
+    assert Lead.objects.get().is_deleted is False
+
+
 def test_a_contacts_phone_that_comes_later_finds_the_lead(connected: UserAccount, told: Server) -> None:
     demo = told.crm.demo
     lead = response(connected, "+77011234567")
@@ -673,13 +694,13 @@ def test_what_changes_within_the_second_of_a_reading_is_read_again(connected: Us
         {"values": as_fields({"UTM_SOURCE": "fb"})},
         {"status_id": 143},
     ]
-    for change in changes:
+    for change, source in zip(changes, ["", "", "ig", "fb", "fb"], strict=True):
         deals.change(deal_id, at=now, **change)
         take_over(connected, amocrm)
         drain_all(connected)
         lead = Lead.objects.get(amocrm_lead_id=deal_id)
         assert (lead.current_status_id, lead.price) == (deals[deal_id].status_id, Decimal(deals[deal_id].price))
-    assert lead.utm_source == "fb"
+        assert lead.utm_source == source
 
 
 def test_a_contact_that_is_linked_in_the_second_of_the_reading_is_found(connected: UserAccount, told: Server) -> None:

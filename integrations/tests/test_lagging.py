@@ -59,9 +59,11 @@ def test_a_win_that_the_api_shows_a_moment_later_is_a_sale_and_told(
 ) -> None:
     show = told_too_early(connected, told, deal, status_id=142)
     other = deliver(connected, form(**{"leads[add][0][id]": told.crm.demo.deals.create("other", silent=True).id}))
+    deliver(UserAccount.objects.create(name="Beta"), form(**{"leads[add][0][id]": 1}))
     drain_all(connected)
-    told_of_it = list(WebhookLog.objects.filter(processing_status="received", attempts=0))
+    told_of_it = list(WebhookLog.objects.filter(next_attempt_at__isnull=False, attempts=0))
     assert len(told_of_it) == 2, "of the stage, and of the change"
+    assert statuses(connected).count("received") == 2
     assert not Sale.objects.exists()
     assert WebhookLog.objects.get(pk=other).processing_status == "success", "nobody else waits for it"
     show()
