@@ -148,8 +148,8 @@ def test_an_event_that_lacks_what_a_change_is_made_of_is_none(broken: dict[str, 
 def test_of_what_happened_only_what_happened_to_deals_is_told() -> None:
     """Contacts and companies are merged, too, and have numbers of their own."""
     merged = {"id": "01a", "type": "entity_merged", "entity_id": 5, "entity_type": "lead", "created_at": 1767240000}
-    others = [{"entity_type": "contact"}, {"entity_type": "company"}, {"entity_id": None}, {"created_at": None}]
-    events = [merged, *(merged | other for other in others)]
+    others = {"entity_type": ("contact", "company"), "entity_id": (None,), "created_at": (None,)}
+    events = [merged, *(merged | {key: value} for key, values in others.items() for value in values)]
     told = DealEvent("01a", "entity_merged", 5, CREATED)
     assert deal_events_in({"_embedded": {"events": events}}) == (told,)
 

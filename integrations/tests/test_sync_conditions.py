@@ -28,7 +28,7 @@ from integrations.sync.tasks import tend
 from integrations.tests.sync_world import finish, gaps, known_deals, our_history, sync, their_history
 from integrations.tests.test_drain import NOWHERE, take_over
 from integrations.tests.test_laws import EVENTS
-from integrations.tests.world import bodies, deliver, drain_all, make_due
+from integrations.tests.world import bodies, deliver, drain_all, form, make_due
 from leads.models import Lead, Membership, Role, User, UserAccount
 from leads.news import WON_STATUS_ID
 from leads.tests.world import response
@@ -497,6 +497,23 @@ def test_a_hook_that_comes_after_all_marks_its_gap_also_one_that_the_sync_had_ju
     assert (gap.told_at is not None) == is_marked
     sync(connected)
     assert (hook_week(connected).untold, hook_week(connected).late) == ((0, 1) if is_marked else (1, 0))
+
+
+@pytest.mark.parametrize(("after", "is_gap"), [(5, False), (6, True)])
+def test_a_status_hook_may_bear_a_second_shortly_after_the_change(
+    connected: UserAccount, crm: Server, after: int, is_gap: bool
+) -> None:
+    demo = crm.crm.demo
+    deal = demo.deals.create("deal", phone="+77011111111")
+    sync(connected)
+    crm.crm.clock.advance(30)
+    stage = demo.pipelines.main.stages[3].id
+    at = demo.deals.move(deal.id, stage, silent=True).updated_at + after
+    told = {"id": deal.id, "status_id": stage, "pipeline_id": demo.pipelines.main.id, "updated_at": at}
+    deliver(connected, form(**{f"leads[status][0][{name}]": value for name, value in told.items()}))
+    drain_all(connected)
+    sync(connected)
+    assert gaps(connected) == ([(deal.id, "stage")] if is_gap else [])
 
 
 def test_each_kind_of_change_is_marked_by_the_hook_that_tells_of_it_and_by_no_other(
