@@ -94,7 +94,7 @@ def test_each_is_paid_what_they_are_owed_in_each_currency_and_a_debt_in_another_
     settle(alfa, won(5, 10, 1000, utm=by_code()), won(6, 10, 500, utm=by_code("ref_bota")))
     settle(alfa, won(7, 10, 2000, utm=by_code()), currency="USD")
     paid = pay_out(alfa, [aida], timezone.now())
-    assert [(one.amount, one.currency) for one in paid] == [(100, "KZT"), (200, "USD")]
+    assert [(one.amount, one.currency) for one in paid] == [(Decimal(100), "KZT"), (Decimal(200), "USD")]
     settle(alfa, lost(5, 20))
     settle(alfa, won(8, 30, 3, utm=by_code()), currency="USD")
     paid = pay_out(alfa, [aida], timezone.now())

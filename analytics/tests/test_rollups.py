@@ -253,9 +253,24 @@ def test_before_they_are_made_reports_read_the_rows(world: World) -> None:
 
 def test_the_lines_of_one_account_say_nothing_of_anothers() -> None:
     made, other = (UserAccount.objects.create(name=name) for name in ("Made", "Other"))
+    for account in (made, other):
+        stands = {"current_pipeline_id": PIPELINES[0], "current_status_id": 1, "amocrm_created_at": BEGIN}
+        Lead.objects.create(user_account=account, **stands)
     refresh(made)
     assert (is_folded(made), is_folded(other)) == (True, False)
     assert list(accounts_in_need()) == [other]
+    refresh(other)
+    assert [*check_rollups(made), *check_rollups(other)] == []
+
+
+def test_what_came_to_nothing_leaves_no_line() -> None:
+    account = UserAccount.objects.create(name="Alfa")
+    Lead.objects.create(user_account=account, current_pipeline_id=PIPELINES[0], current_status_id=1)
+    refresh(account)
+    Lead.objects.all().delete()
+    assert LeadRollup.objects.filter(is_folded=False).exists()
+    refresh(account)
+    assert not any(ledger.rollup.objects.exists() for ledger in LEDGERS)
 
 
 def test_an_account_whose_days_nobody_can_tell_keeps_no_other_from_its_turn(world: World) -> None:
