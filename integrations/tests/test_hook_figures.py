@@ -40,6 +40,7 @@ def count(account: UserAccount) -> None:
 
 
 def test_half_and_nearly_all_were_told_within_so_many_seconds(account: UserAccount, today: datetime) -> None:
+    told(UserAccount.objects.create(name="Beta"), today, 3, {"leads": {"update": [{"id": "99"}]}})
     for number in range(20):
         told(account, today, 20 - number, {"leads": {"update": [{"id": str(number + 1)}]}})
     count(account)

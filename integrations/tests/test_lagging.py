@@ -71,6 +71,7 @@ def test_a_win_that_the_api_shows_a_moment_later_is_a_sale_and_told(
     assert set(statuses(connected)) == {"success"}
     assert Sale.objects.get().status == "paid"
     assert SaleNotification.objects.get().delivery_id in {log.pk for log in told_of_it}
+    assert not WebhookLog.objects.exclude(error_message="").exists(), "it was shown"
 
 
 def test_the_drain_asks_to_be_woken_when_the_api_may_have_caught_up(
