@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Barrier, Event
+from threading import enumerate as enumerate_threads
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -324,18 +325,22 @@ async def turns_of_the_loop() -> None:
 
 
 def test_what_comes_while_a_batch_is_stored_makes_up_the_next(alfa: UserAccount, batches: list[list[int]]) -> None:
-    async def one_by_one() -> list[int | None]:
+    async def two_and_then_one_by_one() -> list[int | None]:
         goes_on = Event()
         gathering._jobs.put(goes_on.wait)
-        tasks = []
-        for arrival in arrivals(alfa, [1] * 4):
+        first, second, *others = arrivals(alfa, [1] * 5)
+        tasks = [asyncio.create_task(gathering.store(arrival)) for arrival in (first, second)]
+        await turns_of_the_loop()
+        for arrival in others:
             tasks.append(asyncio.create_task(gathering.store(arrival)))
             await turns_of_the_loop()
         goes_on.set()
         return await asyncio.gather(*tasks)
 
-    assert all(asyncio.run(one_by_one()))
-    assert list(map(len, batches)) == [1, 3]
+    assert all(asyncio.run(two_and_then_one_by_one()))
+    assert list(map(len, batches)) == [2, 3]
+    [only] = (thread for thread in enumerate_threads() if thread.name == "intake")
+    assert only.daemon, "it keeps no process from ending"
 
 
 def test_who_no_longer_waits_keeps_nobody_else_waiting(alfa: UserAccount) -> None:
