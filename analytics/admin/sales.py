@@ -151,7 +151,8 @@ class SaleAdmin(AccountScopedAdmin[Sale]):
 
     @display(description=_("credited to"))
     def credited(self, sale: Sale) -> SafeString:
-        return lines(sale.targetologist or EMPTY, cells.referrer_text(sale))
+        earners = [str(earner) for earner in (sale.targetologist, cells.referrer_text(sale)) if earner]
+        return lines(*earners[:2]) if earners else SafeString(EMPTY)
 
     @display(description=_("routing"))
     def routing(self, sale: Sale) -> SafeString:

@@ -237,6 +237,29 @@ def test_paper_has_all_columns_of_a_table(tab: Page, live_server: LiveServer, ca
     assert tab.locator("td.why").evaluate_all(f"{narrow}.length") == 0
 
 
+def test_headings_stay_in_view_above_a_long_table(tab: Page, live_server: LiveServer, cast: Cast) -> None:
+    for number in range(40):
+        spent = {"campaign": f"campaign {number}", "amount": 1, "currency": "KZT"}
+        AdSpend.objects.create(user_account=cast.alpha, day=timezone.localdate(), **spent)
+    tab.set_viewport_size({"width": 1280, "height": 700})
+    sign_in(tab, live_server, "/app/spend/", "alice@example.com")
+    tab.get_by_role("row").last.scroll_into_view_if_needed()
+    expect(tab.get_by_role("heading", level=1)).not_to_be_in_viewport()
+    expect(tab.get_by_role("columnheader", name="Amount")).to_be_in_viewport()
+
+
+def test_a_phone_shows_a_reports_total_before_its_rows(tab: Page, live_server: LiveServer, cast: Cast) -> None:
+    for number in range(2):
+        spent = {"campaign": f"campaign {number}", "amount": 1, "currency": "KZT"}
+        AdSpend.objects.create(user_account=cast.alpha, day=timezone.localdate(), **spent)
+    tab.set_viewport_size({"width": 390, "height": 844})
+    sign_in(tab, live_server, "/app/roi/?by=campaign")
+    tops = [tab.locator(".roi th", has_text=name).bounding_box() for name in ("Total", "campaign 0")]
+    assert tops[0]
+    assert tops[1]
+    assert tops[0]["y"] < tops[1]["y"]
+
+
 def test_a_menu_closes_when_the_keyboard_leaves_it(tab: Page, live_server: LiveServer, cast: Cast) -> None:
     sign_in(tab, live_server, "/app/leads/")
     menu = tab.locator("details.menu", has_text="ROI")

@@ -27,7 +27,7 @@ function options({ names, series }, width) {
   return {
     width,
     height: HEIGHT,
-    padding: [8, 0, 0, 0],
+    padding: [8, 10, 0, 0],
     cursor: { x: true, y: false, points: { show: false }, drag: { x: false, y: false } },
     select: { show: false },
     legend: { markers: { width: 0, fill: (_, index) => `var(--bar-${index})` } },
