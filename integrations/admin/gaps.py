@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.contrib import admin
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
@@ -12,15 +13,16 @@ from unfold.decorators import display
 from integrations.models import HookDay, SyncGap
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
-from leads.admin.looks import duration, minute, percent
+from leads.admin.looks import EMPTY, duration, minute, percent
+from leads.admin.stage_names import NamesStages, stages_of
 
 
 @admin.register(SyncGap)
-class SyncGapAdmin(ReadOnlyAdmin[SyncGap]):
+class SyncGapAdmin(NamesStages, ReadOnlyAdmin[SyncGap]):
     """The ledger: every change that no hook had told of."""
 
     list_display = (
-        *("changed", "user_account", "amocrm_lead_id", "what", "before", "after", "learnt"),
+        *("changed", "user_account", "amocrm_lead_id", "what", "was", "became", "learnt"),
         *("repaired_by", "told"),
     )
     list_select_related = ("user_account",)
@@ -32,6 +34,14 @@ class SyncGapAdmin(ReadOnlyAdmin[SyncGap]):
     @display(description=_("changed"))
     def changed(self, gap: SyncGap) -> str:
         return minute(gap.changed_at, gap.user_account)
+
+    @display(description=_("before"))
+    def was(self, gap: SyncGap) -> SafeString | str:
+        return _stage_or_text(gap, gap.before)
+
+    @display(description=_("after"))
+    def became(self, gap: SyncGap) -> SafeString | str:
+        return _stage_or_text(gap, gap.after)
 
     @display(description=_("learnt"))
     def learnt(self, gap: SyncGap) -> str:
@@ -67,6 +77,11 @@ class HookDayAdmin(ReadOnlyAdmin[HookDay]):
     @display(description=_("delay, 95th percentile"))
     def slow(self, day: HookDay) -> str:
         return _delay(day.delay_p95)
+
+
+def _stage_or_text(gap: SyncGap, text: str) -> SafeString | str:
+    stage = gap.stage_in(text)
+    return stages_of(gap).show(gap.user_account_id, *stage) if stage[1] else text or EMPTY
 
 
 def _delay(seconds: float | None) -> str:

@@ -126,13 +126,14 @@ class Hooks:
             run.updated += 1
             assert run.finished_at
             late = run.finished_at + timedelta(minutes=dice.randint(2, 40))
+            is_new = not telling.story.steps.index(telling.step)
             gaps.append(
                 SyncGap(
                     user_account=self.account,
                     run=run,
                     amocrm_lead_id=telling.story.deal_id,
-                    what=SyncGap.What.STAGE if telling.story.steps.index(telling.step) else SyncGap.What.CREATED,
-                    after=stage_as_text(telling.story, telling.step),
+                    what=SyncGap.What.CREATED if is_new else SyncGap.What.STAGE,
+                    after="" if is_new else stage_as_text(telling.story, telling.step),
                     changed_at=telling.step.at,
                     learnt_at=run.finished_at,
                     told_at=late if dice.random() < TOLD_LATE and late < timezone.now() else None,

@@ -114,6 +114,11 @@ class SyncGap(models.Model):
     def __str__(self) -> str:
         return f"{self.get_what_display()} · {self.amocrm_lead_id}"
 
+    def stage_in(self, text: str) -> tuple[int | None, int | None]:
+        """The pipeline and stage that `before` or `after` names; None twice where the change is of something else."""
+        pipeline_id, _slash, status_id = text.partition("/") if self.what == self.What.STAGE else ("", "", "")
+        return (int(pipeline_id), int(status_id)) if pipeline_id.isdecimal() and status_id.isdecimal() else (None, None)
+
 
 class HookDay(models.Model):
     """How well the hooks did on one day of the account's time zone; renewed by each sync."""

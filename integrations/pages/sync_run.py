@@ -10,6 +10,7 @@ from leads.access import account_of, account_rows, page
 from leads.ids import MAX_ID, id_in
 from leads.models import Lead
 from leads.pages.rendering import render_page
+from leads.pages.stage_names import StageBook
 
 SHOWN_GAPS = 200
 KINDS = {SyncRun.State.RUNNING: "info", SyncRun.State.DONE: "good", SyncRun.State.FAILED: "bad"}
@@ -28,11 +29,20 @@ def sync_run(request: HttpRequest, pk: int) -> HttpResponse:
     deals = {gap.amocrm_lead_id for gap in gaps}
     leads = Lead.objects.filter(user_account=account_of(request), amocrm_lead_id__in=deals)
     lead_ids = dict(leads.values_list("amocrm_lead_id", "pk"))
+    stages = StageBook(account_of(request))
     context = {
         "run": run,
         "kind": KINDS[SyncRun.State(run.state)],
         "deal": deal_id,
-        "gaps": [(gap, lead_ids.get(gap.amocrm_lead_id)) for gap in gaps],
+        "gaps": [
+            {
+                "row": gap,
+                "lead_id": lead_ids.get(gap.amocrm_lead_id),
+                "came_from": stages.find(*gap.stage_in(gap.before)),
+                "went_to": stages.find(*gap.stage_in(gap.after)),
+            }
+            for gap in gaps
+        ],
         "shown": SHOWN_GAPS,
     }
     return render_page(request, "pages/sync_run.html", context)

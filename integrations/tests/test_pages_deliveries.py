@@ -86,6 +86,25 @@ def test_a_stage_leads_to_the_sync_that_found_it_and_what_else_it_found(cast: Ca
     assert f"#{DEAL + 1}" in page(cast, f"/app/syncs/{run.pk}")
 
 
+def test_a_sync_names_the_stages_that_no_hook_had_told(cast: Cast) -> None:
+    lead_told_by(cast.alpha)
+    run = SyncRun.objects.create(user_account=cast.alpha, state=SyncRun.State.DONE)
+    now = timezone.now()
+    for what in ("stage", "name"):
+        SyncGap.objects.create(
+            user_account=cast.alpha,
+            run=run,
+            amocrm_lead_id=DEAL,
+            what=what,
+            after="10/20",
+            changed_at=now,
+            learnt_at=now,
+        )
+    shown = page(cast, f"/app/syncs/{run.pk}")
+    assert "Talks" in shown
+    assert shown.count("10/20") == 1  # what a deal is called is no stage
+
+
 @pytest.mark.parametrize("part", ["", "/body", "/replay"])
 def test_anothers_delivery_is_as_absent(cast: Cast, part: str) -> None:
     theirs = deliver(cast.beta)
