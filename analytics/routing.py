@@ -84,4 +84,10 @@ def _why_unknown(utm: Utm, *, takes_traffic: bool) -> str:
             told("unknown: no pattern in utm_campaign '%(campaign)s', and only the traffic hook tells of the deal")
             % values
         )
-    return told("unknown: no pattern in utm_campaign '%(campaign)s' or utm_source '%(source)s'") % values
+    if utm.campaign and utm.source:
+        return told("unknown: no pattern in utm_campaign '%(campaign)s' or utm_source '%(source)s'") % values
+    if utm.campaign:
+        return told("unknown: no pattern in utm_campaign '%(campaign)s'") % values
+    if utm.source:
+        return told("unknown: no pattern in utm_source '%(source)s'") % values
+    return told("unknown: the deal has neither utm_campaign nor utm_source")

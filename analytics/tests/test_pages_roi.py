@@ -158,7 +158,9 @@ def test_what_cannot_be_meant_harms_nothing(cast: Cast, march: March, address: s
 
 
 def test_the_days_asked_the_wrong_way_round_are_said(cast: Cast) -> None:
-    assert "The first day is after the last." in text_of(cast, "/app/roi/", since="2026-03-31", until="2026-03-01")
+    shown = text_of(cast, "/app/roi/", since="2026-03-31", until="2026-03-01")
+    assert "The first day is after the last." in shown
+    assert "The last 30 days are shown instead." in shown
 
 
 @pytest.mark.parametrize("address", ["/app/roi/", "/app/sales/", "/app/funnel/", "/app/spend/"])

@@ -34,8 +34,10 @@ BUYERS = [KENESARY, MUHA]
         ),
         (
             Utm(medium="cpc", content="tripwire", term="tripwire"),
-            Route("unknown", "unknown: no pattern in utm_campaign '' or utm_source ''"),
+            Route("unknown", "unknown: the deal has neither utm_campaign nor utm_source"),
         ),
+        (Utm(source="google"), Route("unknown", "unknown: no pattern in utm_source 'google'")),
+        (Utm(campaign="brand"), Route("unknown", "unknown: no pattern in utm_campaign 'brand'")),
     ],
 )
 def test_a_deal_is_routed_by_its_utm(utm: Utm, expected: Route) -> None:

@@ -13,6 +13,7 @@ from analytics.earning.ledger import commission
 from analytics.earning.patterns import Move, sales_moved_by
 from analytics.models import ConversionStatus, Referrer, Targetologist
 from analytics.models.referrals import default_rate
+from analytics.reports.definitions import OF_NONE, Text
 from analytics.reports.figures import percent, ratio
 from analytics.reports.queries import Key
 from analytics.reports.roi import Row, roi
@@ -26,7 +27,7 @@ from leads.qualification import qualified_stages
 class Qualifying:
     """One creative's leads, or all: how many are qualified now, and would be. `spend` None: it lacks a rate."""
 
-    name: str
+    name: Text
     leads: int
     before: int
     after: int
@@ -68,7 +69,8 @@ def stage_toggled(span: Span, stage: PipelineStage) -> tuple[list[Qualifying], Q
 
 def _qualifying(row: Row, after: int) -> Qualifying:
     own = row.figures
-    return Qualifying(row.name, own.leads, own.qualified_leads, after, None if own.spend_lacks else own.spend)
+    name = OF_NONE[GroupBy.CREATIVE] if row.key is None else row.name
+    return Qualifying(name, own.leads, own.qualified_leads, after, None if own.spend_lacks else own.spend)
 
 
 @dataclass(slots=True)

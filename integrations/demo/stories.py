@@ -121,7 +121,7 @@ def _price(direction: Direction, dice: random.Random) -> int:
 
 
 def _utm(way: str, ad: Ad | None, dice: random.Random) -> Utm:
-    place = "custom field UTM_SOURCE"
+    place = 'field "utm_source" (code UTM_SOURCE)'
     if ad is not None:
         campaign = ad.campaign
         return Utm(campaign.network, campaign.medium, campaign.name, ad.external_ad_id, "", place)

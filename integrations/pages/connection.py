@@ -129,8 +129,11 @@ def _page(request: HttpRequest, more: dict[str, Any] | None = None, *, status: i
     account = account_of(request)
     # Who may only read must not be able to send: the addresses are secrets.
     hooks = hook_addresses(account) if role_of(request).covers(Role.STAFF) else []
+    condition = condition_of(account)
     context = {
-        "condition": condition_of(account),
+        "condition": condition,
+        # Who has to connect again need not know the address by heart.
+        "subdomain": condition.connection.host if condition.connection else "",
         "hooks": hooks,
         "here_again": _where_amocrm_leads(request),
         **(more or {}),

@@ -86,6 +86,8 @@ def test_a_problem_is_told_with_what_to_do(vera: Client, cast: Cast, problem: Pr
     assert "GET /leads: 502" in page
     assert escape(str(REMEDIES[problem])) in page
     assert "badge warn" in page
+    # Before the figures: on a phone the rest stands screens below.
+    assert page.index("What is shown here may be out of date.") < page.index("Qualified")
 
 
 def test_a_dead_token_asks_for_an_owner(vera: Client, cast: Cast) -> None:
