@@ -107,16 +107,12 @@ def leaves_at(row: RateSlot, now: float, pace: Pace, *, number: int, at: float) 
     return max(at, _held_until(row, pace, number))
 
 
-def hold_back(row: RateSlot, pace: Pace, *, number: int, arrived: float) -> bool:
+def hold_back(row: RateSlot, pace: Pace, *, number: int, arrived: float) -> None:
     """The slot a whole rate after this one, which may have arrived as late as that, must not come within a second of
-    it; nor those after it all at once. Those that are given already see it when they are due.
-
-    Returns whether all of them will: where the first of them was given already, it may be under way.
-    """
+    it; nor those after it all at once. Those that are given already see it before they leave."""
     first = number + pace.per_second
     if arrived + 1 > _held_until(row, pace, first):
         row.held, row.held_from = arrived + 1, first
-    return row.sequence < first
 
 
 def _held_until(row: RateSlot, pace: Pace, number: int) -> float:

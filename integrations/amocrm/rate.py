@@ -24,6 +24,8 @@ from leads.clock import shared_now
 
 # Less than this is the same time, but for rounding.
 A_MOMENT = 0.001
+# Before its moment a slot is looked at again: reading takes time, and more than that on a busy machine.
+LOOK_BEFORE = 0.05
 # Those who are less urgent move on at least this often, however busy the others are.
 WAITS_AT_MOST = 3.0
 # SQLite has one writer at a time, and while a page is applied no slot can be taken: bulk reading takes some ahead.
@@ -119,24 +121,29 @@ class Bucket:
         return seconds_held(row, told, self.priority)
 
     def _await(self, slot: Slot) -> Slot | None:
-        """Sleep until its moment, which may be moved on meanwhile. None where it is not good any more, or we woke so
-        late that others may be under way who should have been held back for it."""
+        """Sleep until its moment, which may be moved on meanwhile. None where it is not good any more."""
         number = slot.number
         while True:
-            time.sleep(max(0.0, slot.due - time.monotonic()))
+            time.sleep(max(0.0, slot.due - LOOK_BEFORE - time.monotonic()))
             row, told, asked = self._read()
             at = leaves_at(row, told, self.pace, number=number, at=slot.at)
             if at is None:
                 return None
             slot = Slot(number, at, told, asked)
-            if slot.at - slot.told < A_MOMENT:
-                break
-        if time.monotonic() - slot.due <= ON_TIME:
-            return slot
-        with self._locked() as (row, told, asked):
-            # By so much it may be later yet, and nobody would notice.
-            is_safe = hold_back(row, self.pace, number=number, arrived=told + ON_TIME)
-        return Slot(number, told, told, asked) if is_safe else None
+            if at - told > LOOK_BEFORE:
+                continue
+            time.sleep(max(0.0, slot.due - time.monotonic()))
+            if time.monotonic() - slot.due <= ON_TIME:
+                return slot
+            with self._locked() as (row, told, asked):
+                at = leaves_at(row, told, self.pace, number=number, at=slot.at)
+                if at is None:
+                    return None
+                if at <= told:
+                    # By so much it may be later yet, and nobody would notice.
+                    hold_back(row, self.pace, number=number, arrived=told + ON_TIME)
+                    return Slot(number, told, told, asked)
+            slot = Slot(number, at, told, asked)
 
     def done(self, slot: Slot, *, least: float = 0.0) -> None:
         """The request has been answered, or given up: by now it has arrived, if ever.

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations.amocrm.pacing import ON_TIME, Pace, give, hold_back, leaves_at
+from integrations.amocrm.rate import LOOK_BEFORE
 from integrations.models import RateSlot
 
 NOON = 1_000_000.0  # a row that was never used says 0, which has to be long ago
@@ -55,21 +56,32 @@ class Traffic:
 
     def _take(self, request: Request, now: float) -> None:
         at = give(self.row, now, SEVEN)
-        number = self.row.sequence
-        self._at(at + request.wakes_late, partial(self._look_again, request, number, at))
+        self._sleep(request, self.row.sequence, at, now)
 
-    def _look_again(self, request: Request, number: int, at: float, now: float) -> None:
+    def _sleep(self, request: Request, number: int, at: float, now: float) -> None:
+        until = at - LOOK_BEFORE
+        self._at(until + request.wakes_late if until > now else now, partial(self._look, request, number, at))
+
+    def _look(self, request: Request, number: int, at: float, now: float) -> None:
         due = leaves_at(self.row, now, SEVEN, number=number, at=at)
         if due is None:
             self._take(replace(request, wakes_late=0.0), now)
-        elif due > now:
-            self._at(due + request.wakes_late, partial(self._look_again, request, number, due))
-        elif now - due <= ON_TIME:
-            self._leave(request, number, due, now)
-        elif hold_back(self.row, SEVEN, number=number, arrived=now + ON_TIME):
-            self._leave(request, number, now, now)
+        elif due - LOOK_BEFORE > now:
+            self._sleep(request, number, due, now)
         else:
+            self._at(due + request.wakes_late if due > now else now, partial(self._wake, request, number, due))
+
+    def _wake(self, request: Request, number: int, at: float, now: float) -> None:
+        due = leaves_at(self.row, now, SEVEN, number=number, at=at)
+        if now - at <= ON_TIME:
+            self._leave(request, number, at, now)
+        elif due is None:
             self._take(replace(request, wakes_late=0.0), now)
+        elif due > now:
+            self._sleep(request, number, due, now)
+        else:
+            hold_back(self.row, SEVEN, number=number, arrived=now + ON_TIME)
+            self._leave(request, number, now, now)
 
     def _leave(self, request: Request, number: int, due: float, now: float) -> None:
         self.arrived.append(now + request.answered_in * request.arrives_at)
