@@ -1,4 +1,4 @@
-"""What the hooks told of some deals, read again out of the stored bodies: told or not told is decided here.
+"""What the hooks told of some deals, read again out of the stored bodies.
 
 Leads remember what they are, not who said so, and the deliveries that wait say what no lead knows yet. Only asked about
 the few deals on which CRM and leads differ.
@@ -11,7 +11,6 @@ import re
 import uuid
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Case, TextField, When
@@ -20,27 +19,10 @@ from django.db.models.functions import Cast
 from integrations.amocrm.payloads import ParsedDelivery, parse_delivery
 from integrations.models import WebhookLog
 from integrations.received import received_between
-from leads.news import DealAction
+from integrations.sync.hearing import Hearing
 
 _NUMBERS = re.compile(rb"\d{1,19}")
 _CHUNK = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """One deal in one delivery. `at`: the time that the news bears, None for news without."""
-
-    deal_id: int
-    action: DealAction
-    at: datetime | None
-    pipeline_id: int | None
-    status_id: int | None
-    received_at: datetime
-
-    def tells_of(self, at: datetime) -> bool:
-        """Whether this is the news of what happened at that moment. News without a time may be of anything before."""
-        is_timeless = self.at is None and self.action is not DealAction.DELETED
-        return self.at == at or (is_timeless and self.received_at >= at)
 
 
 class Hearsay:

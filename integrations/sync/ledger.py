@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils import timezone
 
 from integrations.amocrm.entities import StageEvent
 from integrations.models import SyncGap, SyncRun
-from integrations.sync.hearsay import Hearing, Hearsay
+from integrations.sync.hearing import is_told, untold_stages
+from integrations.sync.hearsay import Hearsay
 from leads.deals.facts import phones_typed
 from leads.models import Lead, StageNews
-from leads.news import UTM_KEYS, ContactSnapshot, DealAction, DealSnapshot
+from leads.news import UTM_KEYS, ContactSnapshot, DealSnapshot
 from leads.people import erased_among
 
 What = SyncGap.What
-# A `status` hook is rendered a moment after the change and may bear a later second than its event.
-_NEARBY = timedelta(seconds=5)
 # Characters of what was and what is.
 LONGEST = 200
 
@@ -45,9 +43,7 @@ class Ledger:
         """Compare readings with the leads as they stood. A stage found so is named anew by its event, if there is."""
         if not self.is_kept:
             return
-        found = [gap for told in snapshots for gap in self._differences(before.get(told.deal_id), told)]
-        heard = self._hearsay.of_deals({gap.amocrm_lead_id for gap in found})
-        self._write(gap for gap in found if not _is_told(gap, heard.get(gap.amocrm_lead_id, ())))
+        self._write_untold([gap for told in snapshots for gap in self._differences(before.get(told.deal_id), told)])
 
     def note_contacts(self, changed: Collection[tuple[Lead, ContactSnapshot]]) -> None:
         """Leads with a contact that has another name or more phones than they know."""
@@ -81,9 +77,8 @@ class Ledger:
     def note_deleted(self, lead: Lead, at: datetime | None) -> None:
         """The bin holds a deal that was thought alive."""
         gap = self._gap(lead.amocrm_lead_id or 0, What.DELETED, at)
-        heard = self._hearsay.of_deals([gap.amocrm_lead_id]) if self.is_kept else {}
-        if self.is_kept and not any(one.action is DealAction.DELETED for one in heard.get(gap.amocrm_lead_id, ())):
-            self._write([gap])
+        if self.is_kept:
+            self._write_untold([gap])
 
     def note_merged(self, merged_id: int, survivor_id: int | None, at: datetime) -> None:
         """Written down in any case: no hook tells which deal was merged into which."""
@@ -97,10 +92,7 @@ class Ledger:
         late = [event for event in events if event.deal_id in known and self._counts(event)]
         suspects = self._unexplained(late)
         heard = self._hearsay.of_deals({event.deal_id for event in suspects})
-        untold: list[StageEvent] = []
-        for deal_id, of_deal in _by_deal(suspects).items():
-            untold += _untold(of_deal, heard.get(deal_id, ()))
-        for event in untold:
+        for event in untold_stages(suspects, heard):
             self._write_stage(event)
 
     def _counts(self, event: StageEvent) -> bool:
@@ -191,54 +183,12 @@ class Ledger:
             repaired_by=repair,
         )
 
+    def _write_untold(self, gaps: Collection[SyncGap]) -> None:
+        heard = self._hearsay.of_deals({gap.amocrm_lead_id for gap in gaps})
+        self._write(gap for gap in gaps if not is_told(gap, heard.get(gap.amocrm_lead_id, ())))
+
     def _write(self, gaps: Iterable[SyncGap]) -> None:
         SyncGap.objects.bulk_create(list(gaps), ignore_conflicts=True)
-
-
-def _is_told(gap: SyncGap, heard: Iterable[Hearing]) -> bool:
-    """Whether a delivery, waiting or failed, bears this news; the leads are then merely not up to date."""
-    match gap.what:
-        case What.CREATED:
-            return any(one.action is not DealAction.DELETED for one in heard)
-        case What.RESTORED:
-            return any(one.action is DealAction.RESTORED for one in heard)
-    return any(one.tells_of(gap.changed_at) for one in heard)
-
-
-def _by_deal(events: Iterable[StageEvent]) -> dict[int, list[StageEvent]]:
-    of_deal: dict[int, list[StageEvent]] = defaultdict(list)
-    for event in events:
-        of_deal[event.deal_id].append(event)
-    return of_deal
-
-
-def _untold(events: Sequence[StageEvent], heard: Sequence[Hearing]) -> list[StageEvent]:
-    """The events without a hearing of their own: one of their second and stage, else a status hook soon after."""
-    left = list(heard)
-    untold: list[StageEvent] = []
-    for event in events:
-        exact = [one for one in left if one.tells_of(event.changed_at) and _is_of_stage(one, event)]
-        if not exact:
-            untold.append(event)
-        left = [one for one in left if one not in exact or one.at is None]
-    really: list[StageEvent] = []
-    for event in sorted(untold, key=lambda one: one.changed_at, reverse=True):
-        near = next((one for one in left if _is_soon_after(one, event)), None)
-        if near is None:
-            really.append(event)
-        else:
-            left.remove(near)
-    return really
-
-
-def _is_of_stage(one: Hearing, event: StageEvent) -> bool:
-    return one.status_id in (None, event.to_status_id) and one.pipeline_id in (None, event.to_pipeline_id)
-
-
-def _is_soon_after(one: Hearing, event: StageEvent) -> bool:
-    if one.action is not DealAction.STATUS or one.at is None or not _is_of_stage(one, event):
-        return False
-    return event.changed_at <= one.at <= event.changed_at + _NEARBY
 
 
 def _stage(pipeline_id: int | None, status_id: int | None) -> str:
