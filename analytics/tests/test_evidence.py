@@ -169,7 +169,7 @@ def behind(account: UserAccount, url: str) -> list[Any]:
     parts = urlsplit(url)
     query = QueryDict(parts.query)
     if parts.path == "/app/leads":
-        return list(LeadSearch(query, account, StageBook(account)).leads())
+        return list(LeadSearch(query, account, StageBook.of(account)).leads())
     if parts.path == "/app/sales":
         return list(SaleSearch(query, account).sales())
     rows = period_of(query, account).span(account).spend()

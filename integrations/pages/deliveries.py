@@ -92,7 +92,7 @@ def delivery_card(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("page-deliveries")
     delivery = _delivery(request, pk)
     deeds = deeds_of(delivery)
-    stages = StageBook(account)
+    stages = StageBook.of(account)
     context = body_shown(delivery) | {
         "delivery": delivery,
         "kind": STATUS_KINDS[ProcessingStatus(delivery.processing_status)],

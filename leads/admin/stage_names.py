@@ -11,27 +11,25 @@ from django.utils.safestring import SafeString
 
 from leads.admin.looks import EMPTY, swatch
 from leads.models import PipelineStage
+from leads.pages.stage_names import StageBook
 
 
 class StageNames:
     """The stages of some accounts, read at once."""
 
     def __init__(self, account_ids: Iterable[uuid.UUID]) -> None:
-        stages = PipelineStage.objects.filter(user_account__in=set(account_ids))
-        self._stages = {(s.user_account_id, s.pipeline_id, s.status_id): s for s in stages}
+        stages: dict[uuid.UUID, list[PipelineStage]] = {account_id: [] for account_id in account_ids}
+        for stage in PipelineStage.objects.filter(user_account__in=stages.keys()):
+            stages[stage.user_account_id].append(stage)
+        self._books = {account_id: StageBook(own) for account_id, own in stages.items()}
 
     def show(self, account_id: uuid.UUID, pipeline_id: int | None, status_id: int | None) -> SafeString:
-        """The stage behind its colour; its id where amoCRM never told its name."""
-        if status_id is None:
-            return SafeString(EMPTY)
-        stage = self._stages.get((account_id, pipeline_id or 0, status_id))
-        return swatch(stage.status_color, stage.status_name or status_id) if stage else swatch("", f"#{status_id}")
+        """The stage behind its colour."""
+        stage = self._books[account_id].find(pipeline_id, status_id)
+        return swatch(stage.colour, stage.name) if stage else SafeString(EMPTY)
 
     def pipeline(self, account_id: uuid.UUID, pipeline_id: int | None) -> str:
-        for (of_account, of_pipeline, _status), stage in self._stages.items():
-            if of_account == account_id and of_pipeline == pipeline_id:
-                return stage.pipeline_name
-        return f"#{pipeline_id}" if pipeline_id else ""
+        return self._books[account_id].pipeline(pipeline_id)
 
 
 class NamesStages:

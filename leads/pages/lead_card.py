@@ -54,7 +54,7 @@ def lead_card(request: HttpRequest, pk: int) -> HttpResponse:
     lead = account_rows(Lead, request).select_related("creative", "direction", "origin_lead").filter(pk=pk).first()
     if lead is None:
         raise Http404
-    stages = StageBook(account_of(request))
+    stages = StageBook.of(account_of(request))
     context = {
         "lead": lead,
         "stage": stages.find(lead.current_pipeline_id, lead.current_status_id),

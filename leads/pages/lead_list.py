@@ -29,7 +29,7 @@ class Row:
 @page()
 def lead_list(request: HttpRequest) -> HttpResponse:
     account = account_of(request)
-    stages = StageBook(account)
+    stages = StageBook.of(account)
     search = LeadSearch(request.GET, account, stages)
     leads = search.leads().select_related("creative").defer("own_utm", "deal_utm", "contact_phones", "match_detail")
     shown = Paginator(leads, PAGE_SIZE).get_page(request.GET.get("page"))

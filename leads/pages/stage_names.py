@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -33,15 +35,19 @@ def colour_of(text: str) -> str:
 
 
 class StageBook:
-    """An account's stages, read once: (pipeline id, status id) → name. A stage not read yet goes by its number."""
+    """An account's stages: (pipeline id, status id) → name. A stage not read yet goes by its number."""
 
-    def __init__(self, account: UserAccount) -> None:
-        self._pipelines = pipelines_in(PipelineStage.objects.filter(user_account=account))
+    def __init__(self, stages: Iterable[PipelineStage]) -> None:
+        self._pipelines = pipelines_in(stages)
         self._names = {
             (stage.pipeline_id, stage.status_id): _name(stage, pipeline.title)
             for pipeline in self._pipelines
             for stage in pipeline.stages
         }
+
+    @classmethod
+    def of(cls, account: UserAccount) -> Self:
+        return cls(PipelineStage.objects.filter(user_account=account))
 
     def find(self, pipeline_id: int | None, status_id: int | None) -> StageName | None:
         """None for a lead without a deal."""
@@ -53,6 +59,11 @@ class StageBook:
             pipeline=str(pipeline_id or ""),
             is_won=status_id == WON_STATUS_ID,
         )
+
+    def pipeline(self, pipeline_id: int | None) -> str:
+        """Empty for none; its number where amoCRM never told its name."""
+        titles = (pipeline.title for pipeline in self._pipelines if pipeline.pipeline_id == pipeline_id)
+        return next(titles, str(pipeline_id or ""))
 
     def choices(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """For a select: stages grouped by pipeline; values are `<pipeline id>:<status id>`."""

@@ -187,6 +187,17 @@ def test_marking_a_stage_in_the_list_recounts_leads_and_says_how_many(account: U
     assert Lead.objects.filter(is_qualified=True).count() == 3
 
 
+def test_a_leads_pipeline_is_named_as_it_is_called_now(account: UserAccount, owner: Client) -> None:
+    for number, name, is_archived in ((5, "Before", True), (6, "Today", False)):
+        PipelineStage.objects.create(
+            user_account=account, pipeline_id=1, pipeline_name=name, status_id=number, is_archived=is_archived
+        )
+    lead = Lead.objects.create(user_account=account, amocrm_lead_id=1, current_pipeline_id=1, current_status_id=142)
+    page = owner.get(f"{LEADS}{lead.pk}/change/").content.decode()
+    assert "Today" in page
+    assert "Before" not in page
+
+
 def test_stages_are_listed_with_their_leads_by_a_fixed_number_of_statements(
     account: UserAccount, owner: Client, django_assert_max_num_queries: Any
 ) -> None:

@@ -160,7 +160,7 @@ def test_an_empty_account_is_told_what_comes_next(vera: Client, cast: Cast) -> N
 
 def test_a_search_begins_with_the_account(cast: Cast) -> None:
     lead(cast.beta, "Theirs")
-    assert not LeadSearch(QueryDict("q=Theirs"), cast.alpha, StageBook(cast.alpha)).leads().exists()
+    assert not LeadSearch(QueryDict("q=Theirs"), cast.alpha, StageBook.of(cast.alpha)).leads().exists()
 
 
 # --- The card ---
