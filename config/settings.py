@@ -139,6 +139,7 @@ LOGOUT_REDIRECT_URL = "/login/"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_TEMPLATE = "429.html"  # at the admin's own door; at ours the form says it
 # The name that forms and authenticate() use; axes would look for "email", find none and count everybody as one.
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_USERNAME_CALLABLE = "config.guard.counted_name"

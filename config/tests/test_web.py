@@ -63,6 +63,16 @@ def test_only_what_our_own_proxies_say_of_a_visitors_address_counts(
     assert client_address(request) == address
 
 
+@pytest.mark.parametrize("door", ["/login/", "/admin/login/"])
+def test_a_closed_sign_in_is_told_on_a_page_of_ours_in_the_persons_language(door: str) -> None:
+    visitor = Client(headers={"accept-language": "ru"})
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        answer = visitor.post(door, {"username": "alice@example.com", "password": "wrong"})
+    assert answer.status_code == 429
+    assert "Слишком много неверных паролей" in answer.content.decode()
+    assert "voronka/pages" in answer.content.decode()
+
+
 def test_who_makes_up_forwarded_addresses_is_locked_out_all_the_same(settings: Any) -> None:
     settings.TRUSTED_PROXIES = 1
     get_user_model().objects.create_user(email="alice@example.com", password="right")
