@@ -29,7 +29,7 @@ from integrations.tests.sync_world import finish, gaps, known_deals, our_history
 from integrations.tests.test_drain import NOWHERE, take_over
 from integrations.tests.test_laws import EVENTS
 from integrations.tests.world import bodies, deliver, drain_all, form, make_due
-from leads.models import Lead, Membership, Role, User, UserAccount
+from leads.models import Lead, LeadStatusHistory, Membership, Role, User, UserAccount
 from leads.news import WON_STATUS_ID
 from leads.tests.world import response
 from sandbox import Server, seed_bulk
@@ -497,6 +497,20 @@ def test_a_hook_that_comes_after_all_marks_its_gap_also_one_that_the_sync_had_ju
     assert (gap.told_at is not None) == is_marked
     sync(connected)
     assert (hook_week(connected).untold, hook_week(connected).late) == ((0, 1) if is_marked else (1, 0))
+
+
+def test_a_history_begins_in_the_pipeline_in_which_the_deal_was_born(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    calls, main = demo.pipelines.add("Calls", ["New"]), demo.pipelines.main
+    deal = demo.deals.create("deal", pipeline_id=calls.id, phone="+77011111111")
+    first = (calls.id, deal.status_id)
+    crm.crm.clock.advance(30)
+    demo.deals.move(deal.id, main.stages[2].id, main.id, silent=True)
+    sync(connected)
+    rows = LeadStatusHistory.objects.order_by("changed_at").values_list(
+        "from_pipeline_id", "from_status_id", "to_pipeline_id", "to_status_id"
+    )
+    assert list(rows) == [(None, None, *first), (*first, main.id, main.stages[2].id)]
 
 
 @pytest.mark.parametrize(("after", "is_gap"), [(5, False), (6, True)])
