@@ -256,6 +256,7 @@ def test_the_lines_of_one_account_say_nothing_of_anothers() -> None:
     for account in (made, other):
         stands = {"current_pipeline_id": PIPELINES[0], "current_status_id": 1, "amocrm_created_at": BEGIN}
         Lead.objects.create(user_account=account, **stands)
+        RollupState.objects.create(user_account=account)
     refresh(made)
     assert (is_folded(made), is_folded(other)) == (True, False)
     assert list(accounts_in_need()) == [other]
