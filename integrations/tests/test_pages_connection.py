@@ -192,6 +192,12 @@ def test_switched_off_at_amocrm_the_pages_say_so_until_somebody_connects(connect
     assert "switched off in amoCRM" not in client.get("/connection/").content.decode()
 
 
+def test_who_has_to_connect_again_finds_the_address_filled_in(connected: UserAccount) -> None:
+    AmoCRMConnection.objects.update(state=ConnectionState.RECONNECT_NEEDED)
+    shown = member(connected, Role.OWNER).get("/connection/").content.decode()
+    assert f'value="{AmoCRMConnection.objects.get().host}"' in shown
+
+
 def test_the_page_tells_how_many_changes_of_the_week_no_hook_told_of(alfa: UserAccount) -> None:
     today = timezone.localdate(timezone=alfa.zone)
     for back, (told, untold) in {0: (3, 1), 6: (9, 3), 7: (1000, 0)}.items():
