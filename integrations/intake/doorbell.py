@@ -56,7 +56,7 @@ class Doorbell:
                     # Here and not in the view: a line per delivery would cost more than taking it in.
                     logger.info("deliveries_stored", account=str(account_id), deliveries=delivery_ids)
                 _publish(account_id)
-                rung[account_id] = now
+                rung[account_id] = time.monotonic()  # and not `now`: a broker may have taken its time
             time.sleep(GATHER_SECONDS)
 
 

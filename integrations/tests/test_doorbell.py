@@ -44,7 +44,7 @@ def test_an_account_that_rings_all_the_time_is_passed_on_now_and_then(passed_on:
     while str(lone) not in [account for _at, account in passed_on]:
         wait(ends)
     times = [at for at, account in passed_on if account == str(loud)]
-    assert all(after - before > 0.9 * AGAIN_SECONDS for before, after in itertools.pairwise(times))
+    assert all(after - before >= AGAIN_SECONDS for before, after in itertools.pairwise(times))
 
 
 def test_what_rings_while_its_account_may_not_be_passed_on_yet_is_passed_on_then(
