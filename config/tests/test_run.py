@@ -19,14 +19,14 @@ MANAGER = """
 import sys
 from config.leash import LeashedManager
 manager = LeashedManager()
-manager.add_process("sleeper", f"echo $$ > {sys.argv[1]}; exec sleep 100")
+manager.add_process("sleeper", f"echo $$ > {sys.argv[1]}; exec sleep 1000")
 manager.add_process("other", sys.argv[2])
 manager.loop()
 sys.exit(manager.returncode or 1)
 """
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came to pass"
@@ -51,17 +51,17 @@ def pid_in(file: Path) -> int:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_no_process_outlives_the_run(tmp_path: Path, number: int) -> None:
-    manager = start_manager(tmp_path / "pid", "exec sleep 100")
+    manager = start_manager(tmp_path / "pid", "exec sleep 1000")
     sleeper = pid_in(tmp_path / "pid")
     os.kill(manager.pid, number)
-    assert manager.wait(timeout=20) != 0
+    assert manager.wait(timeout=120) != 0
     wait_until(lambda: not is_alive(sleeper))
 
 
 def test_when_one_process_ends_all_end_and_it_counts_as_a_failure(tmp_path: Path) -> None:
     manager = start_manager(tmp_path / "pid", "true")
     sleeper = pid_in(tmp_path / "pid")
-    assert manager.wait(timeout=20) != 0
+    assert manager.wait(timeout=120) != 0
     wait_until(lambda: not is_alive(sleeper))
 
 

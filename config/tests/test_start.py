@@ -28,7 +28,7 @@ def start(command: list[str], var_dir: Path, **variables: str) -> subprocess.Com
         "DJANGO_SETTINGS_MODULE": "config.settings",
         **variables,
     }
-    return subprocess.run(command, cwd=BASE_DIR, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=BASE_DIR, env=env, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.parametrize(
