@@ -25,10 +25,10 @@ WHOLE = ("integrations/tests/browser/", "integrations/tests/test_demo.py")
 
 
 class OneByOne(LoadScopeScheduling):
-    """Gives a process its next test when it is free, so that all end at once; of `WHOLE` a module at a time."""
+    """Gives a process its next test when it is free, so that all end at once; each of `WHOLE` to one process."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0] if nodeid.startswith(WHOLE) else nodeid
+        return next((whole for whole in WHOLE if nodeid.startswith(whole)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
