@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.earning.queue import unknown
 from analytics.models import Referrer, Routing, Sale, SaleStatus, Targetologist
+from analytics.pages.long_select import LongSelect
 from analytics.pages.narrowers import SALE_NARROWERS
 from analytics.reports.spans import Basis, GroupBy
 from leads.api.filters import any_case
@@ -51,7 +52,7 @@ class SaleSearch(DaysForm):
         choices=[(ANY, _("any")), (QUEUE, _("nobody known")), *(x for x in Routing.choices if x[0] != "unknown")],
     )
     targetologist = forms.ChoiceField(label=_("Targetologist"), required=False)
-    referrer = forms.ChoiceField(label=_("Referrer"), required=False)
+    referrer = forms.ChoiceField(label=_("Referrer"), required=False, widget=LongSelect)
     order = forms.CharField(required=False, widget=forms.HiddenInput)
     basis = forms.ChoiceField(required=False, widget=forms.HiddenInput, choices=[(ANY, ""), *Basis.choices])
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from analytics.earning.patterns import PreviewStale, pattern_change
 from analytics.earning.referrers import referrer_save
 from analytics.models import Referrer, Targetologist
+from analytics.pages.long_select import LongSelect
 from analytics.pages.periods import LAST_DAYS, period_of
 from analytics.reports.definitions import QUALIFICATION_FIGURES, ROI_FIGURES
 from analytics.whatif.effects import pattern_changed, rate_changed, stage_toggled
@@ -66,7 +67,10 @@ class PatternForm(forms.Form):
 
 class RateForm(forms.Form):
     referrer = forms.ModelChoiceField(
-        Referrer.objects.none(), label=gettext_lazy("Referrer"), empty_label=gettext_lazy("choose")
+        Referrer.objects.none(),
+        label=gettext_lazy("Referrer"),
+        empty_label=gettext_lazy("choose"),
+        widget=LongSelect,
     )
     rate = forms.DecimalField(
         label=gettext_lazy("Commission rate"), min_value=0, max_value=1, max_digits=5, decimal_places=4, required=False
