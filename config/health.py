@@ -10,6 +10,7 @@ from kombu.exceptions import ChannelError, OperationalError
 
 from config.beat import SILENT_AFTER, silent_for
 from config.celery import app
+from integrations.intake.store import is_file_gone
 from leads.api.plain import for_reading
 
 
@@ -37,7 +38,7 @@ def database() -> str:
             cursor.execute("SELECT 1")
     except (DatabaseError, InterfaceError):
         return "out of reach"
-    return "ok"
+    return "gone: its file was deleted or replaced" if is_file_gone(connection) else "ok"
 
 
 def broker() -> str:

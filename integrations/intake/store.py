@@ -6,9 +6,13 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from pathlib import Path
+from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db.backends.signals import connection_created
 from django.db.backends.utils import CursorWrapper
+from django.dispatch import receiver
 from psycopg import Cursor
 
 from integrations.intake.signature import Sender
@@ -93,7 +97,32 @@ def _store_at_once(arrivals: Sequence[Arrival], *, prepare: bool) -> list[int | 
     return [stored.get(place) for place in range(1, len(arrivals) + 1)]
 
 
+@receiver(connection_created)
+def _note_file(connection: Any, **_signal: object) -> None:
+    connection.opened_file = _file(connection)
+
+
+def is_file_gone(connection: Any) -> bool:
+    """Whether a SQLite file was deleted or replaced since it was opened: whoever has it open goes on writing into it,
+    and nobody will ever read that."""
+    opened = getattr(connection, "opened_file", None)
+    return opened is not None and connection.connection is not None and _file(connection) != opened
+
+
+def _file(connection: Any) -> tuple[int, int] | None:
+    """Which file stands at the database's path; None for none, and where it is no file of ours."""
+    if connection.vendor != "sqlite":
+        return None
+    try:
+        found = Path(connection.settings_dict["NAME"]).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _look_and_store(arrivals: Sequence[Arrival]) -> list[int | None]:
+    if is_file_gone(connection):
+        raise OperationalError("the database's file was deleted or replaced")
     with connection.cursor() as cursor:
         versions = _good_versions(cursor, {arrival.sender.account_id for arrival in arrivals})
         is_good = [arrival.sender.key_version in versions.get(arrival.sender.account_id, ()) for arrival in arrivals]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
+from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
@@ -221,3 +224,24 @@ def test_a_ring_that_the_broker_refuses_is_not_counted_upon() -> None:
         alarms.set("alfa", 30.0, refuse)
     alarms.set("alfa", 30.0, sent.append)
     assert sent == [30.0]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite's database is a file that one may delete")
+def test_what_would_be_written_into_a_deleted_file_is_not_acknowledged(
+    alfa: UserAccount, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection.close()
+    original = connection.settings_dict["NAME"]
+    copy = Path(shutil.copy(original, tmp_path))
+    monkeypatch.setitem(connection.settings_dict, "NAME", str(copy))
+    arrival = Arrival(Sender(alfa.pk, Hook.AMOCRM, 1), b"a=b")
+    try:
+        stored = store([arrival])
+        copy.unlink()
+        assert "gone" in client.get("/readyz").json()["checks"]["database"]
+        with pytest.raises(NotStored):
+            store([arrival])
+        shutil.copy(original, copy)
+        assert store([arrival]) == stored != [None], "into the one that is there now"
+    finally:
+        connection.close()
