@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from analytics.earning.credit import credit, route_sale
 from analytics.models import Sale, Targetologist
@@ -110,14 +111,24 @@ def _moves(targetologist: Targetologist, pattern: str, instead_of: str) -> Itera
         for buyer in buyers_of(targetologist.user_account)
     ]
     rows = Sale.objects.filter(user_account=targetologist.user_account, takes_traffic=True, is_assigned=False)
-    # The database knows upper and lower case of Latin letters only, so the comparison is ours.
-    for sale in rows.only(*_NEEDED).iterator(chunk_size=2_000):
+    for sale in _holding(rows, (pattern, instead_of)).only(*_NEEDED).iterator(chunk_size=2_000):
         is_mine = sale.targetologist_id == me
         concerned = instead_of if is_mine else pattern
         if concerned and concerned.lower() in f"{sale.utm_campaign}\n{sale.utm_source}".lower():
             goes_to = route_sale(sale, buyers).targetologist_id
             if (goes_to == me) != is_mine:
                 yield Move(sale, goes_to)
+
+
+def _holding(rows: QuerySet[Sale], patterns: Iterable[str]) -> QuerySet[Sale]:
+    """Those whose campaign or source has one of the patterns in it. The database knows upper and lower case of Latin
+    letters only, so the comparison is ours; but of different texts there are few, and of sales many."""
+    wanted = [pattern.lower() for pattern in patterns if pattern]
+    found = Q(pk__in=[])
+    for column in ("utm_campaign", "utm_source"):
+        texts = rows.order_by().values_list(column, flat=True).distinct()
+        found |= Q(**{f"{column}__in": [text for text in texts if any(part in text.lower() for part in wanted)]})
+    return rows.filter(found)
 
 
 def _save(sales: Iterable[Sale]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from django.db.models.signals import post_init
 
 from analytics.earning.patterns import PreviewStale, overlaps, pattern_change, sales_assign, sales_moved_by
-from analytics.models import Targetologist
+from analytics.models import Sale, Targetologist
 from analytics.routing import buyers_of
 from analytics.tests.world import (
     CODE,
@@ -107,6 +109,28 @@ def test_the_preview_shows_what_a_pattern_would_move_and_applying_moves_exactly_
     assert sale_of(5).routing_reason == "traffic: 'весна' in utm_campaign → Kenesary 👑"
     kenesary.refresh_from_db()
     assert kenesary.patterns == ["tripwire", "Весна"]
+
+
+def test_a_preview_reads_the_sales_that_a_pattern_concerns_and_no_others(
+    alfa: UserAccount, kenesary: Targetologist
+) -> None:
+    """An account's whole past took a minute, of a web process that takes in deliveries, too."""
+    sell(alfa, 5, "spring")
+    sell(alfa, 6, "", "Spring_mail")
+    for deal_id in range(10, 20):
+        sell(alfa, deal_id, f"autumn_{deal_id}")
+    read: list[int | None] = []
+
+    def note(instance: Sale, **_more: Any) -> None:
+        read.append(instance.amocrm_deal_id)
+
+    post_init.connect(note, sender=Sale)
+    try:
+        moved = sales_moved_by(kenesary, "sPring")
+    finally:
+        post_init.disconnect(note, sender=Sale)
+    assert sorted(move.sale.amocrm_deal_id or 0 for move in moved) == [5, 6]
+    assert sorted(deal_id or 0 for deal_id in read) == [5, 6]
 
 
 def test_a_later_targetologists_pattern_takes_nothing_from_an_earlier_one(
