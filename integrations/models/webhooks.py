@@ -75,6 +75,13 @@ class WebhookLog(models.Model):
             models.Index(fields=["user_account", "-id"], name="webhook_logs_newest"),
             models.Index(fields=["user_account", "lead_id"], name="webhook_logs_by_deal"),
             models.Index(fields=["processing_status", "-id"], name="webhook_logs_by_status"),
+            # An account's few that were not applied, to be listed and to be removed: without it their oldest is looked
+            # for among all that was applied since. Neither the intake nor what is applied pays for it.
+            models.Index(
+                fields=["user_account", "processing_status", "id"],
+                condition=models.Q(processing_status__in=["ignored", "partial", "error"]),
+                name="webhook_logs_not_applied",
+            ),
         ]
 
     def __str__(self) -> str:

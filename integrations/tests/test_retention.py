@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -172,3 +173,21 @@ def test_the_intake_goes_on_while_deliveries_are_removed() -> None:
     assert refused == []
     assert removed == 4 * BATCH
     assert set(WebhookLog.objects.values_list("pk", flat=True)) == set(stored)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite reads no partial index by a parameter")
+@pytest.mark.parametrize("status", ["ignored", "partial", "error"])
+def test_the_oldest_that_was_not_applied_is_not_looked_for_among_what_was(alfa: UserAccount, status: str) -> None:
+    """What was applied since, by any account, was read through every quarter of an hour."""
+    keep(alfa, status, days=10)
+    keep(alfa, "success", days=9, count=1_000)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE webhook_logs")
+    with CaptureQueriesContext(connection) as captured:
+        prune(NOW)
+    looks = [query["sql"] for query in captured if "SKIP LOCKED" in query["sql"] and f"'{status}'" in query["sql"]]
+    assert looks
+    with connection.cursor() as cursor:
+        for look in looks:
+            cursor.execute(f"EXPLAIN {look}")
+            assert "webhook_logs_not_applied" in "\n".join(line for (line,) in cursor.fetchall())
