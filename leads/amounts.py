@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.utils.formats import number_format
 
 from leads.cents import CENTS_BELOW, to_cents
+from leads.paging import CappedCount
 
 SYMBOLS = {
     "AMD": "֏", "AZN": "₼", "BRL": "R$", "BYN": "Br", "CNY": "¥", "EUR": "€", "GBP": "£", "GEL": "₾", "ILS": "₪",
@@ -32,8 +33,10 @@ def whole(amount: Decimal) -> Decimal:
 
 
 def number(value: int | None) -> str:
-    """`12,345`, grouped as the language does."""
-    return "" if value is None else number_format(value, use_l10n=True, force_grouping=True)
+    """`12,345`, grouped as the language does; `10,000+` where counting stopped."""
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, CappedCount) else number_format(value, use_l10n=True, force_grouping=True)
 
 
 def exact(value: Decimal) -> str:

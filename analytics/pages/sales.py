@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
@@ -12,6 +11,7 @@ from analytics.pages.sale_search import QUEUE, SaleSearch, paid_of
 from leads.access import account_of, account_rows, page
 from leads.pages.rendering import render_page
 from leads.pages.sorting import Heading, heading
+from leads.paging import CappedPages
 
 PAGE_SIZE = 30
 FIELDS = ("status", "credit", "targetologist", "referrer", "since", "until")
@@ -23,7 +23,7 @@ KINDS = {SaleStatus.PAID: "good", SaleStatus.PENDING: "warn", SaleStatus.CANCELL
 def sales_page(request: HttpRequest) -> HttpResponse:
     search = SaleSearch(request.GET, account_of(request))
     found = search.sales()
-    shown = Paginator(found.select_related("targetologist", "conversion__referrer"), PAGE_SIZE)
+    shown = CappedPages(found.select_related("targetologist", "conversion__referrer"), PAGE_SIZE)
     current = shown.get_page(request.GET.get("page"))
     context = {
         "search": search,

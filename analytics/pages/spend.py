@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.core.paginator import Paginator
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -24,6 +23,7 @@ from leads.access import account_of, account_rows, page
 from leads.pages.narrowing import Narrowing
 from leads.pages.rendering import render_page
 from leads.pages.sorting import Heading, Sorting, heading
+from leads.paging import CappedPages
 
 PAGE_SIZE = 50
 TEMPLATE = (
@@ -70,7 +70,7 @@ def spend_page(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(what__startswith=f"{kind}:")
     order = SORTING.known(request.GET.get("order", ""))
     listed = SORTING.sort(rows.select_related("creative", "direction", "targetologist"), order)
-    current = Paginator(listed, PAGE_SIZE).get_page(request.GET.get("page"))
+    current = CappedPages(listed, PAGE_SIZE).get_page(request.GET.get("page"))
     kept = [*narrowing.given.items(), *([("order", order)] if "order" in request.GET else [])]
     context: dict[str, Any] = {
         "period": period,

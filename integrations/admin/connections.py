@@ -23,7 +23,7 @@ from integrations.pages.condition import REMEDIES
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, duration, lines, link, minute, second
-from leads.admin.paging import capped_count
+from leads.paging import capped_count
 from leads.told import retold
 
 STATE_BADGES = {

@@ -37,9 +37,9 @@ from integrations.models import (
 )
 from leads.admin import tenancy
 from leads.admin.looks import badge, duration, percent
-from leads.admin.paging import CappedCount
 from leads.admin.zone import knows_zone, shown_zone
 from leads.models import UserAccount
+from leads.paging import CappedCount
 from leads.told import retold
 
 MOST_ACCOUNTS = 1_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.db.models import BinaryField, IntegerField, QuerySet
 from django.db.models.functions import Length, Substr
 from django.utils.functional import cached_property
@@ -22,6 +21,7 @@ from leads.access import account_row, account_rows
 from leads.api.filters import an_id, one_of
 from leads.api.pagination import Pages, positive_number
 from leads.api.rows import AccountRows
+from leads.paging import KeysFirst
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1_000
 # To count millions takes seconds, and nobody turns so many pages.
@@ -53,7 +53,7 @@ class WebhookLogSerializer(serializers.ModelSerializer[WebhookLog]):
         return bytes(shown or b"").decode("utf-8", "replace")
 
 
-class _CountedInPart(Paginator[WebhookLog]):
+class _CountedInPart(KeysFirst):
     object_list: QuerySet[WebhookLog]
 
     @cached_property

@@ -74,13 +74,14 @@ def test_nothing_is_counted_without_a_limit_and_no_body_is_read(world: World, na
     statements = asked(world, query, name)
     assert statements
     for statement in statements:
-        assert "LIMIT" in statement
+        assert "LIMIT" in statement or '"webhook_logs"."id" IN (' in statement  # a page's rows by their keys
         assert "raw_body" not in statement
         assert "deal_data" not in statement
 
 
 def test_a_count_stops_at_its_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leads.admin.paging.COUNT_LIMIT", 60)
+    monkeypatch.setattr("leads.paging.FEW", 10)
+    monkeypatch.setattr("leads.paging.CappedPaginator.most", 60)
     deliver(world, 100)
     page = world.client("alice").get(LIST).content.decode()
     assert "60+" in page
@@ -93,7 +94,7 @@ def test_the_lists_statements_use_indexes(world: World, query: str) -> None:
     for statement in asked(world, query):
         plan = explained(statement)
         assert "SEARCH" in plan or "Index" in plan, f"{plan}\n{statement}"
-        assert "TEMP B-TREE" not in plan or "(rowid=?)" in plan, f"{plan}\n{statement}"
+        assert "TEMP B-TREE" not in plan or "rowid=?)" in plan, f"{plan}\n{statement}"
 
 
 def explained(statement: str) -> str:

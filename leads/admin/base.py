@@ -18,9 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from leads.admin import tenancy
-from leads.admin.paging import CappedPaginator
 from leads.deals.apply import lock_account
 from leads.models import Role, UserAccount
+from leads.paging import CappedPaginator
 
 Row = TypeVar("Row", bound=Model)
 ACCOUNT = "user_account"

@@ -12,6 +12,8 @@ from rest_framework import exceptions
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
+from leads.paging import KeysFirst
+
 if TYPE_CHECKING:
     from rest_framework.views import APIView
 
@@ -26,6 +28,7 @@ class Pages(PageNumberPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = MAX_PAGE_SIZE
+    django_paginator_class = KeysFirst
 
     def get_page_size(self, request: Request) -> int:
         return positive_number(request, self.page_size_query_param, default=self.page_size, highest=self.max_page_size)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
@@ -15,6 +14,7 @@ from leads.pages.lead_search import LeadSearch
 from leads.pages.rendering import render_page
 from leads.pages.sorting import Heading, heading
 from leads.pages.stage_names import StageBook, StageName
+from leads.paging import CappedPages
 
 PAGE_SIZE = 30
 
@@ -32,7 +32,7 @@ def lead_list(request: HttpRequest) -> HttpResponse:
     stages = StageBook.of(account)
     search = LeadSearch(request.GET, account, stages)
     leads = search.leads().select_related("creative").defer("own_utm", "deal_utm", "contact_phones", "match_detail")
-    shown = Paginator(leads, PAGE_SIZE).get_page(request.GET.get("page"))
+    shown = CappedPages(leads, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "search": search,
         "filters": [search[name] for name in ("stage", "source", "qualified", "match", "since", "until")],
