@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
@@ -93,7 +94,11 @@ class PurchaseSerializer(serializers.Serializer[Sale]):
             setattr(instance, name, value)
         instance.external_id = instance.external_id or None
         with conflict(_("Another sale has this external_id already.")):
-            return purchase_save(instance, validated_data)
+            return self.stored(instance, validated_data)
+
+    def stored(self, sale: Sale, changed: Collection[str]) -> Sale:
+        """In the transaction that is undone where there is such a sale already."""
+        return purchase_save(sale, changed)
 
     def to_representation(self, instance: Sale) -> dict[str, Any]:
         return dict(SaleSerializer(instance, context=self.context).data)

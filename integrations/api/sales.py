@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
 
-from django.db import transaction
-from rest_framework.serializers import BaseSerializer
-
+from analytics.api.sale_serializers import PurchaseSerializer
 from analytics.api.sales import OneSale, Sales
 from analytics.models import Sale
 from integrations.notify.outbox import enqueue_purchase
 
 
-@transaction.atomic
-def _saved_and_told(entry: BaseSerializer[Any]) -> Sale:
-    sale: Sale = entry.save()
-    enqueue_purchase(sale)
-    return sale
-
-
 # The views below know no messages.
+class PurchaseToldOf(PurchaseSerializer):
+    def stored(self, sale: Sale, changed: Collection[str]) -> Sale:
+        sale = super().stored(sale, changed)
+        enqueue_purchase(sale)
+        return sale
+
+
 class SalesToldOf(Sales):
-    saved = staticmethod(_saved_and_told)
+    entry_class = PurchaseToldOf
 
 
 class OneSaleToldOf(OneSale):
-    saved = staticmethod(_saved_and_told)
+    entry_class = PurchaseToldOf
