@@ -56,7 +56,7 @@ def test_the_stage_shows_what_the_report_says_after_it_is_applied(cast: Cast, ma
     assert list(Lead.objects.values_list("pk", "is_qualified")) == before
     assert post(cast.sam, address, is_qualified_stage="false" if is_marked else "true") == 302
     report = roi(Span(cast.alpha, date(2026, 3, 1), date(2026, 3, 31)), GroupBy.CREATIVE, Basis.SALE)
-    figures = {row.name: row.figures for row in report.rows if row.figures.leads}
+    figures = {row.name if row.key else "No creative": row.figures for row in report.rows if row.figures.leads}
     assert {line.name: (line.after, line.cpql_after) for line in shown.context["lines"]} == {
         name: (own.qualified_leads, own.cpql) for name, own in figures.items()
     }

@@ -104,7 +104,7 @@ def test_the_chart_says_what_its_table_says(tab: Page, live_server: LiveServer, 
     box = canvas.bounding_box()
     assert box
     # Today, the last bar.
-    canvas.hover(position={"x": box["width"] - 8, "y": box["height"] / 2}, force=True)
+    canvas.hover(position={"x": box["width"] - 20, "y": box["height"] / 2}, force=True)
     expect(legend).to_have_text(
         re.compile(rf"{timezone.localdate(timezone=cast.alpha.zone):%d.%m}\s*Leads2\s*Qualified0")
     )
