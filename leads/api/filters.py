@@ -75,8 +75,13 @@ def cases_of(text: str) -> set[str]:
 
 
 def any_case(column: str, text: str) -> Q:
-    """Rows with `text` in the column, whatever the case."""
+    """Rows with `text` in the column, whatever the case. Spellings that differ in Latin letters only are one to any
+    database, which would compare each row with each."""
     found = Q()
-    for spelling in cases_of(text):
+    for spelling in {_latin_lower(spelling) for spelling in cases_of(text)}:
         found |= Q(**{f"{column}__icontains": spelling})
     return found
+
+
+def _latin_lower(text: str) -> str:
+    return "".join(sign.lower() if sign.isascii() else sign for sign in text)

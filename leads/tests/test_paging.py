@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from leads.amounts import number
+from leads.api.filters import any_case
 from leads.models import Lead
 from leads.paging import CappedCount, CappedPages, CappedPaginator, KeysFirst
 from leads.tests.cast import Cast, client
@@ -93,3 +94,8 @@ def test_a_search_that_finds_little_goes_through_the_leads_once(many: list[int],
 def test_a_count_that_stopped_says_so() -> None:
     assert number(CappedCount(10_000)) == "10,000+"
     assert number(10_000) == "10,000"
+
+
+@pytest.mark.parametrize(("text", "times"), [("reels", 1), ("reels 77", 1), ("Алия", 3)])
+def test_a_row_is_compared_once_with_what_is_one_to_the_database(text: str, times: int) -> None:
+    assert len(any_case("name", text)) == times
