@@ -35,7 +35,7 @@ class KeysFirst(Paginator[Any]):
     def _get_page(self, rows: Any, *args: Any) -> Any:
         if isinstance(rows, QuerySet) and isinstance(self.object_list, QuerySet) and rows.query.low_mark:
             rows = self.object_list.filter(pk__in=list(rows.values_list("pk", flat=True)))
-        return super()._get_page(rows, *args)
+        return super()._get_page(rows, *args)  # type: ignore[misc]
 
 
 class CappedPaginator(KeysFirst):
