@@ -29,7 +29,7 @@ def sync_run(request: HttpRequest, pk: int) -> HttpResponse:
     deals = {gap.amocrm_lead_id for gap in gaps}
     leads = Lead.objects.filter(user_account=account_of(request), amocrm_lead_id__in=deals)
     lead_ids = dict(leads.values_list("amocrm_lead_id", "pk"))
-    stages = StageBook(account_of(request))
+    stages = StageBook.of(account_of(request))
     context = {
         "run": run,
         "kind": KINDS[SyncRun.State(run.state)],
