@@ -127,7 +127,7 @@ def _holding(rows: QuerySet[Sale], patterns: Iterable[str]) -> QuerySet[Sale]:
     found = Q(pk__in=[])
     for column in ("utm_campaign", "utm_source"):
         texts = rows.order_by().values_list(column, flat=True).distinct()
-        found |= Q(**{f"{column}__in": [text for text in texts if any(part in text.lower() for part in wanted)]})
+        found |= Q(**{f"{column}__among": [text for text in texts if any(part in text.lower() for part in wanted)]})
     return rows.filter(found)
 
 
