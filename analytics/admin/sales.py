@@ -49,6 +49,7 @@ class PurchaseForm(MoneyForm):
             self.fields["sold_at"].validators.append(validate_moment)
             if not self.instance.pk:
                 self.fields["sold_at"].initial = timezone.now()
+                self.initial["amount"] = None  # a form sent untouched is a slip, and no sale of nothing
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data

@@ -219,6 +219,13 @@ def test_a_purchase_that_would_empty_every_report_is_refused(
     assert not Sale.objects.exists()
 
 
+def test_a_purchase_form_sent_untouched_is_no_sale_of_nothing(alfa: UserAccount, sam: Client) -> None:
+    (field,) = re.findall(r'<input[^>]*name="amount"[^>]*>', body(sam, "/admin/analytics/sale/add/"))
+    assert "value=" not in field
+    assert sam.post("/admin/analytics/sale/add/", purchase(user_account=str(alfa.pk), amount="")).status_code == 200
+    assert not Sale.objects.exists()
+
+
 def test_a_purchases_utm_are_called_as_in_addresses(alfa: UserAccount, sam: Client) -> None:
     page = body(sam, "/admin/analytics/sale/add/")
     assert "Utm source" not in page
