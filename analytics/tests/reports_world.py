@@ -86,7 +86,8 @@ def make_march(account: UserAccount) -> March:
     for sale, row in zip(sales, table(SALES), strict=True):
         if row["referrer"]:
             _credit(march, sale, row["referrer"])
-    AdSpend.objects.bulk_create(_spend(march, row) for row in table(SPEND))
+    for row in table(SPEND):
+        _spend(march, row).save()  # which says what it was spent on
     rate(account, "USD", date(2026, 3, 16), "500")
     return march
 
