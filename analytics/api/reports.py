@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db.models import TextChoices
@@ -31,6 +31,7 @@ from analytics.reports.roi import Roi, roi
 from analytics.reports.spans import Basis, GroupBy, Span
 from leads.access import account_of, account_row
 from leads.api.days import DAYS, days_asked
+from leads.api.filters import FLAGS
 from leads.ids import id_in
 from leads.models import Direction
 
@@ -102,6 +103,7 @@ class QualificationStats(APIView):
         summary="How many leads are qualified, and how many have bought",
         parameters=[
             OpenApiParameter("directionId", OpenApiTypes.INT, description="Leads of this direction."),
+            OpenApiParameter("deleted", enum=list(FLAGS), description="`1`: deleted leads as well."),
             *DAYS,
             FORMAT,
         ],
@@ -111,7 +113,8 @@ class QualificationStats(APIView):
         direction_id = _id(request, "directionId")
         wanted = _format(request)
         direction = None if direction_id is None else account_row(Direction, request, direction_id)
-        whole, creatives = qualification(_span(request), direction)
+        with_deleted = FLAGS[_known("deleted", request.query_params.get("deleted") or "0", FLAGS)]
+        whole, creatives = qualification(_span(request), direction, with_deleted=with_deleted)
         rows = [
             {"creative_id": row.creative_id, "creative_name": row.creative_name} | qualification_figures(row.figures)
             for row in creatives
@@ -173,18 +176,14 @@ def _format(request: Request) -> Format:
 
 def _one_of(request: Request, name: str, choices: type[Choice], *, default: Choice) -> Choice:
     raw = request.query_params.get(name)
-    if not raw:
-        return default
-    if raw not in choices.values:
-        raise exceptions.ValidationError(
-            {
-                name: [
-                    _("“%(value)s” is not possible here. Use one of: %(names)s.")
-                    % {"value": raw, "names": ", ".join(choices.values)}
-                ]
-            }
-        )
-    return choices(raw)
+    return choices(_known(name, raw, choices.values)) if raw else default
+
+
+def _known(name: str, raw: str, values: Collection[str]) -> str:
+    if raw not in values:
+        problem = _("“%(value)s” is not possible here. Use one of: %(names)s.")
+        raise exceptions.ValidationError({name: [problem % {"value": raw, "names": ", ".join(values)}]})
+    return raw
 
 
 def _id(request: Request, name: str) -> int | None:

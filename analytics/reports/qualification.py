@@ -43,12 +43,15 @@ class OfCreative:
     figures: Qualification
 
 
-def qualification(span: Span, direction: Direction | None = None) -> tuple[Qualification, list[OfCreative]]:
+def qualification(
+    span: Span, direction: Direction | None = None, *, with_deleted: bool = False
+) -> tuple[Qualification, list[OfCreative]]:
     """The whole, and the creatives that brought any of these leads, the most leads first, no creative last.
 
     :param direction: only leads of it: theirs by themselves, or else by their creative.
+    :param with_deleted: deleted leads count as leads; their sales are cancelled, so they are no conversions.
     """
-    leads = span.leads()
+    leads = span.leads(with_deleted=with_deleted)
     sales = span.sales(Basis.COHORT)
     if direction is not None:
         leads = leads.annotate(of=own_or_creatives("")).filter(of=direction.pk)

@@ -70,9 +70,10 @@ class Span:
     def _is_folded(self) -> bool:
         return not self.is_plain and is_folded(self.account)
 
-    def leads(self) -> QuerySet[Lead]:
-        """Leads by their day, without deleted ones."""
-        rows = Lead.objects.filter(user_account=self.account, is_deleted=False).order_by()
+    def leads(self, *, with_deleted: bool = False) -> QuerySet[Lead]:
+        """Leads by their day."""
+        rows = Lead.objects.filter(user_account=self.account).order_by()
+        rows = rows if with_deleted else rows.filter(is_deleted=False)
         return within_days(rows, "lead_at", self.account, self.first, self.last)
 
     def sales(self, basis: Basis) -> QuerySet[Sale]:

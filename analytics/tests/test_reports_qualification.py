@@ -53,6 +53,16 @@ def test_a_direction_has_its_own_leads_and_its_creatives(cast: Cast, march: Marc
     assert asked(cast, directionId=march.key("Camp"))["leads"] == 1
 
 
+def test_deleted_leads_count_for_whoever_asks_for_them(cast: Cast, march: March) -> None:
+    """Lead 7."""
+    body = asked(cast, deleted="1")
+    assert (body["leads"], body["qualified_leads"], body["conversions"]) == (7, 5, 4)
+    assert (body["creatives"][0]["creative_name"], body["creatives"][0]["leads"]) == ("Video", 3)
+    assert asked(cast, deleted="0") == asked(cast)
+    refused = client(cast.vera).get("/amocrm/qualification-stats", {"deleted": "maybe"})
+    assert (refused.status_code, "deleted: " in refused.json()["detail"]) == (400, True)
+
+
 def test_a_lead_that_bought_twice_is_one_conversion(cast: Cast, march: March) -> None:
     lead = Lead.objects.get(amocrm_lead_id=1)
     bought = datetime(2026, 3, 25, tzinfo=cast.alpha.zone)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from leads.ids import MAX_ID
 
-_FLAGS = {"1": True, "true": True, "0": False, "false": False}
+FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
 def _allowed(values: Iterable[str]) -> dict[str, Any]:
@@ -39,8 +39,8 @@ class _Flag(django_filters.TypedChoiceFilter):
 
 def flag(**extra: Any) -> django_filters.TypedChoiceFilter:
     """`1`, `true`, `0` or `false`."""
-    choices = [(value, value) for value in _FLAGS]
-    return cast("Any", _Flag)(choices=choices, coerce=_FLAGS.get, error_messages=_allowed(_FLAGS), **extra)
+    choices = [(value, value) for value in FLAGS]
+    return cast("Any", _Flag)(choices=choices, coerce=FLAGS.get, error_messages=_allowed(FLAGS), **extra)
 
 
 class _WholeNumber(django_filters.NumberFilter):
