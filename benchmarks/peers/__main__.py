@@ -98,8 +98,10 @@ def run(folder: Path, options: argparse.Namespace) -> Table:
     with ExitStack() as stack:
         started = (
             receivers.product(account),
-            receivers.fastify(account, answers_first=True),
-            receivers.fastify(account, answers_first=False),
+            receivers.fastify(account, answers_first=True, writes_outcome=False),
+            receivers.fastify(account, answers_first=True, writes_outcome=True),
+            receivers.fastify(account, answers_first=False, writes_outcome=False),
+            receivers.fastify(account, answers_first=False, writes_outcome=True),
             receivers.node_red(account, folder),
             receivers.plain_django(account, folder),
         )

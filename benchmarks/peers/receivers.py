@@ -24,7 +24,8 @@ PEER_SCHEMA = f"""
         received_at timestamptz NOT NULL DEFAULT now(),
         user_id uuid NOT NULL,
         content_type text NOT NULL,
-        body text NOT NULL
+        body text NOT NULL,
+        status text NOT NULL DEFAULT 'received'
     )
 """
 
@@ -64,11 +65,13 @@ def plain_django(account: UserAccount, folder: Path) -> Iterator[Receiver]:
 
 
 @contextmanager
-def fastify(account: UserAccount, *, answers_first: bool) -> Iterator[Receiver]:
+def fastify(account: UserAccount, *, answers_first: bool, writes_outcome: bool) -> Iterator[Receiver]:
     port = free_port()
-    env = os.environ | {"PORT": str(port), "ANSWER": "first" if answers_first else "last"}
+    answer, outcome = "first" if answers_first else "last", "written" if writes_outcome else "not written"
+    env = os.environ | {"PORT": str(port), "ANSWER": answer, "OUTCOME": outcome}
     with running(["node", "fastify.js"], port, cwd=HERE, env=env) as server:
-        name = "Fastify + pg, 200 first, then INSERT" if answers_first else "Fastify + pg, INSERT, then 200"
+        work = "INSERT, UPDATE" if writes_outcome else "INSERT"
+        name = f"Fastify + pg, 200 first, then {work}" if answers_first else f"Fastify + pg, {work}, then 200"
         yield _peer(name, server, account)
 
 
