@@ -5,4 +5,4 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from config import celery, checks  # noqa: F401 - both register what they hold
+        from config import celery, checks, pooler  # noqa: F401 - each registers what it holds

@@ -59,7 +59,7 @@ def store(arrivals: Sequence[Arrival]) -> list[int | None]:
         # committed after all, the deliveries are there twice, which is one of the things that deliveries are.
         connection.close()
     try:
-        return _store(arrivals, prepare=False)  # a pooler between may forget what was prepared
+        return _store(arrivals, prepare=False)  # what was prepared may have been forgotten
     except (DatabaseError, InterfaceError) as error:
         connection.close()
         raise NotStored(type(error).__name__) from error
@@ -86,7 +86,8 @@ def _store_at_once(arrivals: Sequence[Arrival], *, prepare: bool) -> list[int | 
     connection.ensure_connection()
     columns = [list(values) for values in zip(*rows, strict=True)]
     driver = connection.connection
-    driver.prepare_threshold = 0 if prepare else None
+    is_shared = connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")  # by a pooler, which forgets as well
+    driver.prepare_threshold = 0 if prepare and not is_shared else None
     try:
         # By the driver's own cursor: Django's writes all values into the text of the statement, and so prepares none.
         with connection.wrap_database_errors, Cursor(driver) as cursor:

@@ -13,6 +13,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 
+from config import pooler
+
 KEYS = ("secret_key", "field_encryption_key")
 
 
@@ -59,6 +61,11 @@ def _sqlite(folder: Path) -> Path:
 
 
 def _postgresql(folder: Path) -> Path:
+    if pooler.is_between(connection):
+        raise CommandError(
+            "A pooler stands before PostgreSQL, and pg_dump would leave it connections on which nobody finds a table."
+            " Give this command the server's own address: DATABASE_URL=postgres://… python manage.py backup FOLDER."
+        )
     path = folder / "voronka.dump"
     database = connection.settings_dict
     names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD", "PGDATABASE": "NAME"}
