@@ -371,6 +371,27 @@ def test_of_those_who_hung_up_while_the_database_stood_still_nothing_is_kept(alf
     assert {bytes(row.raw_body) for row in WebhookLog.objects.all()} == {b"0", b"2"}
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="a file is locked for seconds only")
+def test_while_the_database_is_silent_amocrm_is_told_to_send_again(alfa: UserAccount) -> None:
+    """A 503 is sent again four times within an hour and a half, what got no answer twice within twenty minutes."""
+
+    other = connections.create_connection("default")
+    other.ensure_connection()
+
+    async def answers() -> list[int]:
+        def posted() -> Any:
+            return _asked("/webhooks/amocrm", signed(alfa), [BODY], "POST", {})
+
+        with other.connection.transaction():  # as by whoever makes an index of it, or moves it (`VACUUM FULL`)
+            other.connection.execute("LOCK TABLE webhook_logs IN SHARE MODE")
+            refused = [(await posted()).status_code for _time in range(2)]
+        return [*refused, (await posted()).status_code]
+
+    assert asyncio.run(answers()) == [503, 503, 200]
+    other.close()
+    assert WebhookLog.objects.count() == 2  # the first was under way; what waited behind it is sent again
+
+
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="the connection to a file does not die")
 def test_a_connection_that_died_is_replaced_and_the_delivery_stored(alfa: UserAccount) -> None:
     assert straight("/webhooks/amocrm", signed(alfa), [BODY]).status_code == 200
