@@ -18,13 +18,13 @@ def main() -> None:
         stop(error)
     from django.conf import settings
     from django.core.management import execute_from_command_line
-    from django.db import OperationalError, ProgrammingError
+    from django.db import DatabaseError
 
     # Settings are read now: a senseless variable ends the process with its one line, whatever the command is.
     _ = settings.DEBUG
     try:
         execute_from_command_line(sys.argv)
-    except (OperationalError, ProgrammingError) as error:
+    except DatabaseError as error:
         if "--traceback" in sys.argv:
             raise
         why = " ".join(str(error).split())

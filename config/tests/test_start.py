@@ -13,6 +13,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management.utils import get_random_secret_key
 
+from benchmarks.scratch import scratch_database
 from benchmarks.servers import free_port
 from config.environment import BASE_DIR
 
@@ -176,3 +177,15 @@ def test_the_deployment_check_of_a_proper_production_says_nothing(tmp_path: Path
         AMOCRM_REDIRECT_URI="https://roi.example.com/amocrm/callback",
     )
     assert (done.returncode, done.stdout) == (0, "System check identified no issues (3 silenced).\n"), done.stderr
+
+
+@pytest.mark.skipif(not os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="of PostgreSQL")
+@pytest.mark.parametrize("command", ["migrate", "check_ledger"])
+def test_a_database_that_may_not_be_written_is_one_line(tmp_path: Path, command: str) -> None:
+    """A standby, or (since PostgreSQL 15) one that belongs to another role."""
+    with scratch_database(os.environ["DATABASE_URL"]) as url:
+        read_only = f"{url}?options=-c%20default_transaction_read_only=on"
+        done = start([PYTHON, "manage.py", command], tmp_path, DATABASE_URL=read_only)
+    assert done.returncode == 1
+    [told] = done.stderr.splitlines()
+    assert told.startswith("voronka: the database did not do it: ")
