@@ -96,6 +96,13 @@ class Redis:
         """With 1 it is full: what would store anything is refused. 0: no limit."""
         self._client().config_set("maxmemory", f"{megabytes}mb")
 
+    def become_replica(self) -> None:
+        """Of a server that is not there: as after another was made the master."""
+        self._client().replicaof("127.0.0.1", "1")
+
+    def become_master(self) -> None:
+        self._client().replicaof("NO", "ONE")
+
     def _answers(self) -> bool:
         try:
             return bool(self._client().ping())

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from kombu import Connection
+from kombu.exceptions import OperationalError
 
 import config.redis_broker  # noqa: F401 - what is tested here
 from soak.servers import Redis
@@ -61,3 +62,17 @@ def test_a_full_broker_is_waited_out_as_a_lost_one_is(broker: Redis) -> None:
             message.ack()
         broker.limit_memory(0)
         message.ack()
+
+
+def test_a_broker_that_became_a_replica_is_waited_out_as_a_lost_one_is(broker: Redis) -> None:
+    """As after a failover: another server is to be at that address soon."""
+    with Connection(f"{broker.url}/0") as link:
+        queue = link.SimpleQueue("soak")
+        broker.become_replica()
+        with pytest.raises(link.connection_errors):
+            queue.get(timeout=30)
+    with pytest.raises(OperationalError), Connection(f"{broker.url}/0") as link:
+        link.ensure_connection(max_retries=1, timeout=1)  # as /readyz asks: a replica answers pings
+    broker.become_master()
+    with Connection(f"{broker.url}/0") as link:
+        link.SimpleQueue("soak").put({})
