@@ -6,7 +6,6 @@ a delivery needs, which is its signature checked and its body stored, together w
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import structlog
@@ -23,12 +22,12 @@ from integrations.models import Hook
 
 logger = structlog.get_logger(__name__)
 
-gathering = Gathering()
-
 # amoCRM waits for two seconds. What it gave up on it sends twice more, within twenty minutes; what it was answered 503
 # four times, within an hour and a half. A server may be silent for longer than the first. A file is locked for seconds
 # only, by whoever works off the backlog: a late 200 is the better answer there.
 PATIENCE_SECONDS = 1.8 if connection.vendor == "postgresql" else None
+
+gathering = Gathering(patience=PATIENCE_SECONDS)
 
 
 class HungUp(Exception):
@@ -52,11 +51,9 @@ async def receive(scope: HTTPScope, next_event: ASGIReceiveCallable, hook: Hook)
         headers.get(name, b"").decode("latin-1") for name in (b"content-type", b"x-amocrm-requestid")
     )
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            delivery_id = await gathering.store(Arrival(sender, body, content_type, request_id))
-    except (NotStored, TimeoutError) as error:
-        reason = str(error) or type(error).__name__
-        logger.error("delivery_not_stored", account=str(sender.account_id), error=reason)
+        delivery_id = await gathering.store(Arrival(sender, body, content_type, request_id))
+    except NotStored as error:
+        logger.error("delivery_not_stored", account=str(sender.account_id), error=str(error))
         return answers.NOT_STORED
     if delivery_id is None:
         return answers.REFUSED

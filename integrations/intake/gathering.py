@@ -13,11 +13,15 @@ from functools import partial
 from itertools import islice
 from queue import SimpleQueue
 
-from integrations.intake.store import Arrival, store
+from integrations.intake.store import Arrival, NotStored, store
 
 BATCH_ROWS = 250
 # A statement holds its bodies once more, and PostgreSQL takes no more than 1 GB.
 BATCH_BYTES = 20 * 1024 * 1024
+# More than this keeps a database busy for a while, which is no silence.
+SMALL_BYTES = 1024 * 1024
+
+SILENT = "the database is silent"
 
 Waiting = tuple[Arrival, "asyncio.Future[int | None]"]
 Outcome = list[int | None] | Exception
@@ -27,9 +31,14 @@ class Gathering:
     """Stores the arrivals of an event loop, from one thread with a database connection of its own.
 
     By a queue and callbacks: an executor's futures, made and chained for each batch, would cost half of a statement.
+
+    :param patience: after so many seconds without a word about a small batch the database counts as silent, and until
+        it has answered nobody waits for longer than that. None for as long as it takes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, patience: float | None = None) -> None:
+        self._patience = patience
+        self._watch: asyncio.TimerHandle | None = None
         self._waiting: dict[asyncio.Future[int | None], Arrival] = {}
         self._is_busy = False
         self._jobs: SimpleQueue[Callable[[], object]] = SimpleQueue()
@@ -38,7 +47,7 @@ class Gathering:
     async def store(self, arrival: Arrival) -> int | None:
         """As `store` does with one.
 
-        :raises NotStored: the database is out of reach or refuses.
+        :raises NotStored: the database is out of reach, refuses or is silent.
         """
         if self._thread is None:  # not before: gunicorn forks
             self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
@@ -59,7 +68,10 @@ class Gathering:
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         self._is_busy = bool(self._waiting)
         if self._is_busy:
-            self._jobs.put(partial(self._store, self._next_batch(), loop))
+            batch = self._next_batch()
+            if self._patience is not None and sum(len(arrival.body) for arrival, _ in batch) <= SMALL_BYTES:
+                self._watch = loop.call_later(self._patience, self._give_up, loop, batch)
+            self._jobs.put(partial(self._store, batch, loop))
 
     def _next_batch(self) -> list[Waiting]:
         size = 0
@@ -85,7 +97,17 @@ class Gathering:
             outcome = error
         loop.call_soon_threadsafe(self._next, batch, outcome, loop)
 
+    def _give_up(self, loop: asyncio.AbstractEventLoop, batch: list[Waiting]) -> None:
+        """The batch may be stored after all. It is there twice then, which is one of the things that deliveries are."""
+        for stored in [*(stored for _, stored in batch), *self._waiting]:
+            if not stored.done():
+                stored.set_exception(NotStored(SILENT))
+        self._watch = loop.call_later(self._patience or 0, self._give_up, loop, [])
+
     def _next(self, batch: list[Waiting], outcome: Outcome, loop: asyncio.AbstractEventLoop) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         self._hand_over(loop)
         _tell(batch, outcome)
 
