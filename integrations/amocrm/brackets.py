@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 MAX_DEPTH = 20
 """Names in one key. amoCRM's deepest have ten; what is deeper is kept as a plain key."""
@@ -16,6 +17,10 @@ MAX_DEPTH = 20
 _FIELD = re.compile(r"[^&]+")
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _INDEX = re.compile(r"[0-9]{1,15}")
+_LONGEST_KNOWN = 200
+
+Path: TypeAlias = tuple[str, ...]
+"""The names in a key, the outermost first."""
 
 
 def decode_form(body: bytes) -> dict[str, Any]:
@@ -25,14 +30,12 @@ def decode_form(body: bytes) -> dict[str, Any]:
     counts, as in PHP; a key that is both a value and a parent keeps its value under the empty key. Never raises:
     what is no UTF-8 becomes U+FFFD, and NUL, which PostgreSQL cannot store, is dropped.
     """
-    text = body.decode("utf-8", "replace").replace("+", " ")
-    for escape, bracket in (("%5B", "["), ("%5D", "]"), ("%5b", "["), ("%5d", "]")):
-        # Most of a hook is brackets: at once here they cost a tenth of what they cost key by key.
-        text = text.replace(escape, bracket)
     tree = _Tree()
-    for field in _FIELD.finditer(text):
-        key, _, value = field.group().partition("=")
-        tree.put(_decoded(key), _decoded(value))
+    for field in _FIELD.finditer(body.decode("utf-8", "replace")):
+        key, _, value = field[0].partition("=")
+        # Hooks are much alike: most keys have been met before.
+        path = _known_path(key) if len(key) <= _LONGEST_KNOWN else _path_in_form(key)
+        tree.put(path, _decoded(value))
     return tree.root
 
 
@@ -46,7 +49,7 @@ def unfolded(data: dict[str, Any]) -> dict[str, Any]:
     tree = _Tree()
     for key, value in data.items():
         is_listed = "[" in key and isinstance(value, list) and value
-        tree.put(key, value[-1] if is_listed else value)
+        tree.put(_path(key), value[-1] if is_listed else value)
     return tree.root
 
 
@@ -68,21 +71,32 @@ def _index_order(key: object) -> int:
 
 
 def _decoded(text: str) -> str:
+    text = text.replace("+", " ")
     if "%" in text:
         # Not urllib's unquote: ten megabytes of `%` cost it ten seconds.
         text = _ESCAPES.sub(lambda m: bytes.fromhex(m[0].replace("%", "")).decode("utf-8", "replace"), text)
     return text.replace("\x00", "") if "\x00" in text else text
 
 
-def _path(key: str) -> list[str] | None:
-    """`a[b][c]` as `["a", "b", "c"]`; None for what is no bracket key, or too deep a one."""
+def _path(key: str) -> Path:
+    """`a[b][c]` as `("a", "b", "c")`; what is no bracket key, or too deep a one, by itself."""
     name, opening, rest = key.partition("[")
     if not (name and opening and rest.endswith("]")) or "]" in name:
-        return None
+        return (key,)
     if rest.count("[") + 2 > MAX_DEPTH:
-        return None
+        return (key,)
     inner = rest[:-1].split("][")
-    return None if any("[" in part or "]" in part for part in inner) else [name, *inner]
+    return (key,) if any("[" in part or "]" in part for part in inner) else (name, *inner)
+
+
+def _path_in_form(key: str) -> Path:
+    for escape, bracket in (("%5B", "["), ("%5D", "]"), ("%5b", "["), ("%5d", "]")):
+        # One by one, among all others, they would cost ten times as much.
+        key = key.replace(escape, bracket)
+    return _path(_decoded(key))
+
+
+_known_path = lru_cache(maxsize=4096)(_path_in_form)
 
 
 class _Tree:
@@ -90,29 +104,14 @@ class _Tree:
 
     def __init__(self) -> None:
         self.root: dict[str, Any] = {}
-        self._nodes: dict[str, dict[str, Any]] = {}
         self._next_index: dict[int, int] = {}
 
-    def put(self, key: str, value: Any) -> None:
-        parent, _, last = key.rpartition("[")
-        node = self._nodes.get(parent)
-        if node is not None and last[-1:] == "]" and "]" not in last[:-1]:
-            self._set(node, last[:-1], value)
-        elif path := _path(key):
-            node = self.root
-            for name in path[:-1]:
-                node = self._child(node, name)
-            if "[]" not in parent:
-                self._nodes[parent] = node
-            self._set(node, path[-1], value)
-        else:
-            self._set_value(self.root, key, value)
-
-    def _set(self, node: dict[str, Any], name: str, value: Any) -> None:
-        self._set_value(node, self._name(node, name), value)
-
-    @staticmethod
-    def _set_value(node: dict[str, Any], name: str, value: Any) -> None:
+    def put(self, path: Path, value: Any) -> None:
+        node = self.root
+        for name in path[:-1]:
+            child = node.get(name) if name else None
+            node = child if isinstance(child, dict) else self._child(node, name)
+        name = path[-1] if node is self.root else self._name(node, path[-1])
         present = node.get(name)
         if isinstance(present, dict):
             present[""] = value
@@ -120,12 +119,11 @@ class _Tree:
             node[name] = value
 
     def _child(self, node: dict[str, Any], name: str) -> dict[str, Any]:
+        """The dictionary of this name, where there is none yet."""
         name = self._name(node, name)
         child = node.get(name)
-        if not isinstance(child, dict):
-            child = {} if child is None else {"": child}
-            node[name] = child
-        return child
+        node[name] = made = {} if child is None else {"": child}
+        return made
 
     def _name(self, node: dict[str, Any], name: str) -> str:
         """The key that a bracket's text means; `[]` is the index after the highest."""
