@@ -6,6 +6,7 @@ from typing import Any
 
 from config.env import writing
 from config.environment import BASE_DIR, Environment
+from config.timestamps import read_times_fast
 
 SQLITE = "django.db.backends.sqlite3"
 
@@ -61,6 +62,7 @@ def _sqlite(config: dict[str, Any], environment: Environment) -> dict[str, Any]:
 
 
 def _postgresql(config: dict[str, Any]) -> dict[str, Any]:
+    read_times_fast()
     config["CONN_MAX_AGE"] = 0  # the pool keeps the connections
     config["OPTIONS"] = {
         "connect_timeout": CONNECT_SECONDS,
