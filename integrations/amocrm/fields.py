@@ -63,7 +63,10 @@ def _field(raw: dict[str, Any]) -> Field:
 
 
 def _first(raw: dict[str, Any], *keys: str) -> object:
-    return next((raw[key] for key in keys if raw.get(key) is not None), None)
+    for key in keys:
+        if (value := raw.get(key)) is not None:
+            return value
+    return None
 
 
 def _values(raw: dict[str, Any]) -> Iterator[object]:

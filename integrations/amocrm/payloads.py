@@ -86,6 +86,7 @@ class _Reading:
 
     mapping: Mapping[str, str]
     now: datetime | None
+    delivery_id: int | None
     deals: list[DealNews] = field(default_factory=list)
     contacts: list[ContactNews] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -102,17 +103,25 @@ class _Reading:
         self.named += len(taken)
         return _ids(taken)
 
+    def evidence(self, action: DealAction) -> Evidence:
+        return Evidence(delivery_id=self.delivery_id, action=action.value)
+
 
 def parse_delivery(
-    body: bytes, content_type: str, *, mapping: Mapping[str, str] | None = None, now: datetime | None = None
+    body: bytes,
+    content_type: str,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+    delivery_id: int | None = None,
 ) -> ParsedDelivery:
     """Read a hook's body. Never raises.
 
-    `mapping` is the account's own of fields to UTM keys (see `utm_of`); `now` is for tests: times over a day after it
-    are not believed.
+    `mapping` is the account's own of fields to UTM keys (see `utm_of`); times over a day after `now` are not believed;
+    `delivery_id` stands in each deal's evidence.
     """
     decoded = decode_body(body, content_type)
-    reading = _Reading(mapping or {}, now, problems=list(decoded.problems))
+    reading = _Reading(mapping or {}, now, delivery_id, problems=list(decoded.problems))
     for entity, action, position, item in _all_entities(decoded.data):
         reading.named += 1
         if reading.is_cut:
@@ -179,7 +188,7 @@ def _deal(reading: _Reading, action: DealAction, deal_id: int, item: dict[str, A
         utm=utm_of(fields_of(item), tags_of(item), reading.mapping),
         contact_ids=_ids([item.get("main_contact_id")]),
         is_deleted=_DELETED_BY.get(action),
-        evidence=Evidence(action=action.value),
+        evidence=reading.evidence(action),
     )
 
 
@@ -209,7 +218,7 @@ def _named_leads(node: object) -> Iterator[object]:
 def _mention(reading: _Reading, raw_ids: Iterable[object]) -> None:
     action = DealAction.MENTIONED
     for deal_id in reading.take(raw_ids):
-        reading.deals.append(DealNews(action, DealSnapshot(deal_id, evidence=Evidence(action=action.value))))
+        reading.deals.append(DealNews(action, DealSnapshot(deal_id, evidence=reading.evidence(action))))
 
 
 def _read_contact(reading: _Reading, action: str, item: dict[str, Any], where: str) -> None:

@@ -63,7 +63,9 @@ def text_of(raw: object, at_most: int = MAX_TEXT) -> str:
     if isinstance(raw, bool) or not isinstance(raw, (str, int, float)):
         return ""
     text = raw if isinstance(raw, str) else repr(raw)
-    return _UNSTORABLE.sub("", unescape(text[: 4 * at_most])).strip()[:at_most]
+    text = unescape(text[: 4 * at_most])
+    # What is not storable is not printable either, and that is quickly seen.
+    return (text if text.isprintable() else _UNSTORABLE.sub("", text)).strip()[:at_most]
 
 
 def unescape(text: str) -> str:

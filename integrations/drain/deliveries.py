@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from django.db.models import QuerySet
 
-from integrations.amocrm.payloads import MAX_NAMED, DealNews, ParsedDelivery, parse_delivery
+from integrations.amocrm.payloads import MAX_NAMED, ParsedDelivery, parse_delivery
 from integrations.models import AmoCRMConnection, ProcessingStatus, WebhookLog
 from leads.clock import is_over
-from leads.news import Evidence
 from leads.told import told
 
 BATCH_ROWS = 250
@@ -64,8 +63,9 @@ def next_batch(connection: AmoCRMConnection) -> list[Delivery]:
 def understand(log: WebhookLog, connection: AmoCRMConnection) -> Delivery:
     """Parse a delivery and decide whether there is anything in it to apply."""
     mapping = connection.user_account.utm_mapping
-    parsed = parse_delivery(bytes(log.raw_body), log.content_type, mapping=mapping, now=log.received_at)
-    delivery = Delivery(log, replace(parsed, deals=tuple(_traced(news, log) for news in parsed.deals)))
+    body = bytes(log.raw_body)
+    parsed = parse_delivery(body, log.content_type, mapping=mapping, now=log.received_at, delivery_id=log.pk)
+    delivery = Delivery(log, parsed)
     delivery.notes.extend(parsed.problems)
     stranger = _stranger(parsed, connection)
     if stranger:
@@ -85,12 +85,6 @@ def understand(log: WebhookLog, connection: AmoCRMConnection) -> Delivery:
     elif parsed.has_nameless:
         delivery.status = ProcessingStatus.PARTIAL
     return delivery
-
-
-def _traced(news: DealNews, log: WebhookLog) -> DealNews:
-    return replace(
-        news, snapshot=replace(news.snapshot, evidence=Evidence(delivery_id=log.pk, action=news.action.value))
-    )
 
 
 def _stranger(parsed: ParsedDelivery, connection: AmoCRMConnection) -> str:
