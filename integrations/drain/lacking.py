@@ -8,8 +8,8 @@ from datetime import datetime
 
 from integrations.amocrm.payloads import DealNews
 from integrations.drain.deliveries import Delivery
-from leads.deals.stored import leads_by_deal
-from leads.models import Lead, UserAccount
+from leads.deals.stored import KnownDeal, known_deals
+from leads.models import UserAccount
 from leads.news import UTM_KEYS, WON_STATUS_ID, ContactSnapshot, DealAction
 
 _NO_UTM = ("",) * len(UTM_KEYS)
@@ -27,12 +27,12 @@ def news_by_deal(deliveries: Iterable[Delivery]) -> dict[int, list[DealNews]]:
 def deals_to_read(account: UserAccount, deliveries: Sequence[Delivery]) -> list[int]:
     """The deals that the deliveries name and do not say enough about."""
     told = news_by_deal(deliveries)
-    known = leads_by_deal(account, told)
+    known = known_deals(account, told)
     wanted = [deal_id for deal_id, news in told.items() if needs_reading(news, known.get(deal_id))]
     return wanted + _deals_without_client(account, deliveries, set(wanted))
 
 
-def needs_reading(news: Sequence[DealNews], lead: Lead | None) -> bool:
+def needs_reading(news: Sequence[DealNews], lead: KnownDeal | None) -> bool:
     """Whether the CRM itself has to be asked about a deal, given what was told and what is stored."""
     if lead is None:
         return any(item.action is not DealAction.DELETED for item in news)
@@ -59,7 +59,7 @@ def _says_too_little(item: DealNews) -> bool:
     return snapshot.updated_at is None or snapshot.status_id is None or snapshot.pipeline_id is None
 
 
-def _contradicts(news: Sequence[DealNews], newest: datetime, lead: Lead) -> bool:
+def _contradicts(news: Sequence[DealNews], newest: datetime, lead: KnownDeal) -> bool:
     """Within one second of amoCRM's clock two different states were told: only the CRM knows which is the present.
 
     What was read in that second counts as told: the deal may have changed after the reading and before the second
@@ -84,11 +84,11 @@ def _deals_without_client(account: UserAccount, deliveries: Sequence[Delivery], 
     linked = {deal_id: contact for contact in told for deal_id in contact.deal_ids if deal_id not in already}
     if not linked:
         return []
-    leads = leads_by_deal(account, linked)
+    leads = known_deals(account, linked)
     return [deal_id for deal_id, lead in leads.items() if _lacks(lead, linked[deal_id].contact_id)]
 
 
-def _lacks(lead: Lead, contact_id: int) -> bool:
+def _lacks(lead: KnownDeal, contact_id: int) -> bool:
     return lead.amocrm_contact_id is None or (not lead.contact_phones and lead.amocrm_contact_id != contact_id)
 
 

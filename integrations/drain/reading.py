@@ -10,7 +10,7 @@ from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import RequestError
 from integrations.drain.deliveries import Delivery
 from integrations.drain.lacking import contacts_told, deals_to_read
-from leads.deals.stored import deals_with_phone, leads_by_contact, leads_by_deal
+from leads.deals.stored import deals_with_phone, known_deals, leads_by_contact
 from leads.models import UserAccount
 from leads.news import ContactSnapshot, DealSnapshot
 from leads.phones import normalise_phone
@@ -87,7 +87,7 @@ def _silent(account: UserAccount, deliveries: Sequence[Delivery], readings: Read
 def _read_deals_of(client: AmoCRMClient, account: UserAccount, contact_ids: set[int], readings: Readings) -> None:
     """Into `readings`: those deals of the contacts that we know, and whose client we cannot ring."""
     linked = {one.contact_id: one.deal_ids for one in contacts_shown(client, contact_ids, refused={}).values()}
-    leads = leads_by_deal(account, {deal_id for deal_ids in linked.values() for deal_id in deal_ids})
+    leads = known_deals(account, {deal_id for deal_ids in linked.values() for deal_id in deal_ids})
     lonely = {deal_id for deal_id, lead in leads.items() if not (lead.contact_phones or lead.is_deleted)}
     readings.include(read_deals(client, account, sorted(lonely - readings.asked)))
     readings.of_contact = {contact_id: deal_ids for contact_id, deal_ids in linked.items() if deal_ids}

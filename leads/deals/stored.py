@@ -7,10 +7,34 @@ walk through all leads of the account in that order, or to test both of two cond
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
 from leads.models import Lead, UserAccount
+
+
+class KnownDeal(NamedTuple):
+    """The columns of a deal's lead by which it is decided whether the CRM has to be asked about it."""
+
+    amocrm_lead_id: int
+    amocrm_contact_id: int | None
+    contact_phones: list[str]
+    current_pipeline_id: int | None
+    current_status_id: int | None
+    price: Decimal | None
+    deal_utm: dict[str, Any]
+    is_deleted: bool
+    amocrm_updated_at: datetime | None
+    read_updated_at: datetime | None
+
+
+def known_deals(account: UserAccount, deal_ids: Iterable[int]) -> dict[int, KnownDeal]:
+    """amoCRM deal id → what is known of the deal. The other forty columns would take longer than all these."""
+    found = _found(account, amocrm_lead_id__among=deal_ids).values_list(*KnownDeal._fields)
+    return {deal.amocrm_lead_id: deal for deal in map(KnownDeal._make, found)}
 
 
 def leads_by_deal(account: UserAccount, deal_ids: Iterable[int]) -> dict[int, Lead]:
