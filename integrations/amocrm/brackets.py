@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+from integrations.amocrm.values import legible
+
 MAX_DEPTH = 20
 """Names in one key. amoCRM's deepest have ten; what is deeper is kept as a plain key."""
 
@@ -28,10 +30,10 @@ def decode_form(body: bytes) -> dict[str, Any]:
 
     Lists stay dictionaries with string keys (`{"0": …}`), read by `items_of`. Of a key given twice the last value
     counts, as in PHP; a key that is both a value and a parent keeps its value under the empty key. Never raises:
-    what is no UTF-8 becomes U+FFFD, and NUL, which PostgreSQL cannot store, is dropped.
+    of what is no UTF-8 `legible` makes what it can, and NUL, which PostgreSQL cannot store, is dropped.
     """
     tree = _Tree()
-    for field in _FIELD.finditer(body.decode("utf-8", "replace")):
+    for field in _FIELD.finditer(body.decode("utf-8", "surrogateescape")):
         key, _, value = field[0].partition("=")
         # Hooks are much alike: most keys have been met before.
         path = _known_path(key) if len(key) <= _LONGEST_KNOWN else _path_in_form(key)
@@ -74,7 +76,9 @@ def _decoded(text: str) -> str:
     text = text.replace("+", " ")
     if "%" in text:
         # Not urllib's unquote: ten megabytes of `%` cost it ten seconds.
-        text = _ESCAPES.sub(lambda m: bytes.fromhex(m[0].replace("%", "")).decode("utf-8", "replace"), text)
+        text = _ESCAPES.sub(lambda m: bytes.fromhex(m[0].replace("%", "")).decode("utf-8", "surrogateescape"), text)
+    if not text.isascii():
+        text = legible(text)
     return text.replace("\x00", "") if "\x00" in text else text
 
 

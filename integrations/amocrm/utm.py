@@ -15,7 +15,7 @@ from typing import TypeAlias
 from urllib.parse import unquote, unquote_plus
 
 from integrations.amocrm.fields import Field
-from integrations.amocrm.values import MAX_TEXT, text_of, unescape
+from integrations.amocrm.values import MAX_TEXT, legible, text_of, unescape
 from leads.news import UTM_KEYS, Utm
 from leads.told import told
 
@@ -75,7 +75,7 @@ def _decoded(value: str) -> str:
     if "%" not in value or not _ENCODED.fullmatch(value) or _NEEDLESS_ESCAPE.search(value):
         return value
     whole = re.sub(r"%.?\Z", "", value)
-    plain = unquote_plus(whole, errors="replace").removesuffix("\ufffd")
+    plain = legible(unquote_plus(whole, errors="surrogateescape")).removesuffix("\ufffd")
     return plain if "%" in whole and "\ufffd" not in plain else value
 
 
@@ -121,11 +121,11 @@ def _in_query(text: str, where: str) -> Iterator[_Found]:
     # Escaped once by the form that made it and once more by amoCRM: `&amp;amp;` is met.
     plain = unescape(unescape(text))
     if not _IN_QUERY.search(plain):  # it may be the address within that of a redirect
-        plain = unquote(plain, errors="replace")
+        plain = unquote(plain, errors="surrogateescape")
     for match in _IN_QUERY.finditer(plain):
         coded = match["coded"]
-        value = match["plain"].strip(" ',;|}") if coded is None else unquote_plus(coded, errors="replace")
-        yield match[1].lower(), value[:MAX_TEXT], where
+        value = match["plain"].strip(" ',;|}") if coded is None else unquote_plus(coded, errors="surrogateescape")
+        yield match[1].lower(), legible(value)[:MAX_TEXT], where
 
 
 def _key(utm_key: object) -> str | None:

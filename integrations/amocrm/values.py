@@ -21,6 +21,9 @@ _DIGITS = re.compile(r"[0-9]{1,19}")
 _AMOUNT = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{0,40})?")
 _ENTITY = re.compile(r"&#?[0-9A-Za-z]{1,32};")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_NO_UTF_8 = re.compile("[\udc80-\udcff]+")
+# Two bytes side by side that stand so in no UTF-8, and in none that was cut short; in Windows-1251 they are letters.
+_WINDOWS_1251 = re.compile("[\udcc0-\udcff]{2}")
 
 
 def id_of(raw: object) -> int | None:
@@ -66,6 +69,14 @@ def text_of(raw: object, at_most: int = MAX_TEXT) -> str:
     text = unescape(text[: 4 * at_most])
     # What is not storable is not printable either, and that is quickly seen.
     return (text if text.isprintable() else _UNSTORABLE.sub("", text)).strip()[:at_most]
+
+
+def legible(text: str) -> str:
+    """Text that was decoded as UTF-8 with `surrogateescape`, as Windows-1251 where it is that, as old sites and
+    programs write Russian. Other bytes that are no UTF-8 become U+FFFD."""
+    if _WINDOWS_1251.search(text):
+        return text.encode("utf-8", "surrogateescape").decode("cp1251", "replace")
+    return _NO_UTF_8.sub("\ufffd", text)
 
 
 def unescape(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -47,14 +48,27 @@ def test_of_a_key_given_twice_the_last_value_counts() -> None:
 
 
 def test_odd_pieces_are_kept_and_nul_is_dropped() -> None:
-    assert decode_form(b"&&=1&flag&n%00ul=a%00b\x00&bad=%ff%D0&pct=%zz%4&__proto__[x]=1") == {
+    assert decode_form(b"&&=1&flag&n%00ul=a%00b\x00&bad=%ff%80.%D0&pct=%zz%4&__proto__[x]=1") == {
         "": "1",
         "flag": "",
         "nul": "ab",
-        "bad": "\ufffd\ufffd",
+        "bad": "\ufffd.\ufffd",
         "pct": "%zz%4",
         "__proto__": {"x": "1"},
     }
+
+
+def test_what_is_written_in_windows_1251_is_read() -> None:
+    name = quote("Привет, Ёлка № 5", encoding="cp1251")
+    decoded = decode_form(f"a={name}&b={quote('Привет')}&c=".encode() + "Айгерим".encode("cp1251"))
+    assert decoded == {"a": "Привет, Ёлка № 5", "b": "Привет", "c": "Айгерим"}
+
+
+@given(st.text("абвгАБВЁё 7-xyz", min_size=1, max_size=12))
+def test_utf_8_that_was_cut_short_within_a_letter_is_no_other_encoding(text: str) -> None:
+    cut = quote(text).rpartition("%")[0]
+    (decoded,) = decode_form(f"a={cut}".encode()).values() if cut else [""]
+    assert text.startswith(str(decoded).removesuffix("\ufffd"))
 
 
 def test_a_key_deeper_than_anything_of_amocrm_is_kept_flat() -> None:
