@@ -319,6 +319,15 @@ def test_who_deletes_creatives_is_told_which_leads_lose_them(account: UserAccoun
     assert Lead.objects.filter(creative=None).count() == 3
 
 
+def test_the_button_that_deletes_declines_no_name(account: UserAccount, owner: Client) -> None:
+    direction = Direction.objects.create(user_account=account, name="Dental")
+    page = owner.get(
+        f"/admin/leads/direction/{direction.pk}/change/?_changelist_filters=q%3DD", headers={"accept-language": "ru"}
+    ).content.decode()
+    buttons = re.findall(rf'href="[^"]*/{direction.pk}/delete/([^"]*)"[^>]*>\s*([^<]*?)\s*</a>', page)
+    assert buttons == [("?_changelist_filters=q%3DD", "Удалить")]
+
+
 # --- Lists ---
 
 
