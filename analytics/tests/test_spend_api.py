@@ -217,7 +217,7 @@ def test_thousands_of_rows_are_a_few_statements(cast: Cast, django_assert_max_nu
         spent(day=(first + timedelta(days=number // 10)).isoformat(), campaign=f"c{number % 10}")
         for number in range(3000)
     ]
-    with django_assert_max_num_queries(120):
+    with django_assert_max_num_queries(40):
         assert posted(cast, rows).json() == {"created": 3000, "updated": 0}
     assert posted(cast, rows[1000:]).json() == {"created": 0, "updated": 2000}
 
