@@ -83,7 +83,7 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _item(_("Sales"), "sell", "analytics_sale_changelist"),
-                    _item(_("Unknown: whose are they?"), "help", "analytics_unknownsale_changelist"),
+                    _item(_("sales of nobody known"), "help", "analytics_unknownsale_changelist"),
                     _item(_("Referrers"), "handshake", "analytics_referrer_changelist"),
                     _item(_("Referral conversions"), "redeem", "analytics_referralconversion_changelist"),
                     _item(_("Commissions"), "receipt_long", "analytics_referralearning_changelist"),

@@ -15,6 +15,13 @@ SYMBOLS = {
     "UZS": "soʻm",
 }  # fmt: skip
 NO_BREAK = "\N{NO-BREAK SPACE}"
+MINUS = "\N{MINUS SIGN}"
+
+
+def written(value: Decimal | int | str, decimals: int | None = None) -> str:
+    """`12,345.6`, grouped and pointed as the language does, with a minus that is no hyphen: no line breaks behind that,
+    and it is read aloud."""
+    return number_format(value, decimals, use_l10n=True, force_grouping=True).replace("-", MINUS)
 
 
 def money(amount: Decimal | None, currency: str) -> str:
@@ -23,8 +30,7 @@ def money(amount: Decimal | None, currency: str) -> str:
         return ""
     cents = to_cents(amount)
     decimals = 0 if cents == cents.to_integral_value() else 2
-    written = number_format(cents, decimals, use_l10n=True, force_grouping=True)
-    return f"{written}{NO_BREAK}{SYMBOLS.get(currency, currency)}"
+    return f"{written(cents, decimals)}{NO_BREAK}{SYMBOLS.get(currency, currency)}"
 
 
 def whole(amount: Decimal) -> Decimal:
@@ -36,23 +42,23 @@ def number(value: int | None) -> str:
     """`12,345`, grouped as the language does; `10,000+` where counting stopped."""
     if value is None:
         return ""
-    return str(value) if isinstance(value, CappedCount) else number_format(value, use_l10n=True, force_grouping=True)
+    return str(value) if isinstance(value, CappedCount) else written(value)
 
 
 def exact(value: Decimal) -> str:
     """All of its digits, and two after the point at least, for a column of them: 501.25, 500.00."""
     digits = max(2, -int(value.normalize().as_tuple().exponent))
-    return number_format(f"{value:.{digits}f}", force_grouping=True)
+    return written(f"{value:.{digits}f}")
 
 
 def share(part: Decimal) -> str:
     """`3.33 %` of 0.0333: all of its digits."""
     percent = (part * 100).normalize()
     digits = max(0, -int(percent.as_tuple().exponent))
-    return f"{number_format(f'{percent:f}', digits, use_l10n=True)} %"
+    return f"{written(f'{percent:f}', digits)} %"
 
 
 def rate(value: Decimal) -> str:
     """`12.5%`: a percentage with one digit."""
-    # number_format cuts digits; 56.79 is 56.8.
-    return f"{number_format(Decimal(value).quantize(Decimal('0.1'), ROUND_HALF_UP), 1, use_l10n=True)}%"
+    # It cuts digits; 56.79 is 56.8.
+    return f"{written(Decimal(value).quantize(Decimal('0.1'), ROUND_HALF_UP), 1)}%"

@@ -73,6 +73,7 @@ def _context(referrer: Referrer) -> dict[str, object]:
         "rate": share(rate),
         "balances": balances([referrer.pk]).get(referrer.pk) or [Balance(account.currency)],
         "sales": _sales(referrer, rate),
+        "sales_count": ReferralConversion.objects.filter(referrer=referrer).count(),
         "payouts": (
             ReferralEarning.objects.filter(referrer=referrer, paid_at__isnull=False)
             .order_by("-paid_at")

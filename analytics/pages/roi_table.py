@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
-from django.utils.formats import number_format
 
 from analytics.pages.narrowers import value_of
 from analytics.pages.periods import Period
@@ -17,6 +16,7 @@ from analytics.reports.definitions import NO_RATE, OF_NONE, ONE_OF, ROI_FIGURES,
 from analytics.reports.figures import Figures
 from analytics.reports.roi import Roi, Row
 from analytics.reports.spans import Basis, GroupBy
+from leads.amounts import written
 from leads.cents import CENTS_BELOW
 from leads.pages.sorting import turn
 
@@ -61,8 +61,7 @@ class Cell:
             return NO_VALUE
         # Rounded by us: Django would cut the digits off.
         rounded = Decimal(self.value).quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP)
-        written = number_format(rounded, self.decimals, use_l10n=True, force_grouping=True)
-        return f"{written}%" if self.definition.kind is Kind.PERCENT else written
+        return written(rounded, self.decimals) + ("%" if self.definition.kind is Kind.PERCENT else "")
 
 
 @dataclass(frozen=True, slots=True)

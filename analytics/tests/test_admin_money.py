@@ -367,6 +367,13 @@ def test_a_pattern_that_can_never_win_is_warned_about(alfa: UserAccount, kenesar
     assert "never reached: tripwire " not in body(sam, "/admin/analytics/targetologist/")
 
 
+@pytest.mark.parametrize(("language", "name"), [("en", "Sales of nobody known"), ("ru", "Ничьи продажи")])
+def test_the_queue_is_called_alike_in_the_menu_and_on_its_page(sam: Client, language: str, name: str) -> None:
+    page = sam.get(QUEUE, headers={"accept-language": language}).content.decode()
+    assert re.search(rf'href="{QUEUE}"[^>]*>.*?{name}', page, re.DOTALL)
+    assert f"<title>{name}" in re.sub(r"\s+", " ", page).replace("<title> ", "<title>")
+
+
 @pytest.mark.parametrize("page", ["sale", "unknownsale", "referrer", "referralconversion", "referralearning"])
 def test_lists_cost_the_same_whatever_their_length(
     alfa: UserAccount, sam: Client, page: str, django_assert_max_num_queries: Any

@@ -51,7 +51,16 @@ def test_it_shows_payouts_and_debts(aida: Referrer) -> None:
     settle(aida.user_account, lost(5, 20, 150_000))
     _status, body = page(link_token(aida))
     assert "To be set off" in body
-    assert "-15,000 ₸" in body
+    assert "\N{MINUS SIGN}15,000 ₸" in body
+
+
+def test_payouts_stand_before_a_long_list_of_sales_which_says_where_it_ends(aida: Referrer) -> None:
+    pay_out(aida.user_account, [aida], timezone.now())
+    _status, body = page(link_token(aida))
+    assert 0 < body.index("Payouts") < body.index("Sales by your code")
+    assert "The newest" not in body
+    settle(aida.user_account, *(won(deal, 30, 1_000, utm=by_code("ref_aida")) for deal in range(100, 200)))
+    assert "The newest 100 of 101." in page(link_token(aida))[1]
 
 
 def test_a_sale_that_kept_its_rate_says_which(aida: Referrer) -> None:

@@ -108,6 +108,13 @@ def test_a_pattern_is_changed_in_its_place(cast: Cast, march: March) -> None:
     assert traf4.patterns == ["autumn", "sale"]
 
 
+def test_the_last_ninety_days_stay_those_from_one_question_to_the_next(cast: Cast) -> None:
+    asked = client(cast.vera).get("/app/what-if/", {"days": "90"}).content.decode()
+    assert asked.count('<input type="hidden" name="days" value="90">') == 3
+    assert 'type="hidden" name="since"' not in asked
+    assert look(cast.vera).content.decode().count('type="hidden" name="since" value="2026-03-01"') == 3
+
+
 def test_what_is_no_change_of_patterns_is_said(cast: Cast, march: March) -> None:
     Targetologist.objects.filter(name="Muha").update(patterns=["muha"])
     nothing = look(cast.vera, targetologist=march.key("Traf4"), pattern="")
