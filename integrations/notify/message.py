@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -52,11 +52,12 @@ def summary_text(day: date, sales: Sequence[Sale], referrers: Mapping[str, Refer
     return "\n".join(lines)
 
 
-def without_referrer(text: str, referrer: Referrer) -> str:
-    """A message, in whatever language, with the referrer's code where it names them."""
+def without_referrer(text: str, codes: Collection[str]) -> str:
+    """A message, in whatever language, with only the code where it names the referrer whose codes these are."""
     labels = "|".join(sorted(re.escape(_label_of_referrer(language)) for language, _name in settings.LANGUAGES))
-    named = rf"^(?P<label>({labels}): ).*$|^.*\({re.escape(referrer.code)}\)"
-    return re.sub(named, lambda line: f"{line['label'] or ''}{referrer.code}", text, flags=re.MULTILINE)
+    known = "|".join(sorted(re.escape(code) for code in codes))
+    named = rf"^(?P<label>(?:{labels}): )?.*\((?P<code>{known})\)"
+    return re.sub(named, lambda line: f"{line['label'] or ''}{line['code']}", text, flags=re.MULTILINE | re.IGNORECASE)
 
 
 def _label_of_referrer(language: str) -> str:

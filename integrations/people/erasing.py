@@ -110,9 +110,9 @@ def _erase_referrers(person: Person) -> int:
 
 def _forget_in_messages(referrer: Referrer) -> None:
     """Messages about sales to others name their referrer. The code stays in them, as it does in the ledger."""
-    messages = list(rows.notifications_naming(referrer))
+    messages, codes = list(rows.notifications_naming(referrer)), rows.codes_of(referrer)
     for message in messages:
-        message.text = without_referrer(message.text, referrer)
+        message.text = without_referrer(message.text, codes)
     SaleNotification.objects.bulk_update(messages, ["text"])
 
 

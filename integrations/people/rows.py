@@ -47,9 +47,16 @@ def notifications_of(person: Person) -> QuerySet[SaleNotification]:
     return SaleNotification.objects.filter(sale__in=sales_of(person).values("pk")).order_by("pk")
 
 
+def codes_of(referrer: Referrer) -> set[str]:
+    """Those by which anything was sold, and the present one: a code may be changed."""
+    return {referrer.code, *referrer.conversions.values_list("code", flat=True)}
+
+
 def notifications_naming(referrer: Referrer) -> QuerySet[SaleNotification]:
     """About sales to others that the referrer brought, and about days with one of these."""
-    named = Q(sale__conversion__referrer=referrer) | Q(text__contains=f"({referrer.code})")
+    named = Q(sale__conversion__referrer=referrer)
+    for code in codes_of(referrer):
+        named |= Q(text__icontains=f"({code})")
     return SaleNotification.objects.filter(named, user_account=referrer.user_account_id).exclude(text="").order_by("pk")
 
 

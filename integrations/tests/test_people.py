@@ -134,7 +134,7 @@ def test_a_referrer_is_handed_what_they_earned_and_no_message_names_them_once_er
     take_over(connected, told)
     drain_all(connected)
     enqueue_summary(connected, timezone.now().date(), list(Sale.objects.all()), "", timezone.now())
-    referrer.name = f"{NAME}: (married)"
+    referrer.name, referrer.code = f"{NAME}: (married)", "ref_married"
     referrer.save()
     before = list(SaleNotification.objects.order_by("pk").values_list("text", flat=True))
     assert [text.count("Aigerim (ref_a7)") for text in before] == [1, 1]
