@@ -144,6 +144,25 @@ def test_a_backup_has_its_name_once_it_is_whole(tmp_path: Path, settings: Any, m
     assert [path.name for path in tmp_path.iterdir()] == ["var"]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_a_killed_backup_left_is_removed_by_a_later_one(
+    tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.VAR_DIR = tmp_path / "var"
+    monkeypatch.setattr(shutil, "rmtree", lambda *_args, **_options: None)  # killed before it could tidy up
+    monkeypatch.setattr(Path, "rename", lambda *_args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        call_command("backup", str(tmp_path / "monday"))
+    monkeypatch.undo()
+    (left,) = tmp_path.iterdir()
+    call_command("backup", str(tmp_path / "tuesday"))
+    assert left.exists(), "it may still be at work"
+    for path in (left, *left.rglob("*")):
+        os.utime(path, (0, 0))
+    call_command("backup", str(tmp_path / "wednesday"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tuesday", "wednesday"]
+
+
 def test_a_place_where_no_folder_can_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CommandError, match="cannot be made"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +17,9 @@ from django.db import DatabaseError, connection
 from config import pooler
 
 KEYS = ("secret_key", "field_encryption_key")
+UNFINISHED = ".voronka-backup."
+# A backup that writes nothing for so long was killed.
+ABANDONED = 24 * 60 * 60
 
 
 class Command(BaseCommand):
@@ -30,11 +34,12 @@ class Command(BaseCommand):
             raise CommandError(f"{folder} is there already. A backup wants a folder of its own.")
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
+            _tidy(folder.parent)
         except OSError as error:
             raise CommandError(f"{folder} cannot be made: {error.strerror}.") from None
         try:
             # Under another name until it is whole, and gone if it never is: half a backup would be taken for one.
-            with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as aside:
+            with TemporaryDirectory(dir=folder.parent, prefix=UNFINISHED) as aside:
                 made = [path.name for path in _written(Path(aside, "backup"))]
                 Path(aside, "backup").rename(folder)
         except (OSError, DatabaseError) as error:
@@ -43,6 +48,13 @@ class Command(BaseCommand):
             self.stdout.write(str(folder / name))
         if len(made) <= len(KEYS):
             self.stderr.write("SECRET_KEY or FIELD_ENCRYPTION_KEYS is not under var/: keep your environment as well.")
+
+
+def _tidy(parent: Path) -> None:
+    """Remove what backups left there that were killed: as large as one, and out of sight."""
+    for left in parent.glob(f"{UNFINISHED}*"):
+        if max(path.lstat().st_mtime for path in (left, *left.rglob("*"))) < time.time() - ABANDONED:
+            shutil.rmtree(left)
 
 
 def _written(folder: Path) -> list[Path]:
