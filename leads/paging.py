@@ -57,6 +57,10 @@ class CappedPaginator(KeysFirst):
         self.object_list = self.object_list.filter(pk__in=keys)
         return len(keys)
 
+    @property
+    def is_cut(self) -> bool:
+        return isinstance(self.count, CappedCount)
+
 
 class CappedPages(CappedPaginator):
     """Of our own pages. A figure of a report leads there, and is to be found again as long as the count is cheap."""

@@ -76,9 +76,11 @@ def test_the_leads_page_counts_no_further_than_a_limit(
     with CaptureQueriesContext(connection) as captured:
         page = client(cast.vera).get("/app/leads?page=99").content.decode()
     assert "40+" in page
+    assert "The list ends here" in page
     counts = [query["sql"] for query in captured if "COUNT(" in query["sql"]]
     assert counts
     assert all("LIMIT" in sql for sql in counts)
+    assert "The list ends here" not in client(cast.vera).get("/app/leads").content.decode()
 
 
 def test_a_search_that_finds_little_goes_through_the_leads_once(many: list[int], cast: Cast) -> None:
