@@ -58,6 +58,17 @@ def test_no_process_outlives_the_run(tmp_path: Path, number: int) -> None:
     wait_until(lambda: not is_alive(sleeper))
 
 
+def test_a_process_that_takes_its_time_to_end_is_not_killed(tmp_path: Path) -> None:
+    ready, ended = tmp_path / "ready", tmp_path / "ended"
+    slow = f"trap 'sleep 6; echo > {ended}; exit' TERM; echo > {ready}; sleep 1000 & wait"
+    manager = start_manager(tmp_path / "pid", slow)
+    pid_in(tmp_path / "pid")
+    wait_until(ready.exists)
+    os.kill(manager.pid, signal.SIGTERM)
+    assert manager.wait(timeout=120) != 0
+    assert ended.exists()
+
+
 def test_when_one_process_ends_all_end_and_it_counts_as_a_failure(tmp_path: Path) -> None:
     manager = start_manager(tmp_path / "pid", "true")
     sleeper = pid_in(tmp_path / "pid")
