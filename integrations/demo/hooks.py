@@ -16,7 +16,7 @@ from analytics.routing import buyers_of
 from integrations.amocrm.payloads import parse_delivery
 from integrations.demo.news import CONTENT_TYPE, CRM_ACCOUNT_ID, hook_body, stage_as_text
 from integrations.demo.stories import Step, Story
-from integrations.drain.applying import route_delivery
+from integrations.drain.outcomes import route_delivery
 from integrations.models import Hook, HookDay, ProcessingStatus, SyncGap, SyncRun, WebhookLog
 from leads.deals.record import evidence_as_json
 from leads.models import UserAccount

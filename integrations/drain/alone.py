@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import AmoCRMError
-from integrations.drain.applying import apply_batch, write_outcomes
+from integrations.drain.applying import apply_batch
 from integrations.drain.blame import is_the_connections
 from integrations.drain.deliveries import Delivery
+from integrations.drain.outcomes import write_outcomes
 from integrations.drain.reading import read
 from integrations.lease import Lease, LeaseLost
 from integrations.models import AmoCRMConnection, ProcessingStatus, WebhookLog

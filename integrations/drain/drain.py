@@ -15,12 +15,13 @@ from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import ConditionError, Outage, RequestError
 from integrations.connecting.problems import clear_problem, note_problem
 from integrations.drain.alone import fail_alone
-from integrations.drain.applying import apply_batch, write_outcomes
+from integrations.drain.applying import apply_batch
 from integrations.drain.blame import is_the_connections
 from integrations.drain.deliveries import BATCH_ROWS, Delivery, next_batch, waiting
 from integrations.drain.fairness import give_way
 from integrations.drain.lagging import may_be_early, put_off
 from integrations.drain.lease import take_lease
+from integrations.drain.outcomes import write_outcomes
 from integrations.drain.reading import Readings, read
 from integrations.ending import is_turn_over
 from integrations.lease import Lease, LeaseLost

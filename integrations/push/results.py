@@ -13,9 +13,9 @@ from analytics.earning.settle import settle_deals
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import AmoCRMError
 from integrations.amocrm.pushing import MadeDeal
-from integrations.drain.applying import apply_and_settle
 from integrations.drain.reading import read_deals
 from integrations.models import LeadPush
+from integrations.settling import apply_and_settle
 from leads.deals.apply import lock_account
 from leads.deals.tying import tie_deal
 from leads.models import Lead, PushState, UserAccount

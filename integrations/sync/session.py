@@ -15,9 +15,9 @@ from django.utils.dateparse import parse_datetime
 from integrations.amocrm.errors import AmoCRMError
 from integrations.amocrm.pacing import Priority
 from integrations.connecting.problems import clear_problem
-from integrations.drain.applying import apply_and_settle
 from integrations.ending import is_turn_over
 from integrations.models import AmoCRMConnection, SyncRun
+from integrations.settling import apply_and_settle
 from integrations.sync.hearsay import Hearsay
 from integrations.sync.lease import RunLease
 from integrations.sync.ledger import Ledger

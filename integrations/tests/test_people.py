@@ -21,7 +21,7 @@ from django.utils import timezone
 from analytics.earning.purchases import purchase_save
 from analytics.models import ReferralConversion, ReferralEarning, Referrer, Sale
 from integrations.connecting.connect import disconnect
-from integrations.drain import applying
+from integrations.drain import outcomes
 from integrations.models import AmoCRMConnection, LeadPush, NotificationSettings, SaleNotification, WebhookLog
 from integrations.notify.outbox import enqueue_summary
 from integrations.people.erasing import erase_person
@@ -326,7 +326,7 @@ def test_who_is_erased_while_a_delivery_ends_as_an_error_is_not_in_it(
         world.crm.faults.answer(422, prefix="/api/v4/leads")
     delivery = deliver(connected, body + ("&account[id]=1" if fault == "a stranger's" else ""))
     WebhookLog.objects.filter(pk=delivery).update(attempts=2)
-    erasing = erase_after(monkeypatch, applying, "take_bodies_of_erased", connected)
+    erasing = erase_after(monkeypatch, outcomes, "take_bodies_of_erased", connected)
     drain_all(connected)
     erasing[0].result(timeout=60)
     assert WebhookLog.objects.get(pk=delivery).processing_status == "error"
