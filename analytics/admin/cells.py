@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from analytics.earning.credit import credited_conversion
-from analytics.earning.ledger import earned
+from analytics.earning.ledger import commission_due
 from analytics.models import ConversionStatus, Routing, Sale, SaleStatus
 from leads.admin.looks import EMPTY, badge, link, pairs
 from leads.amounts import money
@@ -60,7 +60,7 @@ def earners_cell(sale: Sale) -> SafeString:
     if sale.targetologist:
         shown.append((gettext("targetologist"), f"{sale.targetologist} · {money(sale.amount, sale.currency)}"))
     if conversion := credited_conversion(sale):
-        commission = sum(earned(conversion, sale).values(), Decimal(0))
+        commission = commission_due(conversion, sale)
         is_active = conversion.status == ConversionStatus.ACTIVE
         what = money(commission, sale.currency) if is_active else conversion.get_status_display()
         shown.append((gettext("referrer"), f"{conversion.referrer or conversion.code} · {what}"))

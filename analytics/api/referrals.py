@@ -13,7 +13,7 @@ from drf_spectacular.utils import extend_schema, extend_schema_field, extend_sch
 from rest_framework import generics, serializers
 
 from analytics.api.money_filters import ConversionFilters, EarningFilters
-from analytics.earning.ledger import earned
+from analytics.earning.ledger import commission_due
 from analytics.earning.payout import Balance, balances, main_balance
 from analytics.earning.referrers import CodeTaken, link_token, referrer_save
 from analytics.models import ReferralConversion, ReferralEarning, Referrer
@@ -174,7 +174,7 @@ class ConversionSerializer(serializers.ModelSerializer[ReferralConversion]):
         read_only_fields = fields
 
     def get_commission(self, conversion: ReferralConversion) -> str:
-        return str(sum(earned(conversion, conversion.sale).values(), Decimal("0.00")))
+        return str(commission_due(conversion, conversion.sale))
 
 
 @extend_schema_view(get=extend_schema(summary="Referral conversions, the newest first", parameters=DAYS))

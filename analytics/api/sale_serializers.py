@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -11,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from analytics.earning.credit import credited_conversion
-from analytics.earning.ledger import earned
+from analytics.earning.ledger import commission_due
 from analytics.earning.purchases import purchase_save
 from analytics.models import Sale, SaleStatus, Targetologist
 from leads.access import account_of
@@ -58,7 +57,7 @@ class SaleSerializer(serializers.ModelSerializer[Sale]):
         conversion = credited_conversion(sale)
         if conversion is None or conversion.referrer_id is None:
             return None
-        return str(sum(earned(conversion, sale).values(), Decimal("0.00")))
+        return str(commission_due(conversion, sale))
 
 
 class PurchaseSerializer(serializers.Serializer[Sale]):

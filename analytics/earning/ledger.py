@@ -31,6 +31,11 @@ def earned(conversion: ReferralConversion, sale: Sale) -> dict[Purse, Decimal]:
     return {(conversion.referrer_id, sale.currency): commission(rate, sale.amount)}
 
 
+def commission_due(conversion: ReferralConversion, sale: Sale) -> Decimal:
+    """In the sale's currency; 0.00 where nobody earns by it."""
+    return sum(earned(conversion, sale).values(), Decimal("0.00"))
+
+
 @dataclass(slots=True)
 class Lines:
     """The lines of one conversion, added up by purse, and the number of the last."""

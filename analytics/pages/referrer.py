@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_safe
 
-from analytics.earning.ledger import earned
+from analytics.earning.ledger import commission_due
 from analytics.earning.payout import Balance, balances
 from analytics.earning.referrers import referrer_of_token
 from analytics.models import ReferralConversion, ReferralEarning, Referrer
@@ -90,7 +90,7 @@ def _sales(referrer: Referrer, rate_now: Decimal) -> list[ShownSale]:
             conversion.sale.sold_at,
             conversion.sale.product,
             conversion.sale.amount,
-            sum(earned(conversion, conversion.sale).values(), Decimal("0.00")),
+            commission_due(conversion, conversion.sale),
             conversion.sale.currency,
             share(kept) if (kept := conversion.commission_rate) is not None and kept != rate_now else "",
             conversion.status,
