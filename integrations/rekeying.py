@@ -10,8 +10,10 @@ from django.db import transaction
 from django.db.models import F, Model, TextField
 from django.db.models.functions import Cast
 
+from integrations.amocrm.tokens import mark_reconnect_needed
 from integrations.models import AmoCRMConnection, ConnectionState
 from integrations.secrets import EncryptedTextField, decrypt
+from leads.told import told
 
 
 def encrypt_all() -> int:
@@ -27,8 +29,9 @@ def forget_lost() -> None:
     for model, names in _models_with_secrets():
         for name in names:
             _forget_in_column(model, name)
-    connected = AmoCRMConnection.objects.filter(state=ConnectionState.CONNECTED)
-    connected.filter(access_token="").update(state=ConnectionState.RECONNECT_NEEDED)
+    lost = AmoCRMConnection.objects.filter(state=ConnectionState.CONNECTED, access_token="")
+    for pk, version in lost.values_list("pk", "token_refreshed_at"):
+        mark_reconnect_needed(pk, version, told("The key that opened the token is lost. Connect again."))
 
 
 def _models_with_secrets() -> Iterator[tuple[type[Model], list[str]]]:

@@ -66,8 +66,6 @@ class Card:
     @property
     def problem(self) -> Problem | None:
         code = self.connection.problem_code if self.connection else ""
-        if not code and self.connection and self.connection.state == ConnectionState.RECONNECT_NEEDED:
-            code = Problem.RECONNECT_NEEDED
         return Problem(code) if code else None
 
 

@@ -113,9 +113,7 @@ def condition_of(account: UserAccount) -> Condition:
 
 def _problem(connection: AmoCRMConnection) -> ProblemNow | None:
     code = connection.problem_code
-    if not code and connection.state == ConnectionState.RECONNECT_NEEDED:
-        code = Problem.RECONNECT_NEEDED
-    if not code or connection.state == ConnectionState.DISCONNECTED:
+    if not code:
         return None
     return ProblemNow(
         title=TITLES[code],

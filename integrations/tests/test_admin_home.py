@@ -10,7 +10,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from integrations.admin import dashboard
-from integrations.models import AmoCRMConnection, ConnectionState, HookDay, MetaAdAccount, SaleNotification, WebhookLog
+from integrations.models import (
+    AmoCRMConnection,
+    ConnectionState,
+    HookDay,
+    MetaAdAccount,
+    Problem,
+    SaleNotification,
+    WebhookLog,
+)
 from integrations.tests.admin_world import World
 from leads.models import UserAccount
 
@@ -61,7 +69,8 @@ def test_what_is_wrong_is_on_the_first_page(world: World) -> None:
 def test_accounts_with_problems_stand_before_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dashboard, "SHOWN_ACCOUNTS", 1)
     assert "Bravo</h2>" not in home(world) or "ALFAWORLD agency</h2>" not in home(world)
-    AmoCRMConnection.objects.create(user_account=world.bravo, state=ConnectionState.RECONNECT_NEEDED)
+    dead = {"state": ConnectionState.RECONNECT_NEEDED, "problem_code": Problem.RECONNECT_NEEDED}
+    AmoCRMConnection.objects.create(user_account=world.bravo, **dead)
     page = home(world)
     assert "Bravo</h2>" in page
     assert "ALFAWORLD agency</h2>" not in page

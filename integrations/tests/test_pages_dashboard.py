@@ -91,7 +91,7 @@ def test_a_problem_is_told_with_what_to_do(vera: Client, cast: Cast, problem: Pr
 
 
 def test_a_dead_token_asks_for_an_owner(vera: Client, cast: Cast) -> None:
-    connect(cast.alpha, state=ConnectionState.RECONNECT_NEEDED)
+    connect(cast.alpha, state=ConnectionState.RECONNECT_NEEDED, problem_code=Problem.RECONNECT_NEEDED)
     page = vera.get("/app/").content.decode()
     assert "An owner of the account has to connect amoCRM again." in page
     assert "badge bad" in page

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from analytics.models import AdSpend, ExchangeRate, Referrer, Sale, SaleStatus, Targetologist
-from integrations.models import AmoCRMConnection, ConnectionState, Hook, WebhookLog
+from integrations.models import AmoCRMConnection, ConnectionState, Hook, Problem, WebhookLog
 from integrations.tests.browser.test_pages_browser import sign_in
 from leads.models import Creative, Lead, LeadStatusHistory, PipelineStage
 from leads.tests.cast import Cast, make_cast
@@ -89,7 +89,11 @@ def cast(transactional_db: None) -> Cast:
     yesterday = today - timedelta(days=1)
     ExchangeRate.objects.create(user_account=alpha, day=yesterday, currency="USD", rate=Decimal("530.4"))
     AmoCRMConnection.objects.create(
-        user_account=alpha, state=ConnectionState.RECONNECT_NEEDED, host="demo.amocrm.ru", amocrm_account_id=1
+        user_account=alpha,
+        state=ConnectionState.RECONNECT_NEEDED,
+        problem_code=Problem.RECONNECT_NEEDED,
+        host="demo.amocrm.ru",
+        amocrm_account_id=1,
     )
     return cast
 
