@@ -133,10 +133,12 @@ class ReferrerAdmin(AccountScopedAdmin[Referrer]):
     def private_link(self, referrer: Referrer) -> SafeString:
         return format_html(
             '<span class="v-hook-line"><code class="v-code" id="v-private-link">{}</code>'
-            '<button type="button" class="v-copy" data-copy="#v-private-link" data-done="{}">{}</button></span>',
+            '<button type="button" class="v-copy" data-copy="#v-private-link" '
+            'data-done="{}" data-failed="{}">{}</button></span>',
             private_page(referrer),
-            _("copied"),
-            _("copy"),
+            _("Copied"),
+            _("Select and copy"),
+            _("Copy"),
         )
 
     # --- Paying, and links ---

@@ -14,7 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from analytics.models import AdSpend, Sale, SaleStatus, Targetologist
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, WebhookLog
-from leads.models import Lead, LeadStatusHistory, PipelineStage
+from leads.models import Lead, LeadStatusHistory, PipelineStage, User
 from leads.tests.cast import Cast, make_cast
 from sandbox import Server
 
@@ -283,3 +283,28 @@ def test_a_table_is_sorted_on_a_phone_as_well(tab: Page, live_server: LiveServer
     menu.locator("summary").press("Enter")
     menu.get_by_role("link", name="Lead").click()
     expect(tab.locator(".lead-cell a")).to_have_text(["Timur", "Dana"])
+
+
+@pytest.mark.parametrize("has_clipboard", [True, False])
+def test_an_address_is_copied_also_without_https(
+    tab: Page, live_server: LiveServer, cast: Cast, has_clipboard: bool
+) -> None:
+    """By the page and by the admin, where the raw body stands in a part that is folded up."""
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    clipboard = tab.context.new_page()
+    clipboard.goto(f"{live_server.url}/login/")
+    if not has_clipboard:  # as on an address without https
+        tab.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    log = WebhookLog.objects.create(user_account=cast.alpha, source=Hook.AMOCRM, raw_body=b"leads[add][0][id]=4711")
+    User.objects.update(is_staff=True)
+    sign_in(tab, live_server, "/connection/", "alice@example.com")
+    for path, held in ((None, "/webhooks/amocrm"), (f"/admin/integrations/webhooklog/{log.pk}/change/", "=4711")):
+        if path:
+            tab.goto(f"{live_server.url}{path}")
+        button = tab.locator("[data-copy]").first
+        button.click()
+        expect(button).to_have_text("Copied")
+        clipboard.bring_to_front()
+        assert held in clipboard.evaluate("navigator.clipboard.readText()")
+        tab.bring_to_front()
+        expect(button).to_have_text("Copy")

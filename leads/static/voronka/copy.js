@@ -1,29 +1,26 @@
-// Copies the text of the element that a `data-copy` button names, and says so for a moment.
-(() => {
-  "use strict";
+// Copies what the element that a button names holds, and says so for a moment:
+// <code id="token">…</code><button data-copy="#token" data-done="Copied" data-failed="Select and copy">Copy</button>
 
-  const copy = async (text) => {
-    if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
-    // Without https there is no clipboard object; the old way still works.
-    const field = document.createElement("textarea");
-    field.value = text;
-    field.className = "v-offscreen";
-    document.body.append(field);
-    field.select();
-    document.execCommand("copy");
-    field.remove();
-  };
+const TOLD_MS = 2500;
 
-  document.addEventListener("click", async (event) => {
-    const button = event.target.closest("[data-copy]");
-    if (!button) return;
-    const source = document.querySelector(button.dataset.copy);
-    if (!source) return;
-    const text = button.textContent;
-    await copy(source.textContent.trim());
-    button.textContent = button.dataset.done || text;
-    window.setTimeout(() => {
-      button.textContent = text;
-    }, 1500);
-  });
-})();
+async function copied(source) {
+  try {
+    await navigator.clipboard.writeText(source.value ?? source.textContent.trim());
+    return true;
+  } catch {
+    // The clipboard's interface exists on https and localhost only. What is selected is copied the old way, or by hand.
+    source.closest("details")?.setAttribute("open", "");
+    if (source.select) source.select();
+    else getSelection().selectAllChildren(source);
+    return document.execCommand("copy");
+  }
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  button.dataset.label ??= button.textContent;
+  const isCopied = await copied(document.querySelector(button.dataset.copy));
+  button.textContent = isCopied ? button.dataset.done : button.dataset.failed;
+  setTimeout(() => { button.textContent = button.dataset.label; }, TOLD_MS);
+});
