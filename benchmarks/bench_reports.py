@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -140,7 +141,7 @@ def _account_of(leads: int) -> UserAccount:
     PipelineStage.objects.bulk_create(
         PipelineStage(**mine, pipeline_id=PIPELINE, status_id=status, sort_order=n) for n, status in enumerate(STATUSES)
     )
-    values = {
+    values: dict[str, Any] = {
         "account": account.pk,
         "creative": creatives[0].pk,
         "targetologist": buyers[0].pk,

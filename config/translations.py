@@ -33,7 +33,7 @@ SKIPPED_FOLDERS = {"tests", "migrations", "locale", "static"}
 # Parts of the libraries that stand on none of our pages.
 UNUSED_PARTS = {"import_export", "constance", "guardian", "simple_history", "location_field", "unfold_crispy"}
 UNUSED_PARTS |= {"rest_framework/templates", "rest_framework/schemas"}
-DJANGO_PARTS = ("admin", "auth", "contenttypes", "humanize", "sessions")
+DJANGO_PARTS = ("admin", "auth", "contenttypes", "sessions")
 # Django puts a name into these, and its Russian would need it in other cases than the one a name is given in. Ours says
 # them so that any name fits.
 DECLINING = (
