@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from integrations.api import connection, sync
+from integrations.api import connection, consent, sync
 from integrations.api.leads import LeadsOnTheirWay, PushOne
 from integrations.api.sales import OneSaleToldOf, SalesToldOf
 from integrations.api.webhook_logs import OneWebhookLog, Replay, WebhookLogs
@@ -14,8 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("leads/<int:pk>/push", PushOne.as_view()),
     path("sales", SalesToldOf.as_view()),
     path("sales/<int:pk>", OneSaleToldOf.as_view()),
-    path("amocrm/auth", connection.AuthView.as_view(), name="amocrm_auth"),
-    path("amocrm/callback", connection.CallbackView.as_view()),
+    path("amocrm/auth", consent.AuthView.as_view(), name="amocrm_auth"),
+    path("amocrm/callback", consent.CallbackView.as_view()),
     path("amocrm/status", connection.StatusView.as_view()),
     path("amocrm/disconnect", connection.DisconnectView.as_view()),
     path("amocrm/disabled", connection.DisabledView.as_view()),
