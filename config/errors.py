@@ -13,7 +13,7 @@ from config.paths import is_page
 from integrations.secrets import NoKeyFits
 from leads.models import UserAccount
 from leads.models.accounts import UnknownZone
-from leads.turns import is_out_of_reach, is_overtaken
+from leads.turns import is_cut_short, is_out_of_reach, is_overtaken
 
 
 def wants_page(request: HttpRequest) -> bool:
@@ -42,12 +42,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500; 503 where the database is out of reach, locked, full or read-only, which is no mistake and goes over; 409
-    where somebody else was quicker.
+    """500; 503 where the database is out of reach, locked, full or read-only, which is no mistake and goes over, and
+    where it took too long to answer; 409 where somebody else was quicker.
 
     What somebody has to mend is said.
     """
     error = sys.exception()
+    if is_cut_short(error):
+        return _too_much(request)
     if is_out_of_reach(error):
         return _out_of_reach(request)
     if is_overtaken(error):
@@ -65,6 +67,13 @@ def _out_of_reach(request: HttpRequest) -> HttpResponse:
     if wants_page(request):
         return HttpResponse(loader.get_template("503.html").render(), status=503)
     return JsonResponse({"detail": _("The database is out of reach. Try again in a minute.")}, status=503)
+
+
+def _too_much(request: HttpRequest) -> HttpResponse:
+    if wants_page(request):
+        return HttpResponse(loader.get_template("too_much.html").render(), status=503)
+    detail = _("That takes too long: it is too much to look through at once. Narrow it down, as by days.")
+    return JsonResponse({"detail": detail}, status=503)
 
 
 def _overtaken(request: HttpRequest) -> HttpResponse:

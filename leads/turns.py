@@ -14,6 +14,7 @@ logger = structlog.get_logger(__name__)
 # PostgreSQL's undefined_table and undefined_column; SQLite's are OperationalErrors.
 _NO_SUCH = ("42P01", "42703")
 _READ_ONLY = "25006"
+_CANCELED = "57014"
 # PostgreSQL's foreign_key_violation and unique_violation, and the same of SQLite.
 _OVERTAKEN = ("23503", "23505")
 _OVERTAKEN_ON_SQLITE = (sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE)
@@ -43,6 +44,14 @@ def is_out_of_reach(error: BaseException | None) -> bool:
     if isinstance(error, InternalError):
         return _sqlstate(error) == _READ_ONLY
     return isinstance(error, OperationalError | InterfaceError)
+
+
+def is_cut_short(error: BaseException | None) -> bool:
+    """The statement was cancelled, by us (`config.patience`), by a limit of the database's own or by its operator."""
+    if not isinstance(error, OperationalError):
+        return False
+    sqlites: int | None = getattr(error.__cause__, "sqlite_errorcode", None)
+    return _sqlstate(error) == _CANCELED or sqlites == sqlite3.SQLITE_INTERRUPT
 
 
 def is_overtaken(error: BaseException | None) -> bool:
