@@ -29,11 +29,12 @@ def capped_count(rows: QuerySet[Any], most: int = COUNT_LIMIT) -> int:
 
 
 class KeysFirst(Paginator[Any]):
-    """Finds out by their keys which rows a later page has. The database forms each row that is skipped, with what it is
-    joined to and what is computed of it; of an index with all that is asked for it need not even look at them."""
+    """Finds out by their keys which rows a page has. The database forms each row that is skipped, or sorted where no
+    index has the order, with what it is joined to and what is computed of it; of an index with all that is asked for it
+    need not even look at them."""
 
     def _get_page(self, rows: Any, *args: Any) -> Any:
-        if isinstance(rows, QuerySet) and isinstance(self.object_list, QuerySet) and rows.query.low_mark:
+        if isinstance(rows, QuerySet) and isinstance(self.object_list, QuerySet):
             rows = self.object_list.filter(pk__in=list(rows.values_list("pk", flat=True)))
         return super()._get_page(rows, *args)  # type: ignore[misc]
 

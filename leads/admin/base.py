@@ -107,6 +107,9 @@ class AccountScopedAdmin(ModelAdmin, Generic[Row]):
         changes.title = capfirst(self.opts.verbose_name_plural)
         if not (changes.query or changes.has_active_filters):
             changes.full_result_count = changes.result_count  # or the theme offers to show all of what it shows
+        if not changes.multi_page:
+            # Django asks for the whole list past the paginator, which has found its rows already.
+            changes.result_list = changes.paginator.page(1).object_list
         rows = list(changes.result_list)
         self.prepare_page(request, rows)
         changes.result_list._result_cache = rows  # the list goes on with the rows that were just read
