@@ -28,7 +28,7 @@ def leads_of(rows: QuerySet[Lead], account: UserAccount, by: GroupBy, key: Key) 
 
 def sales_of(rows: QuerySet[Sale], by: GroupBy, key: Key) -> QuerySet[Sale]:
     if by is GroupBy.REFERRER and key is not None:
-        return rows.filter(_BY_CODE, conversion__referrer=key)  # so that an index finds them, as none does by a CASE
+        return rows.filter(_BY_CODE, Q(conversion__referrer=key))  # an index finds them, as none does by a CASE
     return _of_campaign(rows, "utm_campaign", key) if by is GroupBy.CAMPAIGN else _of_key(rows, _SALES[by], key)
 
 
