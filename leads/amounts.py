@@ -15,13 +15,8 @@ SYMBOLS = {
     "UZS": "soʻm",
 }  # fmt: skip
 NO_BREAK = "\N{NO-BREAK SPACE}"
+# A screen reader leaves a hyphen out: a loss would be read as a gain. It is too short beside digits as well.
 MINUS = "\N{MINUS SIGN}"
-
-
-def written(value: Decimal | int | str, decimals: int | None = None) -> str:
-    """`12,345.6`, grouped and pointed as the language does, with a minus that is no hyphen: no line breaks behind that,
-    and it is read aloud."""
-    return number_format(value, decimals, use_l10n=True, force_grouping=True).replace("-", MINUS)
 
 
 def money(amount: Decimal | None, currency: str) -> str:
@@ -30,7 +25,7 @@ def money(amount: Decimal | None, currency: str) -> str:
         return ""
     cents = to_cents(amount)
     decimals = 0 if cents == cents.to_integral_value() else 2
-    return f"{written(cents, decimals)}{NO_BREAK}{SYMBOLS.get(currency, currency)}"
+    return f"{fixed(cents, decimals)}{NO_BREAK}{SYMBOLS.get(currency, currency)}"
 
 
 def whole(amount: Decimal) -> Decimal:
@@ -38,27 +33,33 @@ def whole(amount: Decimal) -> Decimal:
     return amount if abs(amount) < CENTS_BELOW else amount.quantize(Decimal(1), ROUND_HALF_UP)
 
 
+def fixed(value: Decimal | int, decimals: int) -> str:
+    """`-1,234.5` with a real minus sign: grouped as the language does, rounded half-up to so many decimals."""
+    # Rounded by us: Django would cut the digits off.
+    rounded = Decimal(value).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0  # no -0
+    return number_format(rounded, decimals, use_l10n=True, force_grouping=True).replace("-", MINUS)
+
+
 def number(value: int | None) -> str:
     """`12,345`, grouped as the language does; `10,000+` where counting stopped."""
     if value is None:
         return ""
-    return str(value) if isinstance(value, CappedCount) else written(value)
+    return str(value) if isinstance(value, CappedCount) else fixed(value, 0)
 
 
 def exact(value: Decimal) -> str:
     """All of its digits, and two after the point at least, for a column of them: 501.25, 500.00."""
     digits = max(2, -int(value.normalize().as_tuple().exponent))
-    return written(f"{value:.{digits}f}")
+    return number_format(f"{value:.{digits}f}", force_grouping=True)
 
 
 def share(part: Decimal) -> str:
     """`3.33 %` of 0.0333: all of its digits."""
     percent = (part * 100).normalize()
     digits = max(0, -int(percent.as_tuple().exponent))
-    return f"{written(f'{percent:f}', digits)} %"
+    return f"{number_format(f'{percent:f}', digits, use_l10n=True)} %"
 
 
 def rate(value: Decimal) -> str:
     """`12.5%`: a percentage with one digit."""
-    # It cuts digits; 56.79 is 56.8.
-    return f"{written(Decimal(value).quantize(Decimal('0.1'), ROUND_HALF_UP), 1)}%"
+    return f"{fixed(value, 1)}%"

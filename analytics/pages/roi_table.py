@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +16,7 @@ from analytics.reports.definitions import NO_RATE, OF_NONE, ONE_OF, ROI_FIGURES,
 from analytics.reports.figures import Figures
 from analytics.reports.roi import Roi, Row
 from analytics.reports.spans import Basis, GroupBy
-from leads.amounts import written
+from leads.amounts import fixed
 from leads.cents import CENTS_BELOW
 from leads.pages.sorting import turn
 
@@ -59,9 +59,8 @@ class Cell:
     def shown(self) -> str:
         if self.value is None:
             return NO_VALUE
-        # Rounded by us: Django would cut the digits off.
-        rounded = Decimal(self.value).quantize(Decimal(1).scaleb(-self.decimals), ROUND_HALF_UP)
-        return written(rounded, self.decimals) + ("%" if self.definition.kind is Kind.PERCENT else "")
+        written = fixed(self.value, self.decimals)
+        return f"{written}%" if self.definition.kind is Kind.PERCENT else written
 
 
 @dataclass(frozen=True, slots=True)

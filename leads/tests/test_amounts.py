@@ -24,7 +24,7 @@ def shown(written: str) -> str:
         ("ru", "100000.50", "KZT", "100 000,50 ₸"),
         ("ru", "100000.00", "RUB", "100 000 ₽"),
         ("en", "1.005", "XAU", "1.01 XAU"),
-        ("en", "-2500", "KGS", "\N{MINUS SIGN}2,500 сом"),
+        ("en", "-2500", "KGS", "−2,500 сом"),
         ("en", "0", "USD", "0 $"),
     ],
 )
@@ -49,7 +49,7 @@ def test_cents_are_noise_from_a_thousand_on(amount: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("language", "value", "expected"),
-    [("en", 12345, "12,345"), ("ru", 12345, "12 345"), ("en", 0, "0"), ("en", None, "")],
+    [("en", 12345, "12,345"), ("ru", 12345, "12 345"), ("en", 0, "0"), ("en", -5, "−5"), ("en", None, "")],
 )
 def test_numbers_are_grouped(language: str, value: int | None, expected: str) -> None:
     with translation.override(language):
@@ -82,7 +82,14 @@ def test_a_share_has_all_of_its_digits_and_no_more(language: str, part: str, exp
 
 @pytest.mark.parametrize(
     ("language", "value", "expected"),
-    [("en", "56.79", "56.8%"), ("en", "56.75", "56.8%"), ("en", "12", "12.0%"), ("ru", "12.5", "12,5%")],
+    [
+        ("en", "56.79", "56.8%"),
+        ("en", "56.75", "56.8%"),
+        ("en", "12", "12.0%"),
+        ("ru", "12.5", "12,5%"),
+        ("en", "-1234.56", "−1,234.6%"),
+        ("en", "-0.04", "0.0%"),
+    ],
 )
 def test_a_percentage_has_one_digit_half_up(language: str, value: str, expected: str) -> None:
     with translation.override(language):
