@@ -19,6 +19,7 @@ from leads.tests.cast import Cast, make_cast
 from sandbox import Server
 
 A4_WIDTH = 718  # in CSS pixels, without the margins
+TABLET_WIDTH = 768
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -153,13 +154,15 @@ def test_a_connection_that_breaks_brings_up_the_form_by_itself(
     expect(tab.get_by_role("button", name="Go to amoCRM")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [320, 390, 768])
-@pytest.mark.parametrize("path", ["/app/", "/app/leads/", "/app/stages/", "/connection/", "/app/roi/"])
+@pytest.mark.parametrize("width", [320, 390, TABLET_WIDTH])
+@pytest.mark.parametrize("path", ["/app/", "/app/leads/", "/app/stages/", "/connection/", "/app/roi/", "/app/spend/"])
 def test_nothing_hangs_over_the_edge_of_a_phone_or_tablet(
     tab: Page, live_server: LiveServer, cast: Cast, path: str, width: int
 ) -> None:
     now, much = timezone.now(), {"user_account": cast.alpha, "amount": 150_095_000, "currency": "KZT"}
-    AdSpend.objects.create(day=timezone.localdate(now), campaign="a_campaign_with_a_long_name", **much)
+    cast.alpha.name = "Клиника" * 15  # no space at which a line could break
+    cast.alpha.save()
+    AdSpend.objects.create(day=timezone.localdate(now), campaign="a_campaign_with_a_long_name" * 5, **much)
     Sale.objects.create(status=SaleStatus.PAID, sold_at=now, **much)
     tab.set_viewport_size({"width": width, "height": 844})
     sign_in(tab, live_server, path, "alice@example.com")
@@ -168,6 +171,9 @@ def test_nothing_hangs_over_the_edge_of_a_phone_or_tablet(
     assert tab.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     beyond = "[...document.querySelectorAll('.figure *')].filter((it) => it.getBoundingClientRect().right > innerWidth)"
     assert tab.evaluate(f"{beyond}.length") == 0, "a panel cuts off what hangs over its own edge"
+    if width < TABLET_WIDTH:  # where rows are cards, and nothing needs to be scrolled to sideways
+        cut = "its => its.filter(it => it.scrollWidth > it.clientWidth).length"
+        assert tab.locator("main .scroll:has(> :is(.cards, .roi))").evaluate_all(cut) == 0
 
 
 @pytest.mark.parametrize("width", [320, 768, 900])
@@ -258,6 +264,16 @@ def test_a_phone_shows_a_reports_total_before_its_rows(tab: Page, live_server: L
     assert tops[0]
     assert tops[1]
     assert tops[0]["y"] < tops[1]["y"]
+
+
+def test_a_phones_strip_of_pages_follows_the_keyboard(tab: Page, live_server: LiveServer, cast: Cast) -> None:
+    tab.set_viewport_size({"width": 320, "height": 600})
+    sign_in(tab, live_server, "/app/leads/")
+    tab.locator(".brand").focus()
+    for link in tab.locator(".nav-row").get_by_role("link").all():
+        tab.keyboard.press("Tab")
+        expect(link).to_be_focused()
+        expect(link).to_be_in_viewport(ratio=0.99)
 
 
 def test_a_menu_closes_when_the_keyboard_leaves_it(tab: Page, live_server: LiveServer, cast: Cast) -> None:
