@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -252,6 +253,9 @@ def test_the_page_shows_then_now_and_what_moved(db: None) -> None:
     assert [(day, figures[2].change.value) for day, figures in answer.context["moves"]] == [(date(2026, 4, 3), -1)]
     text = answer.content.decode()
     assert "Sales cancelled since" in text
+    assert re.findall(r'<th scope="col">(.+?)</th>', text.partition("Sales cancelled since")[2])[:4] == [
+        *("Client", "Sold", "Learnt", "Source"),
+    ]
     assert f"/app/leads/{sale.lead_id}" in text
     assert "/app/deliveries?deal=1" in text
     assert march.account.name in text

@@ -47,6 +47,11 @@ class AdAccountForm(forms.ModelForm[MetaAdAccount]):
         token = self.fields["access_token"]
         token.label = _("Access token")
         token.required = not settings.META_ADS_TOKEN
+        token.help_text = (
+            _("A token of a system user with ads_read, from Meta's Business settings.")
+            if token.required
+            else _("Leave the token empty to use the server's own.")
+        )
 
     def clean_act_id(self) -> str:
         return act_id_typed(self.cleaned_data["act_id"])

@@ -32,6 +32,7 @@ class StageRowForm(forms.ModelForm[PipelineStage]):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.widget.attrs["aria-label"] = f"{self.instance}: {field.label}"
+            field.help_text = ""  # not shown in a list
 
 
 @admin.register(PipelineStage)
