@@ -181,12 +181,29 @@ def test_a_referrer_reads_the_commission_on_a_phone(tab: Page, live_server: Live
 def test_what_a_referrer_earned_stands_within_its_card(
     tab: Page, live_server: LiveServer, cast: Cast, width: int
 ) -> None:
+    cast.alpha.name = "Клиника" * 15  # no space at which a line could break
+    cast.alpha.save()
     aida = referrer(cast.alpha, name="Aida", commission_rate=Decimal("0.3333"))
     settle(cast.alpha, won(5, 10, 9_999_999_999_999, utm=by_code()))
     tab.set_viewport_size({"width": width, "height": 844})
     tab.goto(f"{live_server.url}/r/{link_token(aida)}")
     cut = "sums => sums.filter(sum => sum.scrollWidth > sum.clientWidth).map(sum => sum.innerText)"
     assert tab.locator(".sums dd").evaluate_all(cut) == []
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_no_field_has_the_focus_under_the_administrations_buttons(
+    tab: Page, live_server: LiveServer, cast: Cast
+) -> None:
+    tab.set_viewport_size({"width": 1280, "height": 600})
+    sign_in(tab, live_server, "/app/")
+    tab.goto(f"{live_server.url}/admin/analytics/sale/add/")
+    for name in ("external_id", "utm_term"):
+        field = tab.locator(f"[name={name}]")
+        field.focus()
+        at_its_end = "it => { const {x, bottom} = it.getBoundingClientRect(); return [x + 9, bottom - 5]; }"
+        on_top = f"it => document.elementFromPoint(...({at_its_end})(it)) === it"
+        assert field.evaluate(on_top), name
 
 
 def stands_in_talks(cast: Cast, number: int) -> None:
