@@ -90,6 +90,19 @@ def test_a_lead_is_found_by_a_phone_as_people_write_it(tab: Page, live_server: L
     assert urlsplit(tab.url).path.startswith("/app/leads/")
 
 
+def test_going_back_from_a_narrowed_list_finds_filters_that_say_what_is_shown(
+    tab: Page, live_server: LiveServer, cast: Cast
+) -> None:
+    sign_in(tab, live_server, "/app/leads/")
+    qualified = tab.locator("[name=qualified]")
+    qualified.select_option("yes")
+    tab.get_by_role("button", name="Find").click()
+    expect(tab.get_by_role("heading", name="Nothing found")).to_be_visible()
+    tab.go_back()
+    expect(tab.get_by_role("link", name="Dana")).to_be_visible()
+    expect(qualified).to_have_value("")
+
+
 def test_a_new_delivery_appears_by_itself(tab: Page, live_server: LiveServer, cast: Cast) -> None:
     sign_in(tab, live_server, "/app/")
     expect(tab.get_by_text("No deliveries yet")).to_be_visible()

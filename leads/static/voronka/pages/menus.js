@@ -24,7 +24,11 @@ document.addEventListener("submit", (event) => {
   if (button.getAttribute("aria-busy") === "true") event.preventDefault();
   button.setAttribute("aria-busy", "true");
 });
-// Coming back by the browser's own button finds the page as it was left: its buttons must work again.
+// Coming back by the browser's own button finds the page as it was left: its buttons must work again, and its filters say
+// what is shown, not what was chosen for the page after it.
 window.addEventListener("pageshow", (event) => {
+  const [opened] = performance.getEntriesByType("navigation");
   if (event.persisted) for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+  if (!event.persisted && opened?.type !== "back_forward") return;
+  for (const form of document.querySelectorAll("form[method=get]")) form.reset();
 });
