@@ -157,7 +157,7 @@ def named_account(request: AnyRequest) -> uuid.UUID | None:
     return names.pop() if names else None
 
 
-def enter(request: AnyRequest, account_id: uuid.UUID | None, needed: Role) -> UserAccount:
+def enter(request: AnyRequest, account_id: uuid.UUID | None, needed: Role) -> None:
     """Make `account_id` (or, when None, the caller's only account) the account of this request.
 
     Raises NotFound for an account that is not the caller's, ValidationError when None is named and there are several,
@@ -167,7 +167,6 @@ def enter(request: AnyRequest, account_id: uuid.UUID | None, needed: Role) -> Us
     role = _role_in(request, account)
     _check(role, needed)
     _remember(request, account, role)
-    return account
 
 
 def _check(role: Role, needed: Role) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.core.management import CommandError, call_command
 from django.db.models import Func, Value
 from django.utils import timezone
@@ -178,6 +179,18 @@ def test_set_up_registers_the_hook_and_reads_the_pipelines(alpha: UserAccount, a
     assert hook is not None
     assert set(hook.settings) == set(EVENTS)
     assert PipelineStage.objects.filter(user_account=alpha).count() == 7
+
+
+def test_who_connects_is_set_up_at_once_and_the_first_sync_begins_once(
+    alpha: UserAccount, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[tuple[str, ...]] = []
+    monkeypatch.setattr(current_app, "send_task", lambda name, args, **_: rung.append((name, *args)))
+    change_to(alpha, amocrm, amocrm.crm.demo)
+    assert ("integrations.set_up_connection", str(alpha.pk)) in rung
+    for _again in range(2):
+        set_up(connection_of(alpha))
+    assert rung.count(("integrations.sync_leads", str(alpha.pk))) == 1
 
 
 def test_a_plan_without_hooks_leaves_the_connection_and_says_so(alpha: UserAccount, amocrm: Server) -> None:

@@ -13,16 +13,27 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
+from django.db.models import Model
 from django.utils import timezone
 
 from analytics.earning.purchases import purchase_save
 from analytics.models import ReferralConversion, ReferralEarning, Referrer, Sale
 from integrations.connecting.connect import disconnect
 from integrations.drain import outcomes
-from integrations.models import AmoCRMConnection, LeadPush, NotificationSettings, SaleNotification, WebhookLog
+from integrations.models import (
+    AmoCRMConnection,
+    DealTag,
+    LeadPush,
+    NotificationSettings,
+    SaleNotification,
+    SyncGap,
+    SyncRun,
+    WebhookLog,
+)
 from integrations.notify.outbox import enqueue_summary
 from integrations.people.erasing import erase_person
 from integrations.people.export import export_person
@@ -61,7 +72,15 @@ def world(connected: UserAccount, told: Server) -> Server:
     drain_all(connected)
     Referrer.objects.create(user_account=connected, code="ref_aigerim7", name=NAME, phone=PHONE)
     LeadPush.objects.create(user_account=connected, lead=Lead.objects.filter(phone_e164=PHONE)[0], detail=NAME)
+    write_down_in_the_admin([*Lead.objects.all(), *Sale.objects.all(), *Referrer.objects.all()])
     return told
+
+
+def write_down_in_the_admin(changed: list[Model]) -> None:
+    """As the admin does when somebody has changed these rows there."""
+    somebody = User.objects.create_user("sam@agency.kz", "pw")
+    for row in changed:
+        LogEntry.objects.log_actions(somebody.pk, [row], CHANGE)
 
 
 def everything_stored() -> str:
@@ -129,15 +148,18 @@ def test_a_referrer_is_handed_what_they_earned_and_no_message_names_them_once_er
 ) -> None:
     NotificationSettings.objects.create(user_account=connected, language=language)
     referrer = Referrer.objects.create(user_account=connected, code="ref_a7", name="Aigerim", phone=PHONE)
-    deal = told.crm.demo.deals.create("T", price=300, phone=OTHER, contact_name="Timur", utm={"source": "REF_A7"})
-    told.crm.demo.deals.win(deal.id)
+    Referrer.objects.create(user_account=connected, code="ref_b8", name="Bota")
+    for source in ("REF_A7", "ref_b8"):
+        deal = told.crm.demo.deals.create("T", price=300, phone=OTHER, contact_name="Timur", utm={"source": source})
+        told.crm.demo.deals.win(deal.id)
     take_over(connected, told)
     drain_all(connected)
     enqueue_summary(connected, timezone.now().date(), list(Sale.objects.all()), "", timezone.now())
     referrer.name, referrer.code = f"{NAME}: (married)", "ref_married"
     referrer.save()
     before = list(SaleNotification.objects.order_by("pk").values_list("text", flat=True))
-    assert [text.count("Aigerim (ref_a7)") for text in before] == [1, 1]
+    assert [text.count("Aigerim (ref_a7)") for text in before] == [1, 0, 1]
+    assert [text.count("Bota (ref_b8)") for text in before] == [0, 1, 1]
     _request, document = export_person(connected, PHONE, by=None)
     assert [len(document[table]) for table in ("sales", "referral_conversions", "referral_earnings")] == [0, 1, 1]
     erase_person(connected, PHONE, by=None)
@@ -283,6 +305,14 @@ def test_an_id_made_of_the_phone_goes_and_the_purchase_is_known_by_it_all_the_sa
     assert Sale.objects.count() == 2
 
 
+def test_a_form_sent_once_more_after_an_erasure_is_the_same_lead_and_brings_nobody_back(alfa: UserAccount) -> None:
+    typed: Any = {"account": alfa, "name": NAME, "phone": PHONE, "external_id": "form-1"}
+    first, _is_new = lead_enter(**typed)
+    erase_person(alfa, PHONE, by=None)
+    assert lead_enter(**typed) == (first, False)
+    assert TRACES.search(everything_stored()) is None
+
+
 def test_what_waits_is_applied_first_and_emptied_then(world: Server, connected: UserAccount) -> None:
     demo = world.crm.demo
     deal = next(deal for deal in demo.deals.by_id.values() if NAME in deal.name)
@@ -389,16 +419,23 @@ def test_what_is_applied_while_an_erasure_reads_is_emptied_too(world: Server, co
     assert TRACES.search(everything_stored()) is None
 
 
-def test_a_task_that_refers_to_the_persons_deal_goes_and_one_of_another_deal_stays(
-    world: Server, connected: UserAccount
+@pytest.mark.parametrize(
+    ("about", "other"),
+    [
+        ("task[add][0][text]=call+her&task[add][0][element_id]={deal}", "task[add][0][element_id]=1{deal}&a={deal}"),
+        ("contacts[update][0][id]={contact}&contacts[update][0][name]=Mrs", "contacts[update][0][id]=1{contact}"),
+    ],
+)
+def test_what_names_only_the_id_of_the_persons_deal_or_contact_goes_and_what_names_another_stays(
+    world: Server, connected: UserAccount, about: str, other: str
 ) -> None:
-    theirs = Lead.objects.exclude(amocrm_lead_id=None).filter(phone_e164=PHONE)[0].amocrm_lead_id
-    about = deliver(connected, f"task[add][0][text]=call+her&task[add][0][element_id]={theirs}")
-    other = deliver(connected, f"task[add][0][text]={theirs}+tenge&task[add][0][element_id]=1{theirs}")
-    WebhookLog.objects.filter(pk__in=(about, other)).update(processing_status="ignored")
+    theirs = Lead.objects.exclude(amocrm_lead_id=None).filter(phone_e164=PHONE)[0]
+    ids = {"deal": theirs.amocrm_lead_id, "contact": theirs.amocrm_contact_id}
+    named, unnamed = (deliver(connected, body.format(**ids)) for body in (about, other))
+    WebhookLog.objects.filter(pk__in=(named, unnamed)).update(processing_status="ignored")
     erase_person(connected, PHONE, by=None)
-    assert bytes(WebhookLog.objects.get(pk=about).raw_body) == b""
-    assert bytes(WebhookLog.objects.get(pk=other).raw_body) != b""
+    assert bytes(WebhookLog.objects.get(pk=named).raw_body) == b""
+    assert bytes(WebhookLog.objects.get(pk=unnamed).raw_body) != b""
 
 
 def test_who_comes_again_by_themselves_is_known_again(world: Server, connected: UserAccount) -> None:
@@ -415,12 +452,27 @@ def test_who_comes_again_by_themselves_is_known_again(world: Server, connected: 
 
 
 def test_another_account_keeps_what_it_knows(world: Server, connected: UserAccount) -> None:
+    """Also of a deal of the same number, which is another one in another amoCRM."""
     bravo = UserAccount.objects.create(name="Bravo")
     lead_enter(account=bravo, name=NAME, phone=PHONE)
+    deal_id = Lead.objects.exclude(amocrm_lead_id=None).filter(phone_e164=PHONE)[0].amocrm_lead_id
+    run = SyncRun.objects.create(user_account=bravo)
+    when = dict.fromkeys(("changed_at", "learnt_at"), timezone.now())
+    SyncGap.objects.create(user_account=bravo, run=run, amocrm_lead_id=deal_id, what="name", after="Bulat", **when)
+    DealTag.objects.create(user_account=bravo, amocrm_lead_id=deal_id, tag="VIP")
+    Sale.objects.create(
+        user_account=bravo,
+        amocrm_deal_id=deal_id,
+        client_name="Bulat",
+        amount=1,
+        currency="KZT",
+        sold_at=run.started_at,
+    )
     erase_person(connected, PHONE, by=None)
     assert Lead.objects.get(user_account=bravo).name == NAME
+    assert (SyncGap.objects.get().after, Sale.objects.get(user_account=bravo).client_name) == ("Bulat", "Bulat")
     _request, document = export_person(connected, PHONE, by=None)
-    assert document["leads"]
+    assert [len(document[table]) for table in ("leads", "sales", "sync_gaps", "tags")] == [2, 2, 0, 0]
     assert all(is_pseudonym(lead["phone"]) for lead in document["leads"])
 
 

@@ -49,6 +49,11 @@ def test_who_has_one_account_need_not_name_it(cast: Cast) -> None:
     assert names == ["Aigul"]
 
 
+def test_head_is_for_whom_get_is(cast: Cast) -> None:
+    assert client(cast.vera).head("/leads").status_code == 200
+    assert client(cast.sam).head("/amocrm/auth?subdomain=demo").status_code == 403
+
+
 @pytest.mark.parametrize("body_format", ["json", "multipart"])
 def test_the_account_may_be_named_in_the_body(cast: Cast, body_format: str) -> None:
     answer = client(cast.dora).post(
