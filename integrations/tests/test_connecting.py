@@ -34,6 +34,7 @@ from leads.models import PipelineStage, UserAccount
 from leads.services.accounts import account_create
 from leads.tests.cast import Cast, client, make_cast
 from sandbox import CLIENT_ID, CLIENT_SECRET, CrmAccount, Server
+from sandbox.rest.call import ok
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -191,6 +192,10 @@ def test_who_connects_is_set_up_at_once_and_the_first_sync_begins_once(
     for _again in range(2):
         set_up(connection_of(alpha))
     assert rung.count(("integrations.sync_leads", str(alpha.pk))) == 1
+    rung.clear()
+    AmoCRMConnection.objects.update(set_up_at=None, connected_at=timezone.now() - timedelta(minutes=1))
+    tend_connections()
+    assert ("integrations.set_up_connection", str(alpha.pk)) in rung, "what a killed worker left is taken up again"
 
 
 def test_a_plan_without_hooks_leaves_the_connection_and_says_so(alpha: UserAccount, amocrm: Server) -> None:
@@ -482,6 +487,25 @@ def test_a_stage_that_is_gone_is_archived_and_comes_back(alpha: UserAccount, amo
     pipelines_sync(connection_of(alpha))
     row.refresh_from_db()
     assert not row.is_archived
+
+
+def test_an_archived_pipeline_is_archived_and_one_that_amocrm_leaves_out_of_its_list_is_not(
+    alpha: UserAccount, cast: Cast, amocrm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipelines = amocrm.crm.demo.pipelines
+    second, third = pipelines.add("Вторая", ["Новая"]), pipelines.add("Третья", ["Новая"])
+    third.is_archive = True
+    pipelines_sync(connection_of(alpha))
+    # It has been seen to announce more than it lists.
+    monkeypatch.setattr("sandbox.rest.pipelines.ok", lambda body: ok(body | {"_total_items": 3}))
+    del pipelines.by_id[second.id]
+    removed = pipelines.main.stages.pop(1)
+    pipelines_sync(connection_of(alpha))
+    shown = client(cast.vera).get("/amocrm/pipelines").json()["pipelines"]
+    archived = {
+        (one["pipeline_id"], stage["status_id"]) for one in shown for stage in one["stages"] if stage["is_archived"]
+    }
+    assert archived == {(pipelines.main.id, removed.id), *((third.id, stage.id) for stage in third.stages)}
 
 
 def test_what_people_change_of_the_account_itself_is_learnt_with_them(alpha: UserAccount, amocrm: Server) -> None:
