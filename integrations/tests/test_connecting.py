@@ -410,13 +410,15 @@ def signed(account_id: object, secret: str = CLIENT_SECRET, client_id: str = CLI
 
 @pytest.mark.parametrize("name", ["client_uuid", "client_id"])
 def test_amocrms_notice_disconnects(alpha: UserAccount, cast: Cast, amocrm: Server, name: str) -> None:
+    connect(cast.beta, amocrm, amocrm.crm.add_account("other"))
     account_id = str(amocrm.crm.demo.id)
     query = {name: CLIENT_ID, "account_id": account_id, "signature": signed(account_id)}
     answer = client().get("/api/amocrm/disabled/", query)
     assert answer.status_code == 200
     assert answer.json()["state"] == "disconnected"
-    connection = connection_of(alpha)
+    connection, others = connection_of(alpha), connection_of(cast.beta)
     assert (connection.state, connection.access_token) == ("disconnected", "")
+    assert (others.state, others.access_token != "") == ("connected", True)
 
 
 @pytest.mark.parametrize(
