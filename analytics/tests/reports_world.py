@@ -89,6 +89,11 @@ def make_march(account: UserAccount) -> March:
     for row in table(SPEND):
         _spend(march, row).save()  # which says what it was spent on
     rate(account, "USD", date(2026, 3, 16), "500")
+    # Another agency has the same patterns and codes.
+    neighbour = UserAccount.objects.create(name="Neighbour", currency=account.currency)
+    Targetologist.objects.create(user_account=neighbour, name="Theirs", patterns=["onai", "alex"])
+    Referrer.objects.create(user_account=neighbour, code="ref_AIDA", name="Theirs")
+    rate(neighbour, "USD", date(2026, 3, 16), "1")
     return march
 
 

@@ -101,6 +101,12 @@ def make_world() -> World:
             sort_order=order,
         )
     rate(account, "USD", date(2026, 2, 28), "500")
+    # Another agency, whose people, codes and rates are no matter here.
+    bravo = UserAccount.objects.create(name="Bravo")
+    Targetologist.objects.create(user_account=bravo, name="Muha", patterns=["other", "fb", "alex"])
+    for code in ("ref_aida", "ref_gone"):
+        Referrer.objects.create(user_account=bravo, code=code)
+    rate(bravo, "USD", date(2026, 3, 1), "1")
     return World(account, things)
 
 
