@@ -162,6 +162,12 @@ def test_a_rotation_moves_amocrms_hook_before_the_old_address_is_retired(
     assert accepted(connected) == [2]
 
 
+def test_a_rotation_of_who_has_parted_from_amocrm_asks_it_nothing(connected: UserAccount, amocrm: Server) -> None:
+    AmoCRMConnection.objects.update(state=ConnectionState.DISCONNECTED, access_token="", refresh_token="")
+    account = rotate(connected)
+    assert (account.hook_key_version, account.hook_key_oldest, amocrm.crm.requests) == (2, 2, [])
+
+
 def test_while_amocrm_refuses_the_new_address_both_are_good(connected: UserAccount, amocrm: Server) -> None:
     amocrm.crm.faults.arm(Fault("status", status=400, times=1))
     with pytest.raises(AmoCRMError):

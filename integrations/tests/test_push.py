@@ -123,6 +123,7 @@ def _utm(**values: str) -> Any:
 def test_without_a_connection_nothing_waits_and_connecting_sends_nothing_of_before(
     alfa: UserAccount, amocrm: Server
 ) -> None:
+    connect(UserAccount.objects.create(name="Bravo"), amocrm, amocrm.crm.add_account("bravo"))
     assert entered(alfa).push_state == PushState.NONE
     connect(alfa, amocrm)
     push(alfa)
@@ -197,6 +198,19 @@ def test_a_request_that_never_arrived_is_sent_again_once_it_cannot_be_under_way(
     lead.refresh_from_db()
     assert lead.push_state == PushState.PUSHED
     assert [deal.id for deal in deals(told)] == [lead.amocrm_lead_id]
+
+
+@pytest.mark.parametrize(("quick_until", "seconds"), [(10.0, 8), (0.0, 60)])
+def test_what_amocrm_was_slow_to_answer_may_be_under_way_for_longer(
+    connected: UserAccount, told: Server, monkeypatch: pytest.MonkeyPatch, quick_until: float, seconds: int
+) -> None:
+    monkeypatch.setattr(sending, "_QUICK_SECONDS", quick_until)
+    entered(connected)
+    told.crm.faults.outage(prefix=COMPLEX)
+    push(connected)
+    settles_at = LeadPush.objects.get().settles_at
+    assert settles_at is not None
+    assert seconds - 5 < (settles_at - timezone.now()).total_seconds() <= seconds
 
 
 def test_a_machine_whose_clock_is_ahead_waits_as_long_for_what_may_be_under_way(

@@ -57,9 +57,13 @@ def test_tags_of_an_account_that_cannot_be_reached_wake_no_worker(wishes: UserAc
 
 
 def test_nobody_gets_a_tag_who_did_not_ask_for_it(wishes: UserAccount, amocrm: Server) -> None:
-    PushSettings.objects.update(qualified_tag="")
+    PushSettings.objects.all().delete()
+    another = UserAccount.objects.create(name="Bravo")
+    PushSettings.objects.create(user_account=another, qualified_tag="Theirs")
     deal = amocrm.crm.demo.deals.create("A")
     assert queue(wishes, qualify(wishes, deal.id)) == 0
+    PushSettings.objects.create(user_account=wishes, qualified_tag="")
+    assert queue(wishes, qualify(wishes, deal.id + 1)) == 0
     assert not DealTag.objects.exists()
 
 
