@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from celery import current_app
 from django.db import connections, transaction
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone, translation
 from pytest_django import Settings
@@ -265,6 +266,37 @@ def test_however_long_telegram_is_in_trouble_it_is_asked_once_a_minute(alfa: Use
     assert 58 < send()[0] <= 60
 
 
+@pytest.mark.parametrize(("status", "state"), [(502, "pending"), (302, "failed")])
+def test_what_a_proxy_answers_with_a_page_is_no_delivery(
+    alfa: UserAccount, settings: Settings, status: int, state: str
+) -> None:
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._page(status)
+
+        def do_GET(self) -> None:
+            self._page(200)
+
+        def _page(self, status: int) -> None:
+            self.send_response(status)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+            self.wfile.write(b"<html>Bad Gateway</html>")
+
+        def log_message(self, *_arguments: Any) -> None: ...
+
+    with serving(Handler) as address:
+        settings.TELEGRAM_BOT_TOKEN, settings.TELEGRAM_CHAT_ID, settings.TELEGRAM_API_URL = TOKEN, "-1234", address
+        queue(alfa, sold(alfa))
+        send()
+    assert (asked, states()) == ([f"/bot{TOKEN}/sendMessage"], [state])
+    assert f"HTTP {status}" in SaleNotification.objects.get().detail
+
+
 def test_telegram_out_of_reach_is_tried_again(alfa: UserAccount, telegram: Any, settings: Settings) -> None:
     queue(alfa, sold(alfa))
     reachable, settings.TELEGRAM_API_URL = settings.TELEGRAM_API_URL, NOWHERE
@@ -362,7 +394,7 @@ def test_a_sender_killed_between_sending_and_writing_sends_no_second_time(
     monkeypatch.undo()
     assert states() == ["sending"]
     assert give_up_the_lost() == 0  # for as long as its lease lasts, it may be alive
-    SaleNotification.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    SaleNotification.objects.update(lease_until=F("lease_until") - timedelta(seconds=31))
     assert give_up_the_lost() == 1
     send()
     assert len(telegram.messages) == 1

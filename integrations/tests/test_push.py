@@ -265,7 +265,7 @@ def test_a_worker_killed_while_it_waits_for_the_answer_leaves_one_deal(
     make_due()
     push(connected)
     lead.refresh_from_db()
-    assert [deal.id for deal in deals(told)] == [lead.amocrm_lead_id]
+    assert ([deal.id for deal in deals(told)], lead.push_state) == ([lead.amocrm_lead_id], PushState.PUSHED)
 
 
 def test_a_hook_before_the_answer_ends_in_one_row_of_the_right_lead(connected: UserAccount, told: Server) -> None:

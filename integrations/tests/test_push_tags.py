@@ -56,6 +56,17 @@ def test_tags_of_an_account_that_cannot_be_reached_wake_no_worker(wishes: UserAc
     assert accounts_in_need() == []
 
 
+def test_tags_of_an_account_without_a_connection_are_not_written_by_anothers(
+    wishes: UserAccount, amocrm: Server
+) -> None:
+    deal = amocrm.crm.demo.deals.create("A")
+    another = UserAccount.objects.create(name="Bravo")
+    DealTag.objects.create(user_account=another, amocrm_lead_id=deal.id, tag="Theirs")
+    for account in (wishes, another):
+        write(account)
+    assert tags(amocrm, deal.id) == []
+
+
 def test_nobody_gets_a_tag_who_did_not_ask_for_it(wishes: UserAccount, amocrm: Server) -> None:
     PushSettings.objects.all().delete()
     another = UserAccount.objects.create(name="Bravo")
@@ -78,7 +89,7 @@ def test_many_deals_are_one_request_and_a_deleted_one_stops_nobody(wishes: UserA
     amocrm.crm.demo.deals.delete(lost.id)
     write(wishes)
     assert tags(amocrm, ids[5]) == ["Qualified"]
-    assert DealTag.objects.get(amocrm_lead_id=lost.id).state == "failed"
+    assert list(DealTag.objects.filter(state="failed").values_list("amocrm_lead_id", flat=True)) == [lost.id]
 
 
 def test_an_outage_keeps_the_tag_waiting(wishes: UserAccount, amocrm: Server) -> None:
