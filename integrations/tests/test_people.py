@@ -455,7 +455,7 @@ def test_another_account_keeps_what_it_knows(world: Server, connected: UserAccou
     """Also of a deal of the same number, which is another one in another amoCRM."""
     bravo = UserAccount.objects.create(name="Bravo")
     lead_enter(account=bravo, name=NAME, phone=PHONE)
-    deal_id = Lead.objects.exclude(amocrm_lead_id=None).filter(phone_e164=PHONE)[0].amocrm_lead_id
+    deal_id = Lead.objects.exclude(amocrm_lead_id=None).filter(phone_e164=PHONE)[0].amocrm_lead_id or 0
     run = SyncRun.objects.create(user_account=bravo)
     when = dict.fromkeys(("changed_at", "learnt_at"), timezone.now())
     SyncGap.objects.create(user_account=bravo, run=run, amocrm_lead_id=deal_id, what="name", after="Bulat", **when)
