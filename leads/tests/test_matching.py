@@ -88,23 +88,31 @@ def test_of_several_deals_with_an_ad_behind_them_the_latest_is_a_repeats_origin(
 phones = st.sampled_from([AIDA, BOLAT, "+77033333333"])
 deals = st.lists(
     st.builds(
-        lambda deal_id, known, born: deal(deal_id, *known, born=born),
+        lambda deal_id, phones_since, born, is_tied: DealToMatch(
+            deal_id,
+            at(born),
+            met_at=at(3),
+            phones=tuple(phones_since),
+            tied_to=deal_id if is_tied else None,
+            known_since={phone: at(since) for phone, since in phones_since.items()},
+        ),
         st.integers(1, 9),
-        st.lists(phones, max_size=2, unique=True),
+        st.dictionaries(phones, st.integers(3, 6), max_size=2),
         st.integers(0, 4),
+        st.sampled_from([False, False, True]),
     ),
     unique_by=lambda item: item.deal_id,
     max_size=6,
 )
 responses = st.lists(
-    st.builds(lambda pk, phone, when: Response(pk, phone, at(when)), st.integers(1, 9), phones, st.integers(0, 4)),
+    st.builds(lambda pk, phone, when: Response(pk, phone, at(when)), st.integers(1, 9), phones, st.integers(0, 7)),
     unique_by=lambda item: item.lead_id,
     max_size=5,
 )
 
 
 @given(deals, responses, st.randoms(use_true_random=False))
-def test_order_does_not_matter_and_no_response_is_given_twice(
+def test_order_does_not_matter_and_no_response_is_given_twice_or_after_its_deal(
     known: list[DealToMatch], found: list[Response], random: object
 ) -> None:
     matches = match_deals(known, found)
@@ -113,4 +121,11 @@ def test_order_does_not_matter_and_no_response_is_given_twice(
     random.shuffle(mixed)  # type: ignore[attr-defined]
     assert match_deals(shuffled, mixed) == matches
     taken = [match.lead_id for match in matches.values() if match.lead_id is not None]
+    taken += [deal.tied_to for deal in known if deal.tied_to is not None]
     assert len(taken) == len(set(taken))
+    came_at = {response.lead_id: response.created_at for response in found}
+    assert all(
+        came_at[match.lead_id] <= deal.known_since[match.phone]
+        for deal in known
+        if deal.tied_to is None and (match := matches[deal.deal_id]).lead_id is not None
+    )
