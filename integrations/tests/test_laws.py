@@ -20,27 +20,46 @@ from leads.tests.world import response, whole_state
 from sandbox import CrmAccount, Sandbox, Server
 
 PHONES = ("+77011111111", "+77022222222", "+77033333333")
+# The same people, as somebody else types them.
+SPELT = (*PHONES, "8 (701) 111-11-11", "7022222222", "+7 703 333 33 33")
+UTMS: tuple[dict[str, str], ...] = (
+    {},
+    {"source": "ig", "content": "ad"},
+    {"source": "fb", "campaign": "spring"},
+    {"campaign": "summer"},
+)
 EVENTS = ["add_lead", "update_lead", "status_lead", "delete_lead", "restore_lead", "add_contact", "update_contact"]
 
 
 def live_through(chance: random.Random, crm: Sandbox, demo: CrmAccount) -> None:
-    """Some deals with shared phones go through the pipeline, change price, are deleted and restored."""
-    stages = [stage.id for stage in demo.pipelines.main.stages[1:]]
+    """Some deals with shared phones go through two pipelines, change price and UTM, are deleted and restored; clients
+    come back, and get phones later."""
+    stages = [(pipeline.id, stage.id) for pipeline in demo.pipelines.by_id.values() for stage in pipeline.stages[1:]]
     ids = []
+    clients: list[int] = []
     for _deal in range(chance.randint(1, 4)):
         crm.clock.advance(chance.randint(1, 50))
-        phones = chance.sample(PHONES, chance.randint(0, 2))
-        ids.append(demo.deals.create("deal", price=10, phone=phones or None).id)
+        if not clients or chance.random() < 0.7:
+            phones = chance.sample(SPELT, chance.randint(0, 2))
+            clients.append(demo.contacts.create("client", phone=phones or None).id)
+        linked = chance.sample(clients, min(len(clients), chance.choice([0, 1, 1, 2])))
+        ids.append(demo.deals.create("deal", price=10, contact_ids=linked, utm=chance.choice(UTMS)).id)
     for _change in range(chance.randint(0, 10)):
         crm.clock.advance(chance.choice([0, 0, 1, 30]))
         deal_id = chance.choice(ids)
-        match chance.randint(0, 5):
-            case 0 if not demo.deals.by_id[deal_id].is_deleted:
-                demo.deals.set_price(deal_id, chance.randint(1, 9) * 100)
+        is_deleted = demo.deals.by_id[deal_id].is_deleted
+        match chance.randint(0, 7):
+            case 0:
+                demo.contacts.add_phone(chance.choice(clients), chance.choice(SPELT))
             case 1:
-                (demo.deals.restore if demo.deals.by_id[deal_id].is_deleted else demo.deals.delete)(deal_id)
-            case _ if not demo.deals.by_id[deal_id].is_deleted:
-                demo.deals.move(deal_id, chance.choice(stages))
+                (demo.deals.restore if is_deleted else demo.deals.delete)(deal_id)
+            case 2 if not is_deleted:
+                demo.deals.set_price(deal_id, chance.randint(1, 9) * 100)
+            case 3 if not is_deleted:
+                demo.deals.set_fields(deal_id, {"UTM_SOURCE": chance.choice(["ig", "fb", "ref_a"])})
+            case _ if not is_deleted:
+                pipeline_id, stage_id = chance.choice(stages)
+                demo.deals.move(deal_id, stage_id, pipeline_id)
 
 
 def truth(demo: CrmAccount) -> dict[int, tuple[Any, ...]]:
@@ -65,6 +84,7 @@ def test_any_order_repetition_and_crash_gives_the_crms_own_state(
     amocrm.crm.switches.deleted_lead_read = chance.choice([200, 204])
     demo = amocrm.crm.add_account(f"account{number}-{len(amocrm.crm.accounts)}")
     demo.pipelines.add("Клиника", ["Новая", "В работе", "Записан", "Пришёл"])
+    demo.pipelines.add("Школа", ["Заявка", "Урок"])
     demo.profile.is_api_filter_enabled = chance.random() < 0.5
     demo.subscribe("http://127.0.0.1:9/", EVENTS)
     live_through(chance, amocrm.crm, demo)
