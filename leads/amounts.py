@@ -49,15 +49,13 @@ def number(value: int | None) -> str:
 
 def exact(value: Decimal) -> str:
     """All of its digits, and two after the point at least, for a column of them: 501.25, 500.00."""
-    digits = max(2, -int(value.normalize().as_tuple().exponent))
-    return number_format(f"{value:.{digits}f}", force_grouping=True)
+    return fixed(value, max(2, -int(value.normalize().as_tuple().exponent)))
 
 
 def share(part: Decimal) -> str:
     """`3.33 %` of 0.0333: all of its digits."""
     percent = (part * 100).normalize()
-    digits = max(0, -int(percent.as_tuple().exponent))
-    return f"{number_format(f'{percent:f}', digits, use_l10n=True)} %"
+    return f"{fixed(percent, max(0, -int(percent.as_tuple().exponent)))} %"
 
 
 def rate(value: Decimal) -> str:
