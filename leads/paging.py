@@ -31,10 +31,12 @@ def capped_count(rows: QuerySet[Any], most: int = COUNT_LIMIT) -> int:
 class KeysFirst(Paginator[Any]):
     """Finds out by their keys which rows a page has. The database forms each row that is skipped, or sorted where no
     index has the order, with what it is joined to and what is computed of it; of an index with all that is asked for it
-    need not even look at them."""
+    need not even look at them. Where there are few rows that is not worth a statement."""
+
+    is_few = False
 
     def _get_page(self, rows: Any, *args: Any) -> Any:
-        if isinstance(rows, QuerySet) and isinstance(self.object_list, QuerySet):
+        if isinstance(rows, QuerySet) and isinstance(self.object_list, QuerySet) and not self.is_few:
             rows = self.object_list.filter(pk__in=list(rows.values_list("pk", flat=True)))
         return super()._get_page(rows, *args)  # type: ignore[misc]
 
@@ -56,6 +58,7 @@ class CappedPaginator(KeysFirst):
         if len(keys) > FEW:
             return capped_count(self.object_list, self.most)
         self.object_list = self.object_list.filter(pk__in=keys)
+        self.is_few = True
         return len(keys)
 
     @property
