@@ -10,9 +10,8 @@ from typing import Any
 from .clock import Clock, Ids
 from .contacts import Contacts
 from .deals import Deals
-from .history import History
-from .models import Contact, Deal, Hook, LossReason, Profile, User
-from .pipelines import Pipelines
+from .ground import Ground
+from .models import Contact, Deal, Hook, LossReason, Profile
 from .switches import Switches
 from .unsorted import Unsorted
 
@@ -31,7 +30,7 @@ class Change:
     old: dict[str, int]
 
 
-class CrmAccount:
+class CrmAccount(Ground):
     """An account with its deals, contacts, companies, pipelines, history and hooks."""
 
     def __init__(
@@ -45,21 +44,12 @@ class CrmAccount:
         listener: Callable[[Change], None],
         is_silent: Callable[[], bool],
     ) -> None:
-        self.profile = profile
-        self.ids = ids
-        self.clock = clock
-        self.lock = lock
-        self.switches = switches
+        super().__init__(profile, ids=ids, clock=clock, lock=lock, switches=switches, is_silent=is_silent)
         self._listener = listener
-        self._is_silent = is_silent
-        self.users: dict[int, User] = {}
-        self.user_id = self.add_user("Администратор", f"admin@{profile.subdomain}.kz").id
-        self.pipelines = Pipelines(ids)
-        self.history = History(clock)
-        self.contacts = Contacts(self, "contact")
-        self.companies = Contacts(self, "company")
-        self.deals = Deals(self)
-        self.unsorted = Unsorted(self)
+        self.contacts = Contacts(self, "contact", untie=lambda contact: self.deals.untie(contact))
+        self.companies = Contacts(self, "company", untie=lambda company: None)
+        self.deals = Deals(self, self.contacts)
+        self.unsorted = Unsorted(self, self.deals)
         self.hooks: dict[int, Hook] = {}
         self.loss_reasons = {
             reason.id: reason
@@ -69,23 +59,7 @@ class CrmAccount:
             )
         }
 
-    @property
-    def id(self) -> int:
-        return self.profile.id
-
-    def add_user(self, name: str, email: str) -> User:
-        """One more user, an admin."""
-        user = User(self.ids.take("user"), name, email)
-        self.users[user.id] = user
-        return user
-
-    def silences(self, silent: bool) -> bool:
-        """Whether nobody is told of a change: who makes it wishes so, or a fault does. To be asked once a change, which
-        may tell of several records and in several ways."""
-        return silent or self._is_silent()
-
     def tell(self, entity: str, action: str, record: Deal | Contact, **old: int) -> None:
-        """Let the hooks know. Called with the lock held, so what is told is how things stood."""
         self._listener(Change(self, entity, action, record, old))
 
     def subscribe(self, destination: str, settings: list[str], *, is_short: bool = False) -> Hook:

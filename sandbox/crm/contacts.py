@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from .fields import Fields, contact_fields
+from .ground import Ground
 from .models import Contact
 from .shelf import Shelf
 from .tags import Tags
 
-if TYPE_CHECKING:
-    from .account import CrmAccount
-
 
 class Contacts(Shelf[Contact]):
-    """The contacts (or companies: `kind`) of one account. Phones are kept as typed."""
+    """The contacts (or companies: `kind`) of one account, phones as typed. `untie` takes one from its deals."""
 
-    def __init__(self, account: CrmAccount, kind: str) -> None:
+    def __init__(self, account: Ground, kind: str, *, untie: Callable[[Contact], None]) -> None:
         super().__init__()
         self._account = account
         self.kind = kind
+        self._untie = untie
         self.fields: Fields = contact_fields(account.ids)
         self.tags = Tags(account.ids)
 
@@ -116,9 +115,7 @@ class Contacts(Shelf[Contact]):
                 return contact
             self.unindex(contact)
             contact.is_deleted = True
-            for deal_id in contact.deal_ids:
-                deal = account.deals.by_id[deal_id]
-                deal.contact_ids = [id_ for id_ in deal.contact_ids if id_ != contact_id]
+            self._untie(contact)
             account.history.add(f"{self.kind}_deleted", self.kind, contact.id, by=account.user_id)
             if not account.silences(silent):
                 account.tell(self.kind, "delete", contact)

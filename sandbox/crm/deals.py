@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
+from .contacts import Contacts
 from .fields import Fields, lead_fields
-from .models import CLOSED_STATUS_IDS, LOST_STATUS_ID, WON_STATUS_ID, Deal, Tag
+from .ground import Ground
+from .models import CLOSED_STATUS_IDS, LOST_STATUS_ID, WON_STATUS_ID, Contact, Deal, Tag
 from .shelf import Shelf
 from .tags import Tags
-
-if TYPE_CHECKING:
-    from .account import CrmAccount
 
 
 class DealChanges(TypedDict, total=False):
@@ -33,9 +32,10 @@ class DealChanges(TypedDict, total=False):
 class Deals(Shelf[Deal]):
     """The deals of one account, with indexes over those that are not in the bin."""
 
-    def __init__(self, account: CrmAccount) -> None:
+    def __init__(self, account: Ground, contacts: Contacts) -> None:
         super().__init__()
         self._account = account
+        self._contacts = contacts
         self.fields: Fields = lead_fields(account.ids)
         self.tags = Tags(account.ids)
 
@@ -67,7 +67,7 @@ class Deals(Shelf[Deal]):
             silent = account.silences(silent)
             linked = list(contact_ids)
             if phone is not None or contact_name:
-                contact = account.contacts.create(contact_name or name, phone=phone, at=created_at, silent=silent)
+                contact = self._contacts.create(contact_name or name, phone=phone, at=created_at, silent=silent)
                 linked.insert(0, contact.id)
             pipeline_id, status_id = self._stage(pipeline_id, status_id)
             when = account.clock.now() if created_at is None else created_at
@@ -90,7 +90,7 @@ class Deals(Shelf[Deal]):
         """Put a made record into the account: no event, no hook. `bulk` and the state file come this way."""
         self.put(deal)
         for contact_id in deal.contact_ids:
-            contact = self._account.contacts.by_id.get(contact_id)
+            contact = self._contacts.by_id.get(contact_id)
             if contact is not None and deal.id not in contact.deal_ids:
                 contact.deal_ids.append(deal.id)
 
@@ -192,12 +192,18 @@ class Deals(Shelf[Deal]):
             deal = self.by_id[deal_id]
             deal.contact_ids = [id_ for id_ in deal.contact_ids if id_ != contact_id]
             deal.contact_ids.insert(0 if main else len(deal.contact_ids), contact_id)
-            contact = self._account.contacts[contact_id]
+            contact = self._contacts[contact_id]
             if deal_id not in contact.deal_ids:
                 contact.deal_ids.append(deal_id)
             link = [{"link": {"entity": {"type": "contact", "id": contact_id}}}]
             self._account.history.add("entity_linked", "lead", deal_id, by=self._account.user_id, after=link)
             self.change(deal_id, silent=silent)
+
+    def untie(self, contact: Contact) -> None:
+        """Take a contact from its deals: no event, no hook."""
+        for deal_id in contact.deal_ids:
+            deal = self.by_id[deal_id]
+            deal.contact_ids = [id_ for id_ in deal.contact_ids if id_ != contact.id]
 
     def _stage(self, pipeline_id: int | None, status_id: int | None) -> tuple[int, int]:
         pipelines = self._account.pipelines

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from .deals import Deals
+from .ground import Ground
 from .models import Deal
-
-if TYPE_CHECKING:
-    from .account import CrmAccount
 
 
 class Unsorted:
     """The unsorted applications of one account: deals in a pipeline's unsorted stage."""
 
-    def __init__(self, account: CrmAccount) -> None:
+    def __init__(self, account: Ground, deals: Deals) -> None:
         self._account = account
+        self._deals = deals
 
     def add(
         self,
@@ -31,7 +30,7 @@ class Unsorted:
         account = self._account
         with account.lock:
             stage_id = self.stage(pipeline_id)
-            deal = account.deals.create(
+            deal = self._deals.create(
                 name, pipeline_id=pipeline_id, status_id=stage_id, phone=phone, utm=utm, silent=True
             )
             if not account.silences(silent):
@@ -47,7 +46,7 @@ class Unsorted:
             silent = account.silences(silent)
             if not silent:
                 account.tell("unsorted", "delete", deal, accepted=1)
-            return account.deals.move(deal_id, stage_id, deal.pipeline_id, silent=silent)
+            return self._deals.move(deal_id, stage_id, deal.pipeline_id, silent=silent)
 
     def decline(self, deal_id: int, *, silent: bool = False) -> Deal:
         """Throw an application away. ValueError when it is not unsorted."""
@@ -56,7 +55,7 @@ class Unsorted:
             deal = self._waiting(deal_id)
             if not account.silences(silent):
                 account.tell("unsorted", "delete", deal, accepted=0)
-            return account.deals.delete(deal_id, silent=True)
+            return self._deals.delete(deal_id, silent=True)
 
     def stage(self, pipeline_id: int | None = None) -> int:
         """The unsorted stage of a pipeline (default: the main one); ValueError when there is no such pipeline."""
@@ -67,7 +66,7 @@ class Unsorted:
         return next(stage.id for stage in pipeline.stages if stage.type == 1)
 
     def _waiting(self, deal_id: int) -> Deal:
-        deal = self._account.deals[deal_id]
+        deal = self._deals[deal_id]
         if deal.status_id != self.stage(deal.pipeline_id):
             raise ValueError(f"deal {deal_id} is not unsorted")
         return deal
