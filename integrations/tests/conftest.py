@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from integrations.tests import admin_world
-from integrations.tests.world import connect
+from integrations.tests.world import EVENTS, NOWHERE, connect
 from leads.models import UserAccount
 from sandbox import Sandbox, Server, serve
 
@@ -21,6 +21,20 @@ def amocrm(settings: Settings) -> Iterator[Server]:
         settings.AMOCRM_REQUESTS_PER_SECOND = 10_000
         settings.TELEGRAM_API_URL = f"{server.url}/telegram"
         yield server
+
+
+@pytest.fixture
+def told(amocrm: Server) -> Server:
+    """The sandbox with a hook of every event, none of which arrives: tests deliver them as they like."""
+    amocrm.crm.hook_faults.lose_all = True
+    amocrm.crm.demo.subscribe(NOWHERE, EVENTS)
+    return amocrm
+
+
+@pytest.fixture
+def crm(told: Server) -> Server:
+    """The same to the tests of syncs, which mostly deliver nothing."""
+    return told
 
 
 @pytest.fixture

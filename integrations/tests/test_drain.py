@@ -27,31 +27,23 @@ from integrations.drain.sweep import accounts_in_need
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, SyncDue, WebhookLog
 from integrations.tests.killing import drain_until_killed
 from integrations.tests.sync_world import known_deals, sync
-from integrations.tests.world import bodies, connect, deliver, deliver_together, drain_all, form, make_due, statuses
+from integrations.tests.world import (
+    bodies,
+    connect,
+    deliver,
+    deliver_together,
+    drain_all,
+    form,
+    make_due,
+    statuses,
+    take_over,
+)
 from leads.models import Lead, LeadStatusHistory, UserAccount
 from leads.tests.world import response
 from leads.told import retold
 from sandbox import Server, seed_bulk
 from sandbox.crm.deals import DealChanges
 from sandbox.crm.models import Deal
-
-ALL_EVENTS = ["add_lead", "update_lead", "status_lead", "delete_lead", "restore_lead", "add_contact", "update_contact"]
-NOWHERE = "http://127.0.0.1:9/hook"  # the discard port: the sandbox keeps what it could not deliver
-
-
-@pytest.fixture
-def told(amocrm: Server) -> Server:
-    """A sandbox whose hooks never arrive: we take them out of its courier, to deliver them as we like."""
-    amocrm.crm.hook_faults.lose_all = True
-    amocrm.crm.demo.subscribe(NOWHERE, ALL_EVENTS)
-    return amocrm
-
-
-def take_over(account: UserAccount, server: Server) -> None:
-    """Deliver all that the sandbox has told so far, once, in order."""
-    for body in bodies(server):
-        deliver(account, body)
-    server.crm.courier.clear()
 
 
 def test_a_deal_is_read_once_matched_by_phone_and_followed(connected: UserAccount, told: Server) -> None:

@@ -16,10 +16,8 @@ from integrations.models import SyncRun, WebhookLog
 from integrations.sync import runs, scanning, session
 from integrations.sync.runner import work
 from integrations.tests.sync_world import finish, gaps, our_history, sync, their_history
-from integrations.tests.test_drain import NOWHERE
-from integrations.tests.test_laws import EVENTS, ours, truth
 from integrations.tests.weather import KINDS, Weather, World, assert_over, assert_shown, world_of
-from integrations.tests.world import bodies, deliver, drain_all, statuses
+from integrations.tests.world import EVENTS, NOWHERE, bodies, deliver, drain_all, ours, statuses, truth
 from leads.models import UserAccount
 from leads.tests.world import response, whole_state
 from sandbox import CLIENT_ID, CLIENT_SECRET, WON_STATUS_ID, Server, seed_bulk

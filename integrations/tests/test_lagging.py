@@ -17,9 +17,7 @@ from integrations.intake.doorbell import DRAIN
 from integrations.models import SaleNotification, SyncDue, WebhookLog
 from integrations.sync import runs
 from integrations.tests.sync_world import finish, sync
-from integrations.tests.test_drain import take_over
-from integrations.tests.test_drain import told as told
-from integrations.tests.world import deliver, drain_all, form, statuses
+from integrations.tests.world import deliver, drain_all, form, statuses, take_over
 from leads.models import Lead, UserAccount
 from sandbox import Server
 from sandbox.crm.deals import DealChanges

@@ -6,7 +6,6 @@ A killed drain does not even give its lease back. The lease then lapses, and the
 from __future__ import annotations
 
 import random
-from decimal import Decimal
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from integrations.models import AmoCRMConnection
 from integrations.tests.killing import drain_until_killed
-from integrations.tests.world import bodies, connect, deliver, drain_all, statuses
+from integrations.tests.world import EVENTS, bodies, connect, deliver, drain_all, ours, statuses, truth
 from leads.models import Lead, LeadStatusHistory, UserAccount
 from leads.tests.world import response, whole_state
 from sandbox import CrmAccount, Sandbox, Server
@@ -28,7 +27,6 @@ UTMS: tuple[dict[str, str], ...] = (
     {"source": "fb", "campaign": "spring"},
     {"campaign": "summer"},
 )
-EVENTS = ["add_lead", "update_lead", "status_lead", "delete_lead", "restore_lead", "add_contact", "update_contact"]
 
 
 def live_through(chance: random.Random, crm: Sandbox, demo: CrmAccount) -> None:
@@ -60,19 +58,6 @@ def live_through(chance: random.Random, crm: Sandbox, demo: CrmAccount) -> None:
             case _ if not is_deleted:
                 pipeline_id, stage_id = chance.choice(stages)
                 demo.deals.move(deal_id, stage_id, pipeline_id)
-
-
-def truth(demo: CrmAccount) -> dict[int, tuple[Any, ...]]:
-    return {
-        deal.id: (deal.pipeline_id, deal.status_id, Decimal(str(deal.price)))
-        for deal in demo.deals.by_id.values()
-        if not deal.is_deleted
-    }
-
-
-def ours(account: UserAccount) -> dict[int | None, tuple[Any, ...]]:
-    leads = Lead.objects.filter(user_account=account, amocrm_lead_id__isnull=False, is_deleted=False)
-    return {lead.amocrm_lead_id: (lead.current_pipeline_id, lead.current_status_id, lead.price) for lead in leads}
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

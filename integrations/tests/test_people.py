@@ -43,9 +43,7 @@ from integrations.replay import replay
 from integrations.sync import ledger
 from integrations.tests.killing import comes_through
 from integrations.tests.sync_world import gaps, sync
-from integrations.tests.test_drain import take_over
-from integrations.tests.test_drain import told as told
-from integrations.tests.world import bodies, deliver, drain_all, elsewhere
+from integrations.tests.world import bodies, deliver, drain_all, elsewhere, take_over
 from leads.models import DealPhone, Lead, Membership, PersonRequest, Role, User, UserAccount
 from leads.people import is_pseudonym, pseudonym
 from leads.services.leads import lead_enter

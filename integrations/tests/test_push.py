@@ -37,17 +37,7 @@ from leads.tests.cast import client
 from leads.tests.world import whole_state
 from sandbox import Server, seed_bulk
 
-ALL_EVENTS = ["add_lead", "update_lead", "status_lead", "delete_lead", "restore_lead", "add_contact", "update_contact"]
-NOWHERE = "http://127.0.0.1:9/hook"
 COMPLEX = "/api/v4/leads/complex"
-
-
-@pytest.fixture
-def told(amocrm: Server) -> Server:
-    """A sandbox whose hooks never arrive: tests deliver them as they like."""
-    amocrm.crm.hook_faults.lose_all = True
-    amocrm.crm.demo.subscribe(NOWHERE, ALL_EVENTS)
-    return amocrm
 
 
 def entered(account: UserAccount, phone: str = "8 701 123 45 67", **values: Any) -> Lead:

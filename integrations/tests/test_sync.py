@@ -16,9 +16,7 @@ from integrations.models import AmoCRMConnection, SaleNotification, SyncGap, Syn
 from integrations.sync import runs
 from integrations.sync.runner import work
 from integrations.tests.sync_world import our_history, their_history
-from integrations.tests.test_drain import NOWHERE
-from integrations.tests.test_laws import EVENTS, ours, truth
-from integrations.tests.world import bodies, deliver, drain_all
+from integrations.tests.world import bodies, deliver, drain_all, ours, truth
 from leads.models import Lead, LeadStatusHistory, UserAccount
 from sandbox import Server, seed_bulk
 
@@ -43,14 +41,6 @@ def told_of(account: UserAccount) -> list[tuple[object, ...]]:
     """What the ledger says: the deal, what changed, from what to what, and how that was found."""
     rows = SyncGap.objects.filter(user_account=account)
     return sorted(rows.values_list("amocrm_lead_id", "what", "before", "after", "repaired_by"))
-
-
-@pytest.fixture
-def crm(amocrm: Server) -> Server:
-    """A sandbox whose hooks do not arrive by themselves: tests deliver what they like of them."""
-    amocrm.crm.hook_faults.lose_all = True
-    amocrm.crm.demo.subscribe(NOWHERE, EVENTS)
-    return amocrm
 
 
 def test_the_first_run_reads_all_deals_and_contacts_in_pages_of_250(connected: UserAccount, amocrm: Server) -> None:

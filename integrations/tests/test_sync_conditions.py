@@ -26,20 +26,11 @@ from integrations.sync.runner import work
 from integrations.sync.schedule import PLAN, hasten, place_of, plan_syncs, take_due
 from integrations.sync.tasks import tend
 from integrations.tests.sync_world import finish, gaps, known_deals, our_history, sync, their_history
-from integrations.tests.test_drain import NOWHERE, take_over
-from integrations.tests.test_laws import EVENTS
-from integrations.tests.world import bodies, deliver, drain_all, form, make_due
+from integrations.tests.world import NOWHERE, bodies, deliver, drain_all, form, make_due, take_over
 from leads.models import Lead, LeadStatusHistory, Membership, Role, User, UserAccount
 from leads.news import WON_STATUS_ID
 from leads.tests.world import response
 from sandbox import Server, seed_bulk
-
-
-@pytest.fixture
-def crm(amocrm: Server) -> Server:
-    amocrm.crm.hook_faults.lose_all = True
-    amocrm.crm.demo.subscribe(NOWHERE, EVENTS)
-    return amocrm
 
 
 @pytest.fixture

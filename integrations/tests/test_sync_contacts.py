@@ -9,8 +9,6 @@ import pytest
 from analytics.models import Sale
 from integrations.models import SyncStaged
 from integrations.tests.sync_world import gaps, sync
-from integrations.tests.test_drain import NOWHERE
-from integrations.tests.test_laws import EVENTS
 from integrations.tests.world import bodies, deliver, drain_all
 from leads.models import Lead, UserAccount
 from leads.tests.world import response
@@ -18,13 +16,6 @@ from sandbox import Server
 from sandbox.crm.models import Deal
 
 MAIN, OTHER = "+77011111111", "+77012222222"
-
-
-@pytest.fixture
-def crm(amocrm: Server) -> Server:
-    amocrm.crm.hook_faults.lose_all = True
-    amocrm.crm.demo.subscribe(NOWHERE, EVENTS)
-    return amocrm
 
 
 def deal_of_two(server: Server, *, main: str | None, other: str | None, silent: bool = False) -> Deal:

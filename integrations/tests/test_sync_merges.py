@@ -11,21 +11,12 @@ from django.utils import timezone
 from analytics.models import Sale
 from integrations.models import SyncGap
 from integrations.tests.sync_world import known_deals, our_history, sync
-from integrations.tests.test_drain import NOWHERE, take_over
-from integrations.tests.test_laws import EVENTS
-from integrations.tests.world import drain_all
+from integrations.tests.world import drain_all, take_over
 from leads.models import Lead, UserAccount
 from leads.tests.world import response
 from sandbox import Server
 
 AIDA = "+77011111111"
-
-
-@pytest.fixture
-def crm(amocrm: Server) -> Server:
-    amocrm.crm.hook_faults.lose_all = True
-    amocrm.crm.demo.subscribe(NOWHERE, EVENTS)
-    return amocrm
 
 
 def merged() -> set[tuple[int, str]]:

@@ -14,9 +14,8 @@ from integrations.sync import runs
 from integrations.sync.runner import work
 from integrations.tests.killing import Killed, killed_at
 from integrations.tests.sync_world import gaps, known_deals, our_history, sync, their_history
-from integrations.tests.test_drain import NOWHERE
-from integrations.tests.test_laws import EVENTS, PHONES, ours, truth
-from integrations.tests.world import bodies, deliver, drain_all, make_due
+from integrations.tests.test_laws import PHONES
+from integrations.tests.world import bodies, deliver, drain_all, make_due, ours, truth
 from leads.models import UserAccount
 from leads.tests.world import whole_state
 from sandbox import Server
@@ -101,11 +100,10 @@ def is_whole(ours: list[tuple[int, int]], theirs: list[tuple[int, int]]) -> bool
 
 
 @pytest.fixture
-def crm(amocrm: Server) -> Server:
-    amocrm.crm.hook_faults.lose_all = True
-    amocrm.crm.clock.advance(-3600)
-    amocrm.crm.demo.subscribe(NOWHERE, EVENTS)
-    return amocrm
+def crm(crm: Server) -> Server:
+    """An hour behind: there is time for a life."""
+    crm.crm.clock.advance(-3600)
+    return crm
 
 
 @pytest.mark.parametrize("seed", range(12))

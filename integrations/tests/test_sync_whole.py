@@ -19,8 +19,7 @@ from integrations.sync.runner import work
 from integrations.sync.session import Session
 from integrations.sync.tasks import begin
 from integrations.tests.sync_world import finish, gaps, known_deals, our_history, sync, their_history
-from integrations.tests.test_laws import ours, truth
-from integrations.tests.world import make_due
+from integrations.tests.world import make_due, ours, truth
 from leads.models import LeadStatusHistory, UserAccount
 from sandbox import Server, seed_bulk
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import connections
@@ -15,10 +16,12 @@ from integrations.drain.drain import drain
 from integrations.intake.signature import Sender
 from integrations.intake.store import Arrival, store
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, ProcessingStatus, WebhookLog
-from leads.models import UserAccount
+from leads.models import Lead, UserAccount
 from sandbox import CrmAccount, Server
 
 FORM = "application/x-www-form-urlencoded"
+EVENTS = ["add_lead", "update_lead", "status_lead", "delete_lead", "restore_lead", "add_contact", "update_contact"]
+NOWHERE = "http://127.0.0.1:9/hook"  # the discard port: the sandbox keeps what it could not deliver
 
 
 def connect(account: UserAccount, server: Server, crm_account: CrmAccount | None = None) -> AmoCRMConnection:
@@ -84,6 +87,28 @@ def statuses(account: UserAccount) -> list[str]:
 def bodies(server: Server) -> list[str]:
     """What the sandbox's amoCRM has sent so far, in order."""
     return [delivery.body for delivery in server.crm.courier.deliveries]
+
+
+def take_over(account: UserAccount, server: Server) -> None:
+    """Deliver all that the sandbox has told so far, once, in order."""
+    for body in bodies(server):
+        deliver(account, body)
+    server.crm.courier.clear()
+
+
+def truth(demo: CrmAccount) -> dict[int, tuple[Any, ...]]:
+    """(pipeline, stage, price) of each deal in amoCRM."""
+    return {
+        deal.id: (deal.pipeline_id, deal.status_id, Decimal(str(deal.price)))
+        for deal in demo.deals.by_id.values()
+        if not deal.is_deleted
+    }
+
+
+def ours(account: UserAccount) -> dict[int | None, tuple[Any, ...]]:
+    """The same of each deal that we know."""
+    leads = Lead.objects.filter(user_account=account, amocrm_lead_id__isnull=False, is_deleted=False)
+    return {lead.amocrm_lead_id: (lead.current_pipeline_id, lead.current_status_id, lead.price) for lead in leads}
 
 
 def form(**entries: Any) -> str:
