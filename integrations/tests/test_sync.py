@@ -12,29 +12,11 @@ from django.utils import timezone
 from analytics.models import Sale
 from integrations.drain.drain import drain
 from integrations.drain.lease import take_lease
-from integrations.models import AmoCRMConnection, SaleNotification, SyncGap, SyncRun
-from integrations.sync import runs
-from integrations.sync.runner import work
-from integrations.tests.sync_world import our_history, their_history
+from integrations.models import AmoCRMConnection, SaleNotification, SyncGap
+from integrations.tests.sync_world import gaps, our_history, sync, their_history
 from integrations.tests.world import bodies, deliver, drain_all, ours, truth
 from leads.models import Lead, LeadStatusHistory, UserAccount
 from sandbox import Server, seed_bulk
-
-
-def sync(account: UserAccount, *, full: bool = False, turns: int = 20) -> SyncRun:
-    """A run, worked on until it is over."""
-    run = runs.start(account, full=full)
-    for _turn in range(turns):
-        work(run.pk, ring_again=lambda _seconds: None)
-        run.refresh_from_db()
-        if run.state != SyncRun.State.RUNNING:
-            return run
-    raise AssertionError("the run does not come to an end")
-
-
-def gaps(account: UserAccount) -> list[tuple[int, str]]:
-    found = SyncGap.objects.filter(user_account=account).order_by("pk")
-    return list(found.values_list("amocrm_lead_id", "what"))
 
 
 def told_of(account: UserAccount) -> list[tuple[object, ...]]:

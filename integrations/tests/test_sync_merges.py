@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from analytics.earning.purchases import purchase_save
 from analytics.models import Sale
+from integrations.drain import drain as drains
+from integrations.drain.reading import read
 from integrations.models import SyncGap
-from integrations.tests.sync_world import known_deals, our_history, sync
-from integrations.tests.world import drain_all, take_over
+from integrations.tests.sync_world import gaps, known_deals, our_history, sync
+from integrations.tests.world import bodies, deliver, drain_all, take_over
 from leads.models import Lead, UserAccount
+from leads.news import WON_STATUS_ID
 from leads.tests.world import response
-from sandbox import Server
+from sandbox import Server, seed_bulk
 
 AIDA = "+77011111111"
 
@@ -205,3 +210,192 @@ def test_a_deal_that_an_ad_brought_keeps_its_ad_whatever_goes_into_it(connected:
     assert sync(connected).state == "done"
     known = known_deals(connected)
     assert [known[gone.id], known[survivor.id]] == ads
+
+
+def test_a_merged_deal_is_followed_by_response_history_and_sale(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    ad = response(connected, "+77011111111", name="Aida")
+    old = demo.deals.create("old", price=700, phone="+77011111111")
+    survivor = demo.deals.create("new", price=0, contact_ids=[old.contact_ids[0]])
+    crm.crm.clock.advance(10)
+    demo.deals.win(old.id)
+    sync(connected)
+    ad.refresh_from_db()
+    assert ad.amocrm_lead_id == old.id
+    sale = Sale.objects.get(amocrm_deal_id=old.id)
+    crm.crm.clock.advance(30)
+    demo.deals.win(survivor.id, silent=True)
+    crm.crm.clock.advance(30)
+    demo.deals.merge(survivor.id, old.id, silent=True)
+    Sale.objects.filter(amocrm_deal_id=survivor.id).delete()
+    run = sync(connected)
+    assert run.state == "done", run.detail
+    ad.refresh_from_db()
+    assert (ad.amocrm_lead_id, ad.is_deleted) == (survivor.id, False)
+    gone = known_deals(connected)[old.id]
+    assert gone.is_deleted
+    assert str(survivor.id) in gone.match_detail
+    assert (old.id, "merged") in gaps(connected)
+    paid = Sale.objects.filter(status="paid")
+    assert [one.amocrm_deal_id for one in paid] == [survivor.id]
+    assert Sale.objects.filter(pk=sale.pk).exists()
+    assert sync(connected).updated == 0
+
+
+def test_a_merge_that_is_followed_while_a_drain_reads_leaves_one_sale(
+    connected: UserAccount, crm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo, clock = crm.crm.demo, crm.crm.clock
+    gone = demo.deals.create("old", price=700, phone="+77011111111")
+    survivor = demo.deals.create("new", price=0, contact_ids=gone.contact_ids)
+    demo.deals.win(gone.id)
+    sync(connected)
+    clock.advance(60)
+    crm.crm.hook_faults.lose_all = False
+    demo.deals.set_price(gone.id, 800)
+    crm.crm.hook_faults.lose_all = True
+    take_over(connected, crm)
+    clock.advance(60)
+    demo.deals.win(survivor.id, silent=True)
+
+    def read_then_merged(*given: Any) -> Any:
+        monkeypatch.undo()
+        readings = read(*given)
+        demo.deals.merge(survivor.id, gone.id, silent=True)
+        clock.advance(60)
+        sync(connected)
+        return readings
+
+    monkeypatch.setattr(drains, "read", read_then_merged)
+    drain_all(connected)
+    clock.advance(3600)
+    sync(connected)
+    assert [sale.amocrm_deal_id for sale in Sale.objects.filter(status="paid")] == [survivor.id]
+
+
+def test_a_purchase_by_hand_follows_the_deal_that_remained(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    old = demo.deals.create("old", price=700, phone="+77011111111")
+    survivor = demo.deals.create("new", price=0, contact_ids=old.contact_ids)
+    sync(connected)
+    purchase = purchase_save(
+        Sale(
+            user_account=connected,
+            lead=known_deals(connected)[old.id],
+            amount=Decimal(500),
+            currency=connected.currency,
+            sold_at=timezone.now(),
+        )
+    )
+    crm.crm.clock.advance(60)
+    demo.deals.merge(survivor.id, old.id, silent=True)
+    sync(connected)
+    assert known_deals(connected)[old.id].is_deleted
+    purchase.refresh_from_db()
+    assert purchase.lead == known_deals(connected)[survivor.id]
+
+
+def test_of_two_merges_of_one_client_each_deal_follows_its_own(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    stages = [stage.id for stage in demo.pipelines.main.stages]
+    first, gone_first = demo.deals.create("a", phone="+77011111111"), demo.deals.create("b", phone="+77022222222")
+    second, gone_second = (demo.deals.create(name, contact_ids=first.contact_ids) for name in "cd")
+    demo.deals.link(gone_first.id, first.contact_ids[0], main=True)
+    sync(connected)
+    crm.crm.clock.advance(30)
+    demo.deals.win(first.id, silent=True)
+    demo.deals.merge(first.id, gone_first.id, silent=True)
+    crm.crm.clock.advance(30)
+    crm.crm.courier.clear()
+    demo.deals.move(gone_second.id, stages[4])
+    for body in bodies(crm):
+        deliver(connected, body)
+    drain_all(connected)
+    crm.crm.clock.advance(30)
+    demo.deals.merge(second.id, gone_second.id, silent=True)
+    assert sync(connected).state == "done"
+    merged = SyncGap.objects.filter(what="merged").values_list("amocrm_lead_id", "after")
+    assert set(merged) == {(gone_first.id, f"deal {first.id}"), (gone_second.id, f"deal {second.id}")}
+    known = known_deals(connected)
+    assert known[first.id].current_status_id == WON_STATUS_ID
+    assert known[second.id].current_status_id == demo.deals.by_id[second.id].status_id
+
+
+def test_a_merge_of_strangers_is_found_by_looking_through_all(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    one, other, third = (demo.deals.create(name, phone=f"+7701222333{n}") for n, name in enumerate("abc"))
+    sync(connected)
+    crm.crm.clock.advance(30)
+    demo.deals.merge(one.id, other.id, silent=True)
+    assert sync(connected).state == "done"
+    assert SyncGap.objects.get(what="merged").after == f"deal {one.id}"
+    assert Lead.objects.get(amocrm_lead_id=other.id).is_deleted
+    assert not Lead.objects.get(amocrm_lead_id=third.id).is_deleted
+
+
+@pytest.mark.parametrize("seconds", [0, 5])
+def test_of_several_deals_that_went_into_one_none_is_missed(connected: UserAccount, crm: Server, seconds: int) -> None:
+    demo = crm.crm.demo
+    survivor = demo.deals.create("survivor", phone="+77011111111")
+    related = demo.deals.create("related", contact_ids=survivor.contact_ids)
+    strangers = [demo.deals.create("stranger") for _deal in range(2)]
+    bystander = demo.deals.create("bystander")
+    sync(connected)
+    crm.crm.clock.advance(30)
+    for gone in (related, *strangers):
+        demo.deals.merge(survivor.id, gone.id, silent=True)
+        crm.crm.clock.advance(seconds)
+    assert sync(connected).state == "done"
+    merged = SyncGap.objects.filter(what="merged").values_list("amocrm_lead_id", "after")
+    assert set(merged) == {(gone.id, f"deal {survivor.id}") for gone in (related, *strangers)}
+    assert not known_deals(connected)[bystander.id].is_deleted
+
+
+def test_a_chain_of_merges_of_strangers_ends_in_the_last_deal(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    first, second, last = (demo.deals.create(name, price=700) for name in "abc")
+    demo.deals.win(first.id)
+    sync(connected)
+    for survivor, gone in ((second, first), (last, second)):
+        crm.crm.clock.advance(30)
+        demo.deals.merge(survivor.id, gone.id, silent=True)
+    demo.deals.win(last.id, silent=True)
+    assert sync(connected).state == "done"
+    merged = SyncGap.objects.filter(what="merged").values_list("amocrm_lead_id", "after")
+    assert set(merged) == {(gone.id, f"deal {last.id}") for gone in (first, second)}
+    assert [sale.amocrm_deal_id for sale in Sale.objects.filter(status="paid")] == [last.id]
+
+
+def test_a_merge_of_a_deal_that_we_never_met_is_looked_for_once(connected: UserAccount, crm: Server) -> None:
+    demo = crm.crm.demo
+    seed_bulk(demo, 600)
+    survivor = demo.deals.create("survivor")
+    sync(connected)
+    crm.crm.clock.advance(30)
+    gone = demo.deals.create("gone", silent=True)
+    demo.deals.merge(survivor.id, gone.id, silent=True)
+    assert sync(connected).state == "done"
+    made = len(crm.crm.requests)
+    assert sync(connected).state == "done"
+    assert len(crm.crm.requests) - made <= 5
+
+
+def test_a_merge_into_a_deal_that_was_deleted_before_we_met_it_holds_nothing_up(
+    connected: UserAccount, crm: Server
+) -> None:
+    crm.crm.switches.deleted_lead_read = 200
+    demo = crm.crm.demo
+    gone = demo.deals.create("old", price=700, phone="+77011111111")
+    sync(connected)
+    crm.crm.clock.advance(30)
+    survivor = demo.deals.create("new", contact_ids=gone.contact_ids, silent=True)
+    crm.crm.clock.advance(30)
+    demo.deals.merge(survivor.id, gone.id, silent=True)
+    crm.crm.clock.advance(30)
+    demo.deals.delete(survivor.id, silent=True)
+    assert sync(connected).state == "done"
+    known = known_deals(connected)
+    assert known.keys() == {gone.id}
+    assert known[gone.id].is_deleted
+    assert known[gone.id].match_detail == f"Merged into deal {survivor.id}."
+    assert SyncGap.objects.get(what="merged").after == f"deal {survivor.id}"
