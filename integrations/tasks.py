@@ -9,26 +9,19 @@ from celery import shared_task
 from celery.signals import worker_ready
 from django.utils import timezone
 
-import integrations.connecting.tasks  # noqa: F401 - registers the connecting tasks
 from integrations.drain.drain import drain
 from integrations.drain.sweep import accounts_in_need
-from integrations.intake.alarms import Alarms
 from integrations.intake.doorbell import DRAIN
 from integrations.retention import prune
+from integrations.waking import ring_for
 
 logger = structlog.get_logger(__name__)
-
-_alarms = Alarms()
 
 
 @shared_task(name=DRAIN)
 def drain_account(account_id: str) -> None:
     """Work off an account's deliveries. Ringing twice does no harm: the second finds the lease taken."""
-
-    def send(seconds: float) -> None:
-        drain_account.apply_async(args=(account_id,), countdown=seconds, retry=False)
-
-    drain(uuid.UUID(account_id), ring_again=lambda seconds: _alarms.set(account_id, seconds, send))
+    drain(uuid.UUID(account_id), ring_again=ring_for(drain_account, account_id))
 
 
 @worker_ready.connect

@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from integrations.connecting.waking import wake
 from integrations.models import SyncGap, SyncRun
 from integrations.sync import runs
 from integrations.sync.tasks import work_on_sync
+from integrations.waking import wake
 from leads.access import account_of, account_row, address
 from leads.api.errors import Conflict
 from leads.api.rows import AccountRows

@@ -19,9 +19,9 @@ from integrations.amocrm.oauth import TokenPair, exchange_code
 from integrations.amocrm.tokens import ConnectionTokens, FixedToken, Tokens
 from integrations.connecting.facts import take_currency
 from integrations.connecting.tasks import set_up_connection
-from integrations.connecting.waking import wake
 from integrations.models import FORMER, NO_PROBLEM, AmoCRMConnection, ConnectionState, SyncRun
 from integrations.sync import runs
+from integrations.waking import wake
 from leads.deals.apply import lock_account
 from leads.ids import id_in
 from leads.models import UserAccount

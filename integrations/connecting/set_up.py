@@ -12,9 +12,9 @@ from integrations.amocrm.errors import ConditionError, RequestError, Unpaid
 from integrations.connecting.hooks import hook_register
 from integrations.connecting.pipelines import pipelines_sync
 from integrations.connecting.problems import clear_problem, note_problem
-from integrations.connecting.waking import wake
 from integrations.intake.doorbell import ring
 from integrations.models import AmoCRMConnection, ConnectionState
+from integrations.waking import wake
 from leads.clock import is_over
 
 logger = structlog.get_logger(__name__)

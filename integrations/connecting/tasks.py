@@ -19,8 +19,8 @@ from integrations.amocrm.tokens import ConnectionTokens
 from integrations.connecting.health import connections_of_the_minute, look_after_hook
 from integrations.connecting.pipelines import pipelines_sync
 from integrations.connecting.set_up import overdue, set_up
-from integrations.connecting.waking import wake
 from integrations.models import AmoCRMConnection, ConnectionState
+from integrations.waking import wake
 from leads.turns import turn_of
 
 logger = structlog.get_logger(__name__)

@@ -8,9 +8,9 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from integrations.connecting.waking import wake
 from integrations.meta.tasks import pull_meta
 from integrations.models import MetaAdAccount
+from integrations.waking import wake
 
 _ID = re.compile(r"\bact[_=](\d{1,30})\b")
 

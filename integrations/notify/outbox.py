@@ -10,10 +10,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from analytics.models import Referrer, Sale, SaleStatus
-from integrations.connecting.waking import wake
 from integrations.models import NotificationKind, SaleNotification
 from integrations.models.notifications import notification_settings
 from integrations.notify.message import referrer_key, sale_text, summary_text
+from integrations.waking import wake
 from leads.models import UserAccount
 
 SEND = "integrations.send_notifications"

@@ -11,11 +11,11 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from integrations.connecting.waking import wake
 from integrations.models import HookDay, SyncRun
 from integrations.sync import runs
 from integrations.sync.figures import hook_week, last_delays
 from integrations.sync.tasks import work_on_sync
+from integrations.waking import wake
 from leads.access import account_of, page, role_of
 from leads.models import Role, UserAccount
 from leads.pages.rendering import render_part

@@ -10,8 +10,8 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from integrations.connecting.waking import wake
 from integrations.models import AmoCRMConnection, ConnectionState, LeadPush
+from integrations.waking import wake
 from leads.deals.apply import lock_account
 from leads.models import Lead, LeadSource, PushState, UserAccount
 

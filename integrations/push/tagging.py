@@ -14,8 +14,8 @@ from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import ConditionError, RequestError
 from integrations.amocrm.pushing import add_tags
 from integrations.connecting.problems import clear_problem, note_problem
-from integrations.connecting.waking import wake
 from integrations.models import AmoCRMConnection, ConnectionState, DealTag, PushSettings
+from integrations.waking import wake
 from leads.clock import is_over, seconds_until
 from leads.deals.changes import LeadChange
 from leads.models import PushState, UserAccount

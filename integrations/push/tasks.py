@@ -6,22 +6,16 @@ import uuid
 
 from celery import shared_task
 
-from integrations.intake.alarms import Alarms
 from integrations.push import claims, tagging
 from integrations.push.queue import PUSH
 from integrations.push.sending import push_account
-
-_pushes, _tags = Alarms(), Alarms()
+from integrations.waking import ring_for
 
 
 @shared_task(name=PUSH)
 def push_leads(account_id: str) -> None:
     """Send an account's leads. Ringing twice does no harm: each lead has one worker at a time."""
-
-    def send(seconds: float) -> None:
-        push_leads.apply_async(args=(account_id,), countdown=seconds, retry=False)
-
-    push_account(uuid.UUID(account_id), ring_again=lambda seconds: _pushes.set(account_id, seconds, send))
+    push_account(uuid.UUID(account_id), ring_again=ring_for(push_leads, account_id))
 
 
 @shared_task(name="integrations.sweep_pushes")
@@ -36,8 +30,4 @@ def sweep_pushes() -> None:
 @shared_task(name=tagging.TAG)
 def tag_deals(account_id: str) -> None:
     """Write the tags that an account's deals are to get."""
-
-    def send(seconds: float) -> None:
-        tag_deals.apply_async(args=(account_id,), countdown=seconds, retry=False)
-
-    tagging.tag_account(uuid.UUID(account_id), ring_again=lambda seconds: _tags.set(account_id, seconds, send))
+    tagging.tag_account(uuid.UUID(account_id), ring_again=ring_for(tag_deals, account_id))

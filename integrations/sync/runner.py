@@ -12,7 +12,6 @@ from django.db import transaction
 
 from integrations.amocrm.errors import AmoCRMError, ConditionError, Outage, RequestError, Unpaid
 from integrations.connecting.problems import clear_problem, note_problem
-from integrations.connecting.waking import wake
 from integrations.drain.deliveries import waiting
 from integrations.drain.drain import drain
 from integrations.intake.doorbell import DRAIN
@@ -26,6 +25,7 @@ from integrations.sync.runs import CANCELLED, end, end_if_parted, start_history
 from integrations.sync.scanning import LISTS, scan_all
 from integrations.sync.session import Session, TurnOver
 from integrations.sync.trash import read_trash
+from integrations.waking import wake
 from leads.clock import seconds_until
 from leads.told import told
 

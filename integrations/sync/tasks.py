@@ -9,16 +9,14 @@ import structlog
 from celery import shared_task
 from django.db import transaction
 
-from integrations.connecting.waking import wake
-from integrations.intake.alarms import Alarms
 from integrations.models import SyncRun
 from integrations.sync import runs
 from integrations.sync.runner import work
 from integrations.sync.schedule import PLAN, plan_syncs, take_due
+from integrations.waking import ring_for, wake
 from leads.models import UserAccount
 
 logger = structlog.get_logger(__name__)
-_alarms = Alarms()
 
 
 @shared_task(name="integrations.sync_leads")
@@ -32,11 +30,7 @@ def sync_leads(account_id: str) -> None:
 @shared_task(name="integrations.work_on_sync")
 def work_on_sync(run_id: int) -> None:
     """Go on with a run. Ringing twice does no harm: the second finds the lease taken."""
-
-    def send(seconds: float) -> None:
-        work_on_sync.apply_async(args=(run_id,), countdown=seconds, retry=False)
-
-    work(run_id, ring_again=lambda seconds: _alarms.set(str(run_id), seconds, send))
+    work(run_id, ring_again=ring_for(work_on_sync, run_id))
 
 
 @shared_task(name=PLAN)

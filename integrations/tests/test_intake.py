@@ -16,11 +16,11 @@ from pytest_django import Settings
 from integrations.amocrm.errors import AmoCRMError
 from integrations.connecting.hooks import hook_register
 from integrations.intake import rotation
-from integrations.intake.alarms import Alarms
 from integrations.intake.rotation import rotate
 from integrations.intake.signature import Sender, hook_url, sender_of, sign, version_of
 from integrations.intake.store import Arrival, NotStored, store
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, WebhookLog
+from integrations.waking import Alarms
 from leads.models import UserAccount
 from sandbox import Fault, Server
 
