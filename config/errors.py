@@ -11,7 +11,6 @@ from django.views import defaults
 
 from config.paths import is_page
 from integrations.secrets import NoKeyFits
-from leads.models import UserAccount
 from leads.models.accounts import UnknownZone
 from leads.turns import is_cut_short, is_out_of_reach, is_overtaken
 
@@ -42,56 +41,32 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500; 503 where the database is out of reach, locked, full or read-only, which is no mistake and goes over, and
-    where it took too long to answer; 409 where somebody else was quicker.
-
-    What somebody has to mend is said.
+    """503 where the database is out of reach, locked, full or read-only, or took too long; 409 where somebody else was
+    quicker; else 500, with what to mend where that is known.
     """
     error = sys.exception()
     if is_cut_short(error):
-        return _too_much(request)
+        detail = _("That takes too long: it is too much to look through at once. Narrow it down, as by days.")
+        return _answer(request, 503, "too_much.html", detail)
     if is_out_of_reach(error):
-        return _out_of_reach(request)
+        return _answer(request, 503, "503.html", _("The database is out of reach. Try again in a minute."))
     if is_overtaken(error):
-        return _overtaken(request)
+        detail = _("Somebody has just deleted or added what this names. Nothing was stored: look again, and repeat it.")
+        return _answer(request, 409, "409.html", detail)
     if isinstance(error, NoKeyFits):
-        return _no_key_fits(request)
+        detail = _(
+            "A stored secret cannot be opened with any key of FIELD_ENCRYPTION_KEYS: add the key it was saved with."
+        )
+        return _answer(request, 500, "no_key_fits.html", detail)
     if isinstance(error, UnknownZone):
-        return _unknown_zone(request, error.account)
+        detail = _("This server does not know the account's time zone “%s”. Choose another in its settings.")
+        return _answer(request, 500, "unknown_zone.html", detail % error.account.timezone, account=error.account)
     if wants_page(request):
         return defaults.server_error(request)
     return JsonResponse({"detail": _("Something went wrong here. It has been logged.")}, status=500)
 
 
-def _out_of_reach(request: HttpRequest) -> HttpResponse:
+def _answer(request: HttpRequest, status: int, page: str, detail: str, **context: object) -> HttpResponse:
     if wants_page(request):
-        return HttpResponse(loader.get_template("503.html").render(), status=503)
-    return JsonResponse({"detail": _("The database is out of reach. Try again in a minute.")}, status=503)
-
-
-def _too_much(request: HttpRequest) -> HttpResponse:
-    if wants_page(request):
-        return HttpResponse(loader.get_template("too_much.html").render(), status=503)
-    detail = _("That takes too long: it is too much to look through at once. Narrow it down, as by days.")
-    return JsonResponse({"detail": detail}, status=503)
-
-
-def _overtaken(request: HttpRequest) -> HttpResponse:
-    if wants_page(request):
-        return HttpResponse(loader.get_template("409.html").render(), status=409)
-    detail = _("Somebody has just deleted or added what this names. Nothing was stored: look again, and repeat it.")
-    return JsonResponse({"detail": detail}, status=409)
-
-
-def _no_key_fits(request: HttpRequest) -> HttpResponse:
-    if wants_page(request):
-        return HttpResponse(loader.get_template("no_key_fits.html").render(), status=500)
-    detail = _("A stored secret cannot be opened with any key of FIELD_ENCRYPTION_KEYS: add the key it was saved with.")
-    return JsonResponse({"detail": detail}, status=500)
-
-
-def _unknown_zone(request: HttpRequest, account: UserAccount) -> HttpResponse:
-    if wants_page(request):
-        return HttpResponse(loader.get_template("unknown_zone.html").render({"account": account}), status=500)
-    detail = _("This server does not know the account's time zone “%s”. Choose another in its settings.")
-    return JsonResponse({"detail": detail % account.timezone}, status=500)
+        return HttpResponse(loader.get_template(page).render(context), status=status)
+    return JsonResponse({"detail": detail}, status=status)
