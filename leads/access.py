@@ -27,6 +27,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.authentication import SessionAuthentication
@@ -246,6 +247,19 @@ def page(role: Role = Role.VIEWER) -> Callable[[View[P]], View[P]]:
             return view(request, *args, **kwargs)
 
         cast("Any", inner).access = Access.ACCOUNT
+        return cast("View[P]", inner)
+
+    return decorate
+
+
+def posted(back: str) -> Callable[[View[P]], View[P]]:
+    """A form's address; below `page`. Who only opens it, as after signing in again, is led to the page `back`."""
+
+    def decorate(view: View[P]) -> View[P]:
+        @functools.wraps(view)
+        def inner(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            return view(request, *args, **kwargs) if request.method == "POST" else redirect(back)
+
         return cast("View[P]", inner)
 
     return decorate

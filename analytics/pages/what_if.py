@@ -19,7 +19,7 @@ from analytics.pages.long_select import LongSelect
 from analytics.pages.periods import LAST_DAYS, period_of
 from analytics.reports.definitions import QUALIFICATION_FIGURES, ROI_FIGURES
 from analytics.whatif.effects import pattern_changed, rate_changed, stage_toggled
-from leads.access import account_of, account_rows, page
+from leads.access import account_of, account_rows, page, posted
 from leads.amounts import number
 from leads.ids import ids_in
 from leads.models import PipelineStage, Role, UserAccount
@@ -124,10 +124,9 @@ def what_if(request: HttpRequest) -> HttpResponse:
 
 
 @page(Role.STAFF)
+@posted("page-what-if")
 def apply_pattern(request: HttpRequest) -> HttpResponse:
     """Change the patterns and move exactly the sales that were shown."""
-    if request.method != "POST":  # somebody was sent here after having signed in again
-        return redirect("page-what-if")
     form = PatternForm(request.POST, account_of(request))
     if not form.is_valid():
         raise Http404
@@ -144,10 +143,9 @@ def apply_pattern(request: HttpRequest) -> HttpResponse:
 
 
 @page(Role.STAFF)
+@posted("page-what-if")
 def apply_rate(request: HttpRequest) -> HttpResponse:
     """For new sales: those already credited keep their rate."""
-    if request.method != "POST":
-        return redirect("page-what-if")
     form = RateForm(request.POST, account_of(request))
     if not form.is_valid():
         raise Http404

@@ -24,7 +24,7 @@ from integrations.models import AmoCRMConnection, ConnectionState
 from integrations.pages.condition import condition_of, connection_of
 from integrations.pages.hook_addresses import hook_addresses
 from integrations.pages.subdomains import subdomain_typed
-from leads.access import ACCOUNT_PARAMETER, account_of, address, page, role_of
+from leads.access import ACCOUNT_PARAMETER, account_of, address, page, posted, role_of
 from leads.htmx import reload_page
 from leads.models import Role
 from leads.pages.rendering import render_page, render_part
@@ -64,10 +64,9 @@ def hook(request: HttpRequest) -> HttpResponse:
 
 
 @page(Role.OWNER)
+@posted("page-connection")
 def connect(request: HttpRequest) -> HttpResponse:
     """Off to amoCRM's consent, with the subdomain out of whatever was typed."""
-    if request.method != "POST":
-        return redirect("page-connection")
     typed = request.POST.get("subdomain", "")
     if not settings.AMOCRM_CLIENT_ID:
         error = _(
@@ -86,10 +85,11 @@ def connect(request: HttpRequest) -> HttpResponse:
 
 
 @page(Role.STAFF)
+@posted("page-connection")
 def read_pipelines(request: HttpRequest) -> HttpResponse:
     after = redirect("page-stages" if request.POST.get("next") == "stages" else "page-connection")
     connection = _connected(request)
-    if request.method != "POST" or connection is None:
+    if connection is None:
         return after
     try:
         stages = pipelines_sync(connection).stages
@@ -102,9 +102,10 @@ def read_pipelines(request: HttpRequest) -> HttpResponse:
 
 
 @page(Role.STAFF)
+@posted("page-connection")
 def register_hook(request: HttpRequest) -> HttpResponse:
     connection = _connected(request)
-    if request.method == "POST" and connection is not None:
+    if connection is not None:
         try:
             hook_register(connection)
         except (RequestError, Unpaid) as error:
@@ -117,9 +118,10 @@ def register_hook(request: HttpRequest) -> HttpResponse:
 
 
 @page(Role.OWNER)
+@posted("page-connection")
 def disconnect(request: HttpRequest) -> HttpResponse:
     connection = connection_of(account_of(request))
-    if request.method == "POST" and connection is not None:
+    if connection is not None:
         connection_disconnect(connection)
         messages.success(request, _("amoCRM is disconnected. What came in before is kept."))
     return redirect("page-connection")

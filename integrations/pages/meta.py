@@ -16,11 +16,11 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from integrations.meta.ad_accounts import act_id_typed, read_now, token_typed
 from integrations.models import MetaAdAccount, MetaAdDay, MetaPull
-from leads.access import account_of, account_rows, demand, page
+from leads.access import account_of, account_rows, demand, page, posted
 from leads.deals.apply import lock_account
 from leads.models import Creative, Role, UserAccount
 from leads.pages.rendering import render_page
@@ -82,7 +82,7 @@ def meta_page(request: HttpRequest) -> HttpResponse:
 
 
 @page(Role.STAFF)
-@require_POST
+@posted("page-meta")
 def meta_read(request: HttpRequest) -> HttpResponse:
     for ad_account in account_rows(MetaAdAccount, request).filter(is_active=True):
         read_now(ad_account)
@@ -91,7 +91,7 @@ def meta_read(request: HttpRequest) -> HttpResponse:
 
 
 @page(Role.STAFF)
-@require_POST
+@posted("page-meta")
 @transaction.atomic
 def meta_creatives(request: HttpRequest) -> HttpResponse:
     """A creative of each chosen ad, to which deals that named the ad are credited. Their spend moves to them with the

@@ -16,7 +16,7 @@ from integrations.sync import runs
 from integrations.sync.figures import hook_week, last_delays
 from integrations.sync.tasks import work_on_sync
 from integrations.waking import wake
-from leads.access import account_of, page, role_of
+from leads.access import account_of, page, posted, role_of
 from leads.models import Role, UserAccount
 from leads.pages.rendering import render_part
 
@@ -61,21 +61,21 @@ def show(request: HttpRequest) -> HttpResponse:
 
 
 @page(Role.STAFF)
+@posted("page-connection")
 def start(request: HttpRequest) -> HttpResponse:
-    if request.method == "POST":
-        try:
-            run = runs.start(account_of(request), full="full" in request.POST)
-        except runs.NotConnected as reason:
-            messages.error(request, str(reason))
-        else:
-            wake(work_on_sync, run.pk)
+    try:
+        run = runs.start(account_of(request), full="full" in request.POST)
+    except runs.NotConnected as reason:
+        messages.error(request, str(reason))
+    else:
+        wake(work_on_sync, run.pk)
     return redirect("page-connection")
 
 
 @page(Role.STAFF)
+@posted("page-connection")
 def cancel(request: HttpRequest) -> HttpResponse:
-    if request.method == "POST":
-        for run in SyncRun.objects.filter(user_account=account_of(request), state=SyncRun.State.RUNNING):
-            runs.cancel(run)
-            messages.success(request, _("The sync stops before its next page. What it has read stays."))
+    for run in SyncRun.objects.filter(user_account=account_of(request), state=SyncRun.State.RUNNING):
+        runs.cancel(run)
+        messages.success(request, _("The sync stops before its next page. What it has read stays."))
     return redirect("page-connection")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -156,3 +158,10 @@ def test_who_works_there_asks_meta_now(cast: Cast, meta: Server) -> None:
     client(cast.sam).post(reverse("page-meta-read"))
     ad_account.refresh_from_db()
     assert ad_account.next_pull_at.year < 2099
+
+
+@pytest.mark.parametrize("name", ["page-meta-read", "page-meta-creatives"])
+def test_who_has_to_sign_in_again_comes_back_to_the_page(cast: Cast, meta: Server, name: str) -> None:
+    to_sign_in = Client().post(reverse(name))
+    came_back = parse_qs(urlsplit(to_sign_in["Location"]).query)["next"][0]
+    assert client(cast.sam).get(came_back)["Location"] == PAGE

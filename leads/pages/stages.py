@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from leads.access import account_rows, page
+from leads.access import account_rows, page, posted
 from leads.amounts import number
 from leads.htmx import is_for_part
 from leads.models import Lead, PipelineStage, Role
@@ -50,13 +50,10 @@ def stage_list(request: HttpRequest) -> HttpResponse:
 
 
 @page(Role.STAFF)
+@posted("page-stages")
 def stage_qualified(request: HttpRequest, pk: int) -> HttpResponse:
     """Mark a stage qualified or not (`is_qualified_stage`: true, false). To htmx the answer is its row."""
-    if request.method != "POST":  # somebody was sent here after having signed in again
-        return redirect("page-stages")
-    stage = account_rows(PipelineStage, request).filter(pk=pk).first()
-    if stage is None:
-        raise Http404
+    stage = get_object_or_404(account_rows(PipelineStage, request), pk=pk)
     is_qualified = request.POST.get("is_qualified_stage") == "true"
     changed = stage_mark_qualified(stage, is_qualified)
     message = _told(stage.status_name, is_qualified, changed)
