@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
@@ -18,9 +19,7 @@ TITLES = {"day": _("Today"), "week": _("This week"), "month": _("This month")}
 @require_safe
 @page()
 def targetologist_page(request: HttpRequest, pk: int) -> HttpResponse:
-    person = account_rows(Targetologist, request).filter(pk=pk).first()
-    if person is None:
-        raise Http404
+    person = get_object_or_404(account_rows(Targetologist, request), pk=pk)
     sales = account_rows(Sale, request).filter(targetologist=person)
     context = {
         "person": person,

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
@@ -87,10 +87,13 @@ class Change:
 @page()
 def delivery_card(request: HttpRequest, pk: int) -> HttpResponse:
     account = account_of(request)
-    if pk <= MAX_ID and (text := removal_text([account.pk], pk)) and not _is_there(request, pk):
-        messages.warning(request, text)  # history refers to deliveries for ever, and they are not kept for ever
+    delivery = account_rows(WebhookLog, request).filter(pk=pk).first()
+    if delivery is None:  # history refers to deliveries for ever, and they are not kept for ever
+        text = removal_text([account.pk], pk)
+        if not text:
+            raise Http404
+        messages.warning(request, text)
         return redirect("page-deliveries")
-    delivery = _delivery(request, pk)
     deeds = deeds_of(delivery)
     stages = StageBook.of(account)
     context = body_shown(delivery) | {
@@ -115,24 +118,13 @@ def delivery_card(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @page()
 def delivery_body(request: HttpRequest, pk: int) -> HttpResponse:
-    return body_file(_delivery(request, pk))
+    return body_file(get_object_or_404(account_rows(WebhookLog, request), pk=pk))
 
 
 @page(Role.STAFF)
 def delivery_replay(request: HttpRequest, pk: int) -> HttpResponse:
     """Put the delivery back into the queue. Doing so twice changes nothing twice."""
-    delivery = _delivery(request, pk)
+    delivery = get_object_or_404(account_rows(WebhookLog, request), pk=pk)
     if request.method == "POST":
         messages.success(request, replayed_text(replay(account_rows(WebhookLog, request).filter(pk=delivery.pk))))
     return redirect("page-delivery", pk)
-
-
-def _is_there(request: HttpRequest, pk: int) -> bool:
-    return account_rows(WebhookLog, request).filter(pk=pk).exists()
-
-
-def _delivery(request: HttpRequest, pk: int) -> WebhookLog:
-    found = account_rows(WebhookLog, request).filter(pk=pk).first() if pk <= MAX_ID else None
-    if found is None:
-        raise Http404
-    return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from integrations.models import SyncGap, SyncRun
 from leads.access import account_of, account_rows, page
-from leads.ids import MAX_ID, id_in
+from leads.ids import id_in
 from leads.models import Lead
 from leads.pages.rendering import render_page
 from leads.pages.stage_names import StageBook
@@ -20,9 +21,7 @@ KINDS = {SyncRun.State.RUNNING: "info", SyncRun.State.DONE: "good", SyncRun.Stat
 @page()
 def sync_run(request: HttpRequest, pk: int) -> HttpResponse:
     """With `?deal=`: only what it found of that deal."""
-    run = account_rows(SyncRun, request).filter(pk=pk).first() if pk <= MAX_ID else None
-    if run is None:
-        raise Http404
+    run = get_object_or_404(account_rows(SyncRun, request), pk=pk)
     deal_id = id_in(request.GET.get("deal", ""))
     rows = SyncGap.objects.filter(run=run).order_by("id")
     gaps = list(rows.filter(amocrm_lead_id=deal_id) if deal_id else rows[:SHOWN_GAPS])

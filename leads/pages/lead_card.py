@@ -8,7 +8,8 @@ from datetime import datetime
 from itertools import zip_longest
 
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
@@ -51,9 +52,8 @@ class Related:
 @require_safe
 @page()
 def lead_card(request: HttpRequest, pk: int) -> HttpResponse:
-    lead = account_rows(Lead, request).select_related("creative", "direction", "origin_lead").filter(pk=pk).first()
-    if lead is None:
-        raise Http404
+    leads = account_rows(Lead, request).select_related("creative", "direction", "origin_lead")
+    lead = get_object_or_404(leads, pk=pk)
     stages = StageBook.of(account_of(request))
     context = {
         "lead": lead,
