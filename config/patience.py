@@ -1,9 +1,9 @@
-"""Who only reads is waited for so long, and no longer: a search through millions of rows would hold its thread for
-minutes, and a web process has few of them for all pages.
+"""A time limit for requests that only read: a search through millions of rows would keep its thread busy for minutes,
+and a web process has few threads for all pages.
 
-PostgreSQL's own `statement_timeout` belongs to a connection, which behind a pooler is a drain's or a migration's at the
-next moment. So a thread of the web process looks at the clock and has the statement cancelled. What writes is never cut
-short: it stands in a transaction, or came by another method.
+PostgreSQL's own `statement_timeout` belongs to a connection, and behind a pooler the same connection serves a drain or
+a migration a moment later. So a thread of the web process watches the clock and cancels the statement. Writing is never
+cut short: it happens in a transaction, or in a request by another method.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class PatienceMiddleware:
 
 @dataclass(eq=False, slots=True)
 class _Reader:
-    """Somebody who reads by a connection of Django's until `ends`. `lock`: the connection is still theirs."""
+    """A request that may read over `connection` (Django's) until `ends`, by the monotonic clock.
+
+    While `lock` is held and `is_done` is false, nobody else uses the connection.
+    """
 
     connection: Any
     ends: float
@@ -50,7 +53,7 @@ class _Reader:
     is_done: bool = False
 
     def cancel(self) -> None:
-        """Ends the statement under way, if there is one. At other moments nothing happens."""
+        """End the statement under way; without one nothing happens."""
         with self.lock:
             driver = None if self.is_done or self.connection.in_atomic_block else self.connection.connection
             if driver is None:
@@ -62,7 +65,7 @@ class _Reader:
 
 
 class Watch:
-    """The readers of a process, and the thread that looks after them from the first one on."""
+    """The reading requests of a process, and the thread that watches them; the first request starts it."""
 
     def __init__(self) -> None:
         self._readers: set[_Reader] = set()
@@ -71,7 +74,7 @@ class Watch:
 
     @contextmanager
     def reading(self, seconds: float) -> Iterator[None]:
-        """What this thread asks outside of a transaction fails once so many seconds are over."""
+        """After so many seconds, fail this thread's queries outside of transactions."""
         # The thread's own: `django.db.connection` would be that of whichever thread looks at it.
         reader = _Reader(connections[DEFAULT_DB_ALIAS], time.monotonic() + seconds)
         with self._lock:

@@ -1,14 +1,13 @@
-"""Redis as the broker, with two things mended: a worker outlives its going away and its refusing to do anything.
+"""Redis as the broker, with two things mended: a worker survives a Redis that goes away, or that refuses to work.
 
-When its connection breaks, with a task in hand or in the middle of a call, kombu gives up the channel's connection, and
-later calls over that channel (giving back what the worker holds, restoring, acknowledging) ask None for it. That is an
-AttributeError, which ends the worker, where a lost connection would have been waited for. What is not given back here
-is found by the sweeps (law 1), and by Redis' own visibility timeout.
+When the connection breaks, kombu drops the channel's connection, and later calls over that channel (giving back what
+the worker holds, restoring, acknowledging) meet None: an AttributeError, which ends the worker, where a lost connection
+would be waited for. What is not given back here is found by the sweeps (law 1) and by Redis' own visibility timeout.
 
-A full Redis refuses even to forget what was acknowledged, one that cannot save refuses all writing, and one that has
-become a replica breaks off who waits, too. To kombu that is the caller's mistake, which ends the worker; here it is a
-broken connection, which is made anew: another server may be at that address by then. A replica answers pings, so a
-connection is good once it may write.
+A full Redis refuses even to forget what was acknowledged; one that cannot save refuses all writing; one that becomes a
+replica also cuts off blocking calls. Kombu takes these for the caller's mistake, which ends the worker. Here they count
+as a broken connection, which is opened anew: by then another server may be at that address. As a replica answers pings,
+a connection counts as good only once it may write.
 """
 
 from __future__ import annotations

@@ -192,7 +192,7 @@ class StayRollup(_StayLine):
 class RollupState(models.Model):
     """For which time zone and currency an account's lines are folded; for another they say nothing.
 
-    `lease`: whoever is at work on them.
+    `lease`: held by the worker that folds them.
     """
 
     user_account = models.OneToOneField(UserAccount, models.CASCADE, primary_key=True, related_name="+")

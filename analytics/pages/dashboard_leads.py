@@ -38,7 +38,7 @@ class Leads:
 
     @property
     def conversion_rate(self) -> Decimal:
-        """Won of qualified; whoever won is qualified."""
+        """Won of qualified; each won lead is qualified, too."""
         return percent(self.won, self.qualified)
 
 

@@ -35,7 +35,7 @@ class Source:
 
     @property
     def is_recounted(self) -> bool:
-        """What is counted anew may be so for all rows of a statement together, which PostgreSQL can do."""
+        """Whether one run per statement is enough, for all its rows together, on databases that have such triggers."""
         return not self.before
 
 
@@ -45,7 +45,7 @@ _POSITION = {"postgresql": "strpos", "sqlite": "instr"}
 
 
 def _is_elsewhere(vendor: str) -> str:
-    """A lead that was counted as having stood in the stage has stood in no more by this."""
+    """A lead that was already counted as having stood in the stage is not changed by standing in it again."""
     return f"""NOT EXISTS (
         SELECT 1 FROM lead_paths AS paths
         WHERE paths.lead_id = {{new}}.lead_id AND paths.pipeline_id = {{new}}.to_pipeline_id
@@ -106,7 +106,7 @@ def _added_up() -> list[Source]:
 
 def _counted(vendor: str) -> list[Source]:
     """Of those for which a lead's whole history is counted anew."""
-    # Whoever rebuilds waits for those who recount, and they for him.
+    # A rebuild (which locks these tables) and recounting wait for each other's transactions to end.
     share_counted = "LOCK TABLE lead_paths, lead_stays IN ROW EXCLUSIVE MODE;"
     lock_leads = "PERFORM 1 FROM leads WHERE id {among} FOR NO KEY UPDATE;"
     recounted = (*_recounted(PATHS, vendor), *_recounted(STAYS, vendor))

@@ -92,7 +92,7 @@ def deal_from_api(
     created_at, closed_at = time_of(data.get("created_at")), time_of(data.get("closed_at"))
     return DealSnapshot(
         deal_id=_required_id(data, "lead"),
-        # Whoever imports deals may tell amoCRM any time. One without would say nothing of its stage, price and win.
+        # Imported deals may have any time or none, and without one nothing would be said of stage, price and win.
         updated_at=time_of(data.get("updated_at")) or closed_at or created_at,
         pipeline_id=id_of(data.get("pipeline_id")),
         status_id=id_of(data.get("status_id")),

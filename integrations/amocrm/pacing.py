@@ -1,8 +1,8 @@
-"""When the next request may leave: a function of what the bucket's row says and of the moment, and of nothing else.
+"""When the next request may leave, worked out from the bucket's row and the present moment alone.
 
-Slots are numbered, and given one interval apart. amoCRM counts when a request arrives, which is somewhere between the
-moment of its slot and the answer: where it may have come late, those to come are held back so far that even then no
-second sees one too many. Moments and spans are in seconds, `now` by the database's clock.
+Slots are numbered and given one interval apart. amoCRM counts requests as they arrive, somewhere between the moment of
+the slot and the answer. Where a request may have arrived late, the following ones are held back, so that even then no
+second sees one too many. Moments and spans are in seconds; `now` is by the database's clock.
 """
 
 from __future__ import annotations
@@ -14,20 +14,23 @@ from integrations.amocrm.errors import Blocked, RateLimited
 from integrations.models import RateSlot
 from leads.told import told
 
-# Eight requests at this spacing span 1.05 s: one of them may be 0.05 s late on its way and still no second sees eight.
+# So many seconds for as many requests as the rate allows in one. At seven a second, eight requests span 1.05 s: one of
+# them may travel 0.05 s longer than the rest, and still no second sees eight.
 SPREAD = 1.05
 # The rest is for what the clocks of database and process are apart.
 ON_TIME = 0.04
-# A pause up to this long is slept through; for a longer one the caller has better things to do.
+# A pause up to this long is slept through; a longer one is an error, so that the caller can do other things.
 PATIENCE = 5.0
-# So many slots are not waited for at once.
+# A queue longer than this many slots is not believed: a clock was put back.
 LONGEST_QUEUE = 200
-# Those who are less urgent take no slot while somebody waits for his, and for so long after it: he is seldom alone.
+# While a more urgent request waits for its slot, and for so long after it, less urgent ones take none: such requests
+# seldom come alone.
 HOLD = 0.3
 
 
 class Priority(IntEnum):
-    """Who goes first. Those of one level queue among themselves; a lower level has a slot or two ahead, no more."""
+    """Lower numbers go first; within a level, first come, first served. A less urgent level is ahead by at most the
+    slot or two that it already has."""
 
     LIVE = 0
     RECONCILIATION = 1
@@ -80,7 +83,7 @@ def give(
 
 
 def _ask_to_hold(row: RateSlot, now: float, priority: Priority, *, at: float) -> None:
-    """Who has to wait asks those who are less urgent to let him go first."""
+    """A request that has to wait asks less urgent ones to let it go first."""
     if at > now and priority is Priority.LIVE:
         row.live_until = max(row.live_until, at + HOLD)
     if at > now and priority is Priority.RECONCILIATION:
@@ -88,7 +91,7 @@ def _ask_to_hold(row: RateSlot, now: float, priority: Priority, *, at: float) ->
 
 
 def seconds_held(row: RateSlot, now: float, priority: Priority) -> float:
-    """For how long somebody more urgent is going to wait, as far as is known; 0 when nobody does."""
+    """How long more urgent requests are going to wait, as far as is known; 0 if there are none."""
     until = 0.0
     if priority > Priority.LIVE:
         until = row.live_until
@@ -98,8 +101,8 @@ def seconds_held(row: RateSlot, now: float, priority: Priority) -> float:
 
 
 def leaves_at(row: RateSlot, now: float, pace: Pace, *, number: int, at: float) -> float | None:
-    """When the slot given for that moment may leave, by what has come up since. None where it is not good any more: the
-    bucket is closed, it was overslept and overtaken, or a clock was put back."""
+    """When the slot given for the moment `at` may leave, by what has happened since. None if it is no longer good: the
+    bucket is closed, its moment was missed and others went ahead, or a clock was put back."""
     is_closed = row.blocked_until > 0 or row.paused_until > now + ON_TIME
     is_lost = now - at > ON_TIME and row.sequence >= number + pace.per_second
     if is_closed or is_lost or at > now + LONGEST_QUEUE * pace.interval:
@@ -108,8 +111,8 @@ def leaves_at(row: RateSlot, now: float, pace: Pace, *, number: int, at: float) 
 
 
 def hold_back(row: RateSlot, pace: Pace, *, number: int, arrived: float) -> None:
-    """The slot a whole rate after this one, which may have arrived as late as that, must not come within a second of
-    it; nor those after it all at once. Those that are given already see it before they leave."""
+    """This slot's request may have arrived as late as `arrived`. Hold back the slot `per_second` places after it until
+    a second later, and space those that follow from there; slots already given out look again before they leave."""
     first = number + pace.per_second
     if arrived + 1 > _held_until(row, pace, first):
         row.held, row.held_from = arrived + 1, first

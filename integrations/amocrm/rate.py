@@ -22,11 +22,11 @@ from integrations.amocrm.pacing import ON_TIME, Pace, Priority, give, hold_back,
 from integrations.models import RateSlot
 from leads.clock import shared_now
 
-# Less than this is the same time, but for rounding.
+# Moments closer than this are the same, but for rounding.
 A_MOMENT = 0.001
-# Before its moment a slot is looked at again: reading takes time, and more than that on a busy machine.
+# So long before its moment a slot's row is read again: reading takes time, the more on a busy machine.
 LOOK_BEFORE = 0.05
-# Those who are less urgent move on at least this often, however busy the others are.
+# Less urgent requests move on at least this often, however busy the others are.
 WAITS_AT_MOST = 3.0
 # SQLite has one writer at a time, and while a page is applied no slot can be taken: bulk reading takes some ahead.
 AHEAD_ON_SQLITE = 2
@@ -56,7 +56,7 @@ class _Reading(NamedTuple):
 
 
 class _Queue:
-    """The threads of this process that read in bulk at one level: one at a time has the turn, with the slots ahead."""
+    """Of a process's threads that read in bulk at one level, one at a time has the turn and the slots taken ahead."""
 
     def __init__(self) -> None:
         self.turn = threading.Lock()
@@ -121,7 +121,7 @@ class Bucket:
         return seconds_held(row, told, self.priority)
 
     def _await(self, slot: Slot) -> Slot | None:
-        """Sleep until its moment, which may be moved on meanwhile. None where it is not good any more."""
+        """Sleep until the slot's moment, which others may move meanwhile. None if the slot is no longer good."""
         number = slot.number
         while True:
             time.sleep(max(0.0, slot.due - LOOK_BEFORE - time.monotonic()))
@@ -140,15 +140,15 @@ class Bucket:
                 if at is None:
                     return None
                 if at <= told:
-                    # By so much it may be later yet, and nobody would notice.
+                    # It may leave up to ON_TIME later still, without anybody noticing.
                     hold_back(row, self.pace, number=number, arrived=told + ON_TIME)
                     return Slot(number, told, told, asked)
             slot = Slot(number, at, told, asked)
 
     def done(self, slot: Slot, *, least: float = 0.0) -> None:
-        """The request has been answered, or given up: by now it has arrived, if ever.
+        """The request was answered or given up, so it has arrived by now, if ever.
 
-        :param least: seconds that processing and the way back take at the least: so long ago the request has arrived.
+        :param least: seconds that amoCRM and the way back take at least: the request arrived at least so long ago.
         """
         late = time.monotonic() - slot.due - least
         if late > ON_TIME:
@@ -156,7 +156,7 @@ class Bucket:
                 hold_back(row, self.pace, number=slot.number, arrived=slot.at + late)
 
     def pause(self, seconds: float) -> None:
-        """Back the whole bucket off, also for those who sleep towards their slot already."""
+        """Back the whole bucket off, also requests that already sleep until their slot."""
         with self._locked() as (row, told, _asked):
             row.paused_until = max(row.paused_until, told + seconds)
 
@@ -181,6 +181,6 @@ class Bucket:
     def _read(self, *, is_locked: bool = False) -> _Reading:
         rows = RateSlot.objects.select_for_update() if is_locked else RateSlot.objects.all()
         row, _is_new = rows.get_or_create(pk=self.name)
-        # Only now: who stood in a queue for the row would else take its moment for an earlier one.
+        # Only now: after a wait for the row's lock, an earlier reading of our clock would be too early.
         asked = time.monotonic()
         return _Reading(row, shared_now().timestamp(), asked)

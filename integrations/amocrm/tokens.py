@@ -181,7 +181,7 @@ def _store(row: AmoCRMConnection, pair: TokenPair) -> bool:
         "token_refreshed_at": timezone.now(),
         "refresh_lease_until": None,
     }
-    # Whoever took the old pair for dead met it after we had used it up: ours is the good one all the same.
+    # If somebody took the old pair for dead, then because we had used it up: ours is good all the same.
     revived = {"state": ConnectionState.CONNECTED, **NO_PROBLEM}
     given_up = AmoCRMConnection.objects.filter(
         pk=row.pk, state=ConnectionState.RECONNECT_NEEDED, token_refreshed_at=row.token_refreshed_at

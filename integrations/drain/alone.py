@@ -62,9 +62,9 @@ def _end(
 def _deal_by_deal(
     connection: AmoCRMConnection, client: AmoCRMClient, lease: Lease, delivery: Delivery, deal_ids: Sequence[int]
 ) -> list[str]:
-    """Apply each deal of the delivery by itself. What went wrong, deal by deal.
+    """Apply each deal of the delivery by itself. Returns what went wrong, deal by deal.
 
-    The delivery waits until its last deal: whoever takes over from a drain that was killed applies all of them again.
+    The delivery counts as waiting until its last deal: if the drain is killed, the next one applies all of them again.
     """
     account = delivery.log.user_account
     failures: list[str] = []

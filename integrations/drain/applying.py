@@ -67,8 +67,8 @@ def apply_batch(
 
 
 def _announce_overtaken(account: UserAccount, deliveries: Sequence[Delivery], now: datetime) -> None:
-    """Have the message sent of wins that a hook had told of before a sync met them, while it waited for its turn; or
-    had told only that something happened."""
+    """Send the messages of sales that a sync found first, though a hook that waited for its turn had already told of
+    the win, or at least that something had happened."""
     told = {
         news.snapshot.deal_id: delivery.log
         for delivery in reversed(deliveries)
@@ -132,8 +132,8 @@ def _read(deliveries: Sequence[Delivery], readings: Readings) -> list[DealSnapsh
 
 
 def _needs_sync(account: UserAccount, deliveries: Sequence[Delivery], readings: Readings) -> bool:
-    """What only a sync can find: when a deal stood in a stage that it had left; what was too much to be read, or not
-    shown; whether the sale of a deal that is gone goes with it, or moves into another deal."""
+    """Whether something is left that only a sync can find: when a deal was in a stage that it has left since, what was
+    too much to read or not yet shown, whether a gone deal's sale goes too or moves to the deal it was merged into."""
     if readings.is_cut or readings.left or _has_stage_left(deliveries, readings):
         return True
     if any(deals_not_shown(delivery, readings) for delivery in deliveries):

@@ -61,8 +61,8 @@ class Gathering:
         try:
             return await stored
         finally:
-            # Who has hung up sends again. Were theirs stored first after the database stood still, those who still wait
-            # would hang up as well.
+            # A caller who has hung up will send again. Storing theirs first, once a database that stood still is back,
+            # would make those who still wait hang up as well.
             self._waiting.pop(stored, None)
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:

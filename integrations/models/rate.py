@@ -19,7 +19,7 @@ class RateSlot(models.Model):
     paused_until = models.FloatField(default=0)
     blocked_until = models.FloatField(default=0)
 
-    # Until then whoever is less urgent lets live look-ups, or reconciliation, go first.
+    # Until then less urgent requests let live ones, or those of reconciliation, go first.
     live_until = models.FloatField(default=0)
     reconciliation_until = models.FloatField(default=0)
 

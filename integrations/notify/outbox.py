@@ -51,7 +51,7 @@ def enqueue_for(
         return 0
     language = notification_settings(account).language
     referrers = _referrers(account, sales)
-    # Whoever queued one of them a moment ago was first: the constraint on the sale decides.
+    # Somebody else may have queued one of them a moment ago: the constraint on the sale decides.
     rows = [_row(sale, referrers.get(referrer_key(sale)), language, now) for sale in sales]
     for row, sale in zip(rows, sales, strict=True):
         row.delivery_id = (told_by or {}).get(sale.amocrm_deal_id or 0)

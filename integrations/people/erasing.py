@@ -40,8 +40,8 @@ def erase_person(account: UserAccount, phone: str, *, by: User | None) -> Person
 
     :raises ValidationError: the text holds no phone, or several.
     """
-    # Bodies first: of a large account that takes minutes, in which nobody must wait for us. Until the rows are erased
-    # they tell all phones of the person, so that whoever was broken off may simply begin anew.
+    # Bodies first, outside of the transaction: in a large account they take minutes, and nobody must wait for us. The
+    # rows still tell all phones of the person, so that an erasure that was broken off can simply be begun anew.
     started = shared_now()
     known = find_person(account, phone)
     bodies = _erase_deliveries(deliveries_about(known))
@@ -56,7 +56,7 @@ def erase_person(account: UserAccount, phone: str, *, by: User | None) -> Person
             done_by=by,
             counts=_erase_rows(person) | bodies,
         )
-    # Then what waited or came meanwhile: whoever applies a delivery from now on empties it.
+    # Then the bodies of what waited or came meanwhile; from now on a delivery is emptied when it is applied.
     late = _erase_deliveries(deliveries_about(person, since=started - CLOCKS_DIFFER if person == known else None))
     request.counts |= late | {"deliveries": bodies["deliveries"] + late["deliveries"]}
     request.save(update_fields=["counts"])

@@ -27,7 +27,7 @@ def waiting(account_id: uuid.UUID) -> QuerySet[LeadPush]:
 
 
 def is_anyone_at_work(account_id: uuid.UUID) -> bool:
-    """Whoever is at work looks again after each batch, so nobody else has to."""
+    """A worker with a claim looks for more after each batch, so nobody else has to."""
     return waiting(account_id).filter(lease_until__gte=Now()).exists()
 
 

@@ -110,8 +110,8 @@ class _Batch:
             read_back(self.client, self._connection.user_account, self._made)
 
     def _fence(self) -> None:
-        """Right before each request: for its slot or its token it may have waited for longer than the claim lasts, and
-        whoever has lost his claim meanwhile sends nothing.
+        """Called right before each request: it may have waited for its slot or token for longer than the claim lasts,
+        and without the claim nothing is sent.
 
         :raises ClaimLost: another worker has taken over.
         """

@@ -36,7 +36,7 @@ FIRST: tuple[Phase, ...] = (scan_all, read_trash, read_first_events)
 FULL: tuple[Phase, ...] = (scan_all, read_trash, read_recent_events)
 LATER: tuple[Phase, ...] = (read_recent_contacts, read_recent_deals, read_trash, read_recent_events)
 HISTORY: tuple[Phase, ...] = (read_old_events,)
-# What a run is there for, and so fails without; and what amoCRM may never answer while it answers all else.
+# Without these phases a run fails, as they are its purpose. The extras amoCRM may refuse while it answers all else.
 _NEEDED = (scan_all, read_recent_deals, read_old_events)
 _EXTRAS = (read_trash, read_first_events, read_recent_events, read_old_events)
 _TRIES_IN_VAIN = 5
@@ -110,8 +110,8 @@ def _work_under_lease(run: SyncRun, connection: AmoCRMConnection, ring_again: Ca
 
 
 def _count_failure(run: SyncRun, lease: RunLease, error: Exception) -> None:
-    """What fails in a way that nobody foresaw is tried again by the sweep, but not for ever: while a run stands, no
-    other of the account can begin."""
+    """After an unforeseen failure the sweep tries again, but not for ever: while a run is open, no other run of the
+    account can begin."""
     with transaction.atomic():
         lease.hold()
         run.refresh_from_db()  # what the failed page remembered is not true
@@ -166,8 +166,8 @@ def _go_through(session: Session) -> None:
 
 
 def _does_without(session: Session, error: ConditionError) -> bool:
-    """Whether amoCRM answers all but this: it may be an add-on that is not paid for, or events that it takes too long
-    for. A run that waited for them for ever would keep every other from beginning, and hold the hooks up."""
+    """Whether amoCRM answers everything else: the account may not have paid for an add-on, or its events take too long.
+    Waiting for them for ever would keep every other run from beginning, and hold up the hooks."""
     tries = session.cursor["tries_in_vain"] = session.cursor.get("tries_in_vain", 0) + 1
     if isinstance(error, Outage) and tries < _TRIES_IN_VAIN:
         return False
@@ -180,8 +180,8 @@ def _does_without(session: Session, error: ConditionError) -> bool:
 
 
 def _leave_to_others(session: Session, phase: Phase, error: ConditionError) -> None:
-    """What this run does without, another reads: the next from where this one began, or one of its own for what is
-    older than all of them. Of what is not paid for nobody gets any."""
+    """Have another run read the events that this one does without: recent ones are read by the next run, from where
+    this one began, and those before the first run by a run of their own. Events not paid for nobody can read."""
     if phase is read_recent_events:
         session.remember(high_events=session.moment("since_events"))
     elif phase is read_first_events and isinstance(error, Outage):
@@ -197,7 +197,7 @@ def _phases(run: SyncRun) -> tuple[Phase, ...]:
 
 
 def _drain_first(run: SyncRun) -> None:
-    """What the hooks have told is applied before it is asked what they did not tell."""
+    """Apply what the hooks have told, before asking amoCRM what they did not tell."""
     if run.kind != SyncRun.Kind.LEADS:
         return
     asked: list[float] = []
@@ -220,7 +220,7 @@ def _beginning(run: SyncRun, connection: AmoCRMConnection) -> dict[str, object]:
         return {**common, "is_first": True, "is_whole": True, "is_kept": False}
     left = last.cursor
     since_events = left.get("high_events") or left.get("floor")
-    # While nothing was connected nothing could be told: what changed then is no hook's fault.
+    # While nothing was connected no hook could come: changes of that time are no gaps.
     is_kept = connection.connected_at is None or connection.connected_at <= last.started_at
     return {
         **common,
@@ -240,7 +240,7 @@ def _beginning(run: SyncRun, connection: AmoCRMConnection) -> dict[str, object]:
 
 
 def _set_marks(session: Session) -> None:
-    """Where the lists stand before a whole reading begins: what changes meanwhile is read by the next run."""
+    """Remember where the lists stand before a whole reading: what changes during it is read by the next run."""
     cursor = session.cursor
     if session.run.kind == SyncRun.Kind.HISTORY or not cursor["is_whole"] or "high_leads" in cursor:
         return

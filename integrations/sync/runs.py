@@ -38,13 +38,14 @@ def start(account: UserAccount, *, full: bool = False) -> SyncRun:
 
 
 def start_history(account: UserAccount, cursor: Mapping[str, Any], *, page: int) -> SyncRun:
-    """The run that reads the stage events of before the first sync, whose cursor this is, as far as that has not."""
+    """Begin the run that reads the stage events from before the first sync. `cursor`: the first sync's; `page`: from
+    which it did not read them."""
     left = {"page": page, "until": cursor.get("floor"), "amocrm_account_id": cursor.get("amocrm_account_id")}
     return _begin(account, SyncRun.Kind.HISTORY, cursor=left)
 
 
 def _resume_history(connection: AmoCRMConnection) -> None:
-    """Who has all read again wants what amoCRM did not give, too. That of another amoCRM account is not to be had."""
+    """A full sync also tries old events again that amoCRM did not give; not those of another amoCRM account."""
     account = connection.user_account
     last = SyncRun.objects.filter(user_account=account, kind=SyncRun.Kind.HISTORY).order_by("-pk").first()
     if last is None or last.state != SyncRun.State.FAILED:
@@ -80,8 +81,8 @@ def give_up(account: UserAccount, why: str, kinds: Collection[SyncRun.Kind]) -> 
 
 
 def end_if_parted(run: SyncRun) -> None:
-    """End a run of deals that was begun while the account was disconnected: who connects begins another, from where the
-    last one was certain. What is read of old history is the same later, and waits."""
+    """End a run of deals that was begun while the account was disconnected: connecting begins another, from where the
+    last one was certain. A run of old history waits instead, as it reads the same later."""
     parted = AmoCRMConnection.objects.filter(state=ConnectionState.DISCONNECTED).values("user_account")
     end(
         SyncRun.objects.filter(pk=run.pk, kind=SyncRun.Kind.LEADS, user_account__in=parted),
@@ -91,8 +92,8 @@ def end_if_parted(run: SyncRun) -> None:
 
 
 def end(runs: QuerySet[SyncRun], state: SyncRun.State, detail: str) -> None:
-    """End those of the runs that are under way, with all that they keep until their end. A page that is being applied
-    comes before this; whoever works on the run notices before he writes another."""
+    """End those of the runs that are under way, and delete what they keep until their end. A page that is being applied
+    is still finished; the worker notices before the next one."""
     with transaction.atomic():
         running = runs.filter(state=SyncRun.State.RUNNING).select_for_update()
         ids = list(running.order_by("pk").values_list("pk", flat=True))

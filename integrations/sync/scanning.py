@@ -31,7 +31,7 @@ LISTS = ("contacts", "leads")
 
 def scan_all(session: Session) -> None:
     """All contacts and all deals; at last the deals whose main contact turned out to have no phone."""
-    # Who is behind begins, lest a turn that is over after a page never comes to the other list.
+    # The list that is behind goes first: a turn that ends after one page would else never get to it.
     unread = [path for path in LISTS if not session.cursor.get(f"is_read_{path}")]
     unread.sort(key=lambda path: session.cursor.get(f"page_{path}", 1))
     with ExitStack() as stack:

@@ -30,7 +30,8 @@ def plan_syncs(now: datetime | None = None) -> None:
         SyncDue(user_account_id=account_id, due_at=now + window * place_of(account_id))
         for account_id in connected.values_list("user_account_id", flat=True)
     ]
-    # Who is waiting already has the earlier moment, of a clock that struck before, or hastened; unless that was wrong.
+    # An account that waits already has an earlier moment, from the stroke before or hastened, and keeps it. A later one
+    # comes from a wrong clock.
     SyncDue.objects.filter(due_at__gt=now + window).delete()
     SyncDue.objects.bulk_create(dues, ignore_conflicts=True)
 
@@ -44,9 +45,9 @@ def take_due(
     now: datetime | None = None, begin: Callable[[UserAccount], object] = lambda _account: None
 ) -> list[UserAccount]:
     """The accounts whose moment has come; each is given once. While a run is under way the moment waits: that run may
-    have read already what the next is wanted for.
+    already be past what the next one is wanted for.
 
-    :param begin: done with each in the transaction that takes its moment: who is killed before leaves it.
+    :param begin: called with each in the transaction that takes its moment, so that a killed worker takes none.
     """
     running = SyncRun.objects.filter(kind=SyncRun.Kind.LEADS, state=SyncRun.State.RUNNING)
     due = SyncDue.objects.filter(due_at__lte=now or timezone.now()).select_related("user_account")

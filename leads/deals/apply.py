@@ -25,11 +25,11 @@ from leads.people import erased_among
 
 
 def lock_account(account: UserAccount) -> None:
-    """Whoever changes an account's leads or money, or what these refer to, does so alone. Not against the intake: its
-    INSERT only shares the key.
+    """Until the transaction ends, nobody else changes the account's leads or money, or what these refer to. The intake
+    goes on: its INSERT only shares the key.
 
-    It is the first row that a transaction locks, before leases, too: of two that each have what the other one wants,
-    PostgreSQL would end one. Who locks several accounts does so in the order of their ids.
+    Always the first row that a transaction locks, also before leases, and several accounts in the order of their ids:
+    otherwise two transactions could wait for each other, and PostgreSQL would end one.
     """
     UserAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
 
@@ -120,8 +120,9 @@ def _by_age(contact: ContactSnapshot) -> tuple[bool, datetime | None]:
 
 
 def _who_count(lead: Lead, contacts: Sequence[ContactSnapshot], region: str) -> Sequence[ContactSnapshot]:
-    """Of the contacts told of, the main one first; the others only where the deal has no phone by it. They are not
-    looked for elsewhere either, and whether they were told of in the same batch must not matter.
+    """The main contact, of those told of; all of them only if the deal has no phone by its main one.
+
+    The others are never read for their phones when a main one has any, so being in the same batch must not count.
     """
     main = [contact for contact in contacts if contact.contact_id == lead.amocrm_contact_id]
     return main if lead.contact_phones or phones_typed(main, region) else contacts

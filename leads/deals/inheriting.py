@@ -51,8 +51,8 @@ def _origins(placing: Placing) -> dict[int, Lead]:
 
 
 def _followers(placing: Placing) -> dict[int, Lead]:
-    """Further repeats, of rows that have come to say something else: by deal, with the row that each is of. They join
-    the placing, lest it matter whether they were met before or after the change."""
+    """Further repeat purchases of rows whose handed-down columns have changed: deal → the row it repeats. They join the
+    placing, so that it does not matter whether they were met before or after the change."""
     stored = (lead for lead in placing.rows.values() if lead.pk)
     changed = {lead.pk: lead for lead in stored if placing.changed_columns(lead) & _HANDED_DOWN}
     found: dict[int, Lead] = {}

@@ -14,8 +14,8 @@ from leads.models import Creative, Lead, UserAccount
 
 @contextmanager
 def leads_follow(creative: Creative) -> Iterator[None]:
-    """Within it the creative is changed. Where it moves into another direction, its leads that stood in its former one
-    do so, too: reports show its spend there. And with another name, deals that waited for it are credited to it."""
+    """Change the creative inside this block. If it moves to another direction, its leads of the former one move along,
+    as reports show its spend there; deals that waited for its new name are credited to it."""
     lock_account(creative.user_account)
     came_from = _direction_of(creative)
     yield
@@ -28,9 +28,11 @@ def leads_follow(creative: Creative) -> Iterator[None]:
 
 
 def creatives_appeared(account: UserAccount, creatives: Iterable[Creative]) -> None:
-    """Credit the deals that named these creatives before they were entered: reports show their spend of then, too. To
-    be called inside the transaction that saved them, which has locked the account before: who changes a creative holds
-    that lock, and would wait for the ad that is being entered, as this for the lock."""
+    """Credit the deals that named these creatives before they were entered: reports show their spend of then, too.
+
+    Call it in the transaction that saved them, with the account locked before the creatives: changing a creative locks
+    in that order, and the opposite order would deadlock.
+    """
     names = {name for creative in creatives for name in (creative.external_ad_id, creative.name) if name}
     credit_waiting(account, names)
 
