@@ -60,6 +60,8 @@ def test_a_full_broker_is_waited_out_as_a_lost_one_is(broker: Redis) -> None:
         broker.limit_memory(1)
         with pytest.raises(link.connection_errors):
             message.ack()
+        with pytest.raises(OperationalError), Connection(f"{broker.url}/0") as another:
+            another.ensure_connection(max_retries=1, timeout=1)  # as /readyz asks, and a worker before it tries again
         broker.limit_memory(0)
         message.ack()
 
