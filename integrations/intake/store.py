@@ -62,7 +62,8 @@ def store(arrivals: Sequence[Arrival]) -> list[int | None]:
         return _store(arrivals, prepare=False)  # what was prepared may have been forgotten
     except (DatabaseError, InterfaceError) as error:
         connection.close()
-        raise NotStored(type(error).__name__) from error
+        # Its first line: further ones may quote what was to be stored.
+        raise NotStored(str(error).partition("\n")[0]) from error
 
 
 def _store(arrivals: Sequence[Arrival], *, prepare: bool = True) -> list[int | None]:

@@ -133,7 +133,7 @@ def test_what_the_database_refuses_is_not_stored_and_the_reason_is_named() -> No
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE webhook_logs RENAME TO webhook_logs_away")
     try:
-        with pytest.raises(NotStored, match=r"^(OperationalError|ProgrammingError)$"):
+        with pytest.raises(NotStored, match=r"^(no such table: |relation \")webhook_logs(\" does not exist)?$"):
             store([arrival(alfa)])
     finally:
         with connection.cursor() as cursor:
