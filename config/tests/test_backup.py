@@ -11,9 +11,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.core.management import CommandError, call_command
+from psycopg.conninfo import conninfo_to_dict
 
 from benchmarks.scratch import scratch_database
 from config.environment import BASE_DIR
@@ -106,6 +108,19 @@ def test_what_was_backed_up_goes_on_elsewhere_with_its_backlog_its_tokens_and_it
         came_through, same_address = new.shell(GO_ON).splitlines()
         assert json.loads(came_through) == [["success"], [[deal.id, "+77011234567"]]]
         assert same_address == address
+
+
+@pytest.mark.skipif(not os.environ.get("DATABASE_URL", "").startswith("postgres"), reason="of PostgreSQL")
+def test_a_backup_is_of_the_server_and_by_the_ways_that_the_address_says_behind_its_question_mark(
+    tmp_path: Path, crm: Server
+) -> None:
+    """A socket's folder, certificates and the like: whatever stands there, PostgreSQL's own programs must heed it."""
+    with scratch_database(os.environ["DATABASE_URL"]) as url:
+        parts = conninfo_to_dict(url)
+        name = parts.pop("dbname")
+        machine = Machine(tmp_path, f"postgres:///{name}?{urlencode(parts)}", crm)
+        machine.manage("backup", str(tmp_path / "backup"))
+    assert (tmp_path / "backup" / "voronka.dump").exists()
 
 
 def test_a_backup_overwrites_nothing_and_is_its_owners_only(tmp_path: Path, crm: Server) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import Conninfo
 
 from config import pooler
 
@@ -79,11 +81,11 @@ def _postgresql(folder: Path) -> Path:
             " Give this command the server's own address: DATABASE_URL=postgres://… python manage.py backup FOLDER."
         )
     path = folder / "voronka.dump"
-    database = connection.settings_dict
-    names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD", "PGDATABASE": "NAME"}
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    address = {name: value for name, value in connection.get_connection_params().items() if name in known}
     # By the environment, since other users of the machine see arguments.
-    env = os.environ | {variable: str(database[name]) for variable, name in names.items() if database.get(name)}
-    command = ["pg_dump", "--format=custom", "--no-owner", "--file", str(path)]
+    env = os.environ | {"PGPASSWORD": str(address.pop("password", ""))}
+    command = ["pg_dump", "--format=custom", "--no-owner", "--file", str(path), "--dbname", make_conninfo(**address)]
     try:
         subprocess.run(command, env=env, check=True)
     except subprocess.CalledProcessError as error:
