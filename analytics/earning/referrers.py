@@ -12,7 +12,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from analytics.earning.referrals import settle_referrals
-from analytics.models import Referrer, Sale
+from analytics.models import ConversionStatus, Referrer, Sale
 from leads.deals.apply import lock_account
 from leads.services.rows import take_others
 
@@ -50,9 +50,14 @@ def referrer_save(referrer: Referrer, changed: Collection[str] = ()) -> Referrer
 
 
 def _sales_concerned(referrer: Referrer) -> QuerySet[Sale]:
+    """Those that wait for the code, and of the referrer's those that are, or were by another phone, their own
+    purchases. Of the others nothing follows from what may be changed of a referrer, and there may be very many."""
+    own = Q(conversion__status=ConversionStatus.SELF_REFERRAL)
+    if referrer.phone_e164:
+        own |= Q(client_phones__icontains=referrer.phone_e164)
     waiting = Q(conversion__referrer=None, conversion__code_key=referrer.code_key)
-    rows = Sale.objects.filter(user_account=referrer.user_account).filter(waiting | Q(conversion__referrer=referrer))
-    return rows.order_by("id")
+    rows = Sale.objects.filter(user_account=referrer.user_account)
+    return rows.filter(waiting | Q(own, conversion__referrer=referrer)).order_by("id")
 
 
 def _batches(sales: QuerySet[Sale]) -> Iterator[list[Sale]]:

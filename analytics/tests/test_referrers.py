@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from analytics.earning.payout import Balance, balances, main_balance, pay_lines, pay_out
@@ -70,6 +72,27 @@ def test_learning_a_referrers_phone_takes_back_their_own_purchases(alfa: UserAcc
     referrer_save(aida, ["phone"])
     assert ReferralConversion.objects.get().status == "self_referral"
     assert earned(alfa) == {}
+
+
+def test_a_referrer_whose_phone_was_mistyped_earns_by_what_was_taken_for_their_own(alfa: UserAccount) -> None:
+    aida = new(alfa, phone=AIDA)
+    settle(alfa, won(5, 10, 100, contact_ids=(9,), utm=by_code()), contact(9, AIDA))
+    assert earned(alfa) == {}
+    aida.phone = ""
+    referrer_save(aida, ["phone"])
+    assert ReferralConversion.objects.get().status == "active"
+    assert earned(alfa) == {CODE: 10}
+
+
+def test_a_new_name_or_rate_looks_at_no_sale_that_is_credited_already(
+    alfa: UserAccount,
+) -> None:
+    aida = new(alfa)
+    settle(alfa, *(won(5 + number, 10, 100, utm=by_code()) for number in range(3)))
+    aida.name, aida.commission_rate = "Aida", Decimal("0.5")
+    with CaptureQueriesContext(connection) as queries:
+        referrer_save(aida, ["name", "commission_rate"])
+    assert not [query["sql"] for query in queries if "referral_earnings" in query["sql"]]
 
 
 def test_paying_out_and_the_debt_that_a_reversal_leaves(alfa: UserAccount) -> None:
