@@ -8,11 +8,13 @@ import re
 from typing import Any, NamedTuple
 
 from integrations.amocrm.brackets import decode_form, unfolded
+from integrations.amocrm.values import legible
 from leads.told import told
 
 MAX_DEPTH = 40
 _GZIP = b"\x1f\x8b\x08"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_BETWEEN_QUOTES = re.compile('[^"]+')
 _LONGEST_NUMBER = 30
 
 
@@ -54,9 +56,14 @@ def _foreign_kind(body: bytes, content_type: str) -> str:
 
 
 def _load(body: bytes) -> object:
-    return json.loads(
-        body.decode(json.detect_encoding(body), "replace"), parse_int=_int, parse_float=_float, parse_constant=str
-    )
+    return json.loads(_text(body), parse_int=_int, parse_float=_float, parse_constant=str)
+
+
+def _text(body: bytes) -> str:
+    encoding = json.detect_encoding(body)
+    text = body.decode(encoding, "surrogateescape" if encoding == "utf-8" else "replace")
+    # Whatever put it together may have taken one text for UTF-8 and another from where it was Windows-1251.
+    return text if body.isascii() else _BETWEEN_QUOTES.sub(lambda m: legible(m[0]), text)
 
 
 def _reason(error: Exception) -> str:

@@ -121,6 +121,11 @@ def test_json_that_postgresql_would_refuse_is_made_storable() -> None:
     assert data == {"a": "NaN", "b": "1e999", "c": "9" * 5000, "d": "\ufffdx", "k": 1.5, "e": "-Infinity"}
 
 
+def test_json_that_was_written_in_windows_1251_is_read() -> None:
+    in_both = '{"a": "Привет, Ёлка № 5", "b": '.encode("cp1251") + '"Айгерім"}'.encode()
+    assert decode_body(in_both, JSON).data == {"a": "Привет, Ёлка № 5", "b": "Айгерім"}
+
+
 def test_nesting_is_cut_before_it_hurts() -> None:
     assert "nested too deep" in json.dumps(decode_body(b"[" * 300 + b"]" * 300, JSON).data)
     decoded = decode_body(b"[" * 100_000 + b"]" * 100_000, JSON)
