@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 
 from integrations.amocrm.entities import StageEvent
 from integrations.models import SyncGap
-from leads.news import DealAction
+from leads.news import DealAction, DealSnapshot
 
 # A `status` hook is rendered a moment after the change and may bear a later second than its event.
 _NEARBY = timedelta(seconds=5)
@@ -26,22 +27,28 @@ class Hearing:
     status_id: int | None
     received_at: datetime
 
+    @classmethod
+    def of(cls, told: DealSnapshot, action: DealAction, received_at: datetime) -> Self:
+        return cls(told.deal_id, action, told.updated_at, told.pipeline_id, told.status_id, received_at)
+
     def tells_of(self, at: datetime) -> bool:
         """Whether this is the news of what happened at that moment. News without a time may be of anything before."""
         is_timeless = self.at is None and self.action is not DealAction.DELETED
         return self.at == at or (is_timeless and self.received_at >= at)
 
 
-def is_told(gap: SyncGap, heard: Iterable[Hearing]) -> bool:
-    """Whether a delivery, waiting or failed, bears this news; the leads are then merely not up to date."""
+def tells(gap: SyncGap, one: Hearing) -> bool:
+    """Whether it bears the news that a sync has found, or will: it waits, has failed, or comes only now."""
+    # Of what came after the sync nobody knows whether it was, by itself, of what the sync had found.
+    was_there = one.received_at < gap.learnt_at
     match gap.what:
         case SyncGap.What.CREATED:
-            return any(one.action is not DealAction.DELETED for one in heard)
+            return one.action is DealAction.ADDED or (was_there and one.action is not DealAction.DELETED)
         case SyncGap.What.DELETED:
-            return any(one.action is DealAction.DELETED for one in heard)
+            return one.action is DealAction.DELETED
         case SyncGap.What.RESTORED:
-            return any(one.action is DealAction.RESTORED for one in heard)
-    return any(one.tells_of(gap.changed_at) for one in heard)
+            return one.action is DealAction.RESTORED
+    return one.tells_of(gap.changed_at) and (was_there or one.at is not None)
 
 
 def untold_stages(events: Iterable[StageEvent], heard: Mapping[int, Sequence[Hearing]]) -> list[StageEvent]:

@@ -42,12 +42,7 @@ class Hearsay:
             for news in parsed.deals:
                 told = news.snapshot
                 if told.deal_id in wanted:
-                    heard[told.deal_id].append(
-                        Hearing(
-                            *(told.deal_id, news.action, told.updated_at, told.pipeline_id, told.status_id),
-                            received_at,
-                        )
-                    )
+                    heard[told.deal_id].append(Hearing.of(told, news.action, received_at))
         return heard
 
     def of_contacts(self, contact_ids: Collection[int]) -> dict[int, set[datetime | None]]:

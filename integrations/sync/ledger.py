@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from integrations.amocrm.entities import StageEvent
 from integrations.models import SyncGap, SyncRun
-from integrations.sync.hearing import is_told, untold_stages
+from integrations.sync.hearing import tells, untold_stages
 from integrations.sync.hearsay import Hearsay
 from leads.deals.facts import phones_typed
 from leads.models import Lead, StageNews
@@ -185,7 +185,7 @@ class Ledger:
 
     def _write_untold(self, gaps: Collection[SyncGap]) -> None:
         heard = self._hearsay.of_deals({gap.amocrm_lead_id for gap in gaps})
-        self._write(gap for gap in gaps if not is_told(gap, heard.get(gap.amocrm_lead_id, ())))
+        self._write(gap for gap in gaps if not any(tells(gap, one) for one in heard.get(gap.amocrm_lead_id, ())))
 
     def _write(self, gaps: Iterable[SyncGap]) -> None:
         SyncGap.objects.bulk_create(list(gaps), ignore_conflicts=True)

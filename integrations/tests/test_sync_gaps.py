@@ -203,6 +203,7 @@ def test_each_kind_of_change_is_marked_by_the_hook_that_tells_of_it_and_by_no_ot
     marked = SyncGap.objects.filter(told_at__isnull=False)
     for body in bodies(crm):
         deliver(connected, body)
+    SyncGap.objects.update(learnt_at=timezone.now() - timedelta(minutes=5))  # well before they came
     drain_all(connected)
     found = marked.values_list("amocrm_lead_id", "what")
     assert dict(found) == dict(
