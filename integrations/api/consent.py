@@ -42,7 +42,7 @@ class AuthView(APIView):
     def get(self, request: Request) -> HttpResponseBase:
         if not settings.AMOCRM_CLIENT_ID:
             raise Conflict(
-                _("The amoCRM integration is not set up: AMOCRM_CLIENT_ID and AMOCRM_CLIENT_SECRET are missing.")
+                _("amoCRM is not set up on this server: AMOCRM_CLIENT_ID and AMOCRM_CLIENT_SECRET are missing.")
             )
         user = request.user
         assert isinstance(user, User)

@@ -69,9 +69,7 @@ def connect(request: HttpRequest) -> HttpResponse:
     """Off to amoCRM's consent, with the subdomain out of whatever was typed."""
     typed = request.POST.get("subdomain", "")
     if not settings.AMOCRM_CLIENT_ID:
-        error = _(
-            "The integration is not set up on this server: AMOCRM_CLIENT_ID and AMOCRM_CLIENT_SECRET are missing."
-        )
+        error = _("amoCRM is not set up on this server: AMOCRM_CLIENT_ID and AMOCRM_CLIENT_SECRET are missing.")
         return _page(request, {"subdomain": typed, "subdomain_error": error}, status=409)
     try:
         subdomain = subdomain_typed(typed)
