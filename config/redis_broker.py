@@ -6,8 +6,8 @@ would be waited for. What is not given back here is found by the sweeps (law 1) 
 
 A full Redis refuses even to forget what was acknowledged; one that cannot save refuses all writing; one that becomes a
 replica also cuts off blocking calls. Kombu takes these for the caller's mistake, which ends the worker. Here they count
-as a broken connection, which is opened anew: by then another server may be at that address. All of them answer pings, so
-a connection counts as good only once something could be stored by it.
+as a broken connection, which is opened anew: by then another server may be at that address. All of them answer pings,
+so a connection counts as good only once something could be stored by it.
 """
 
 from __future__ import annotations
