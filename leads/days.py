@@ -49,6 +49,15 @@ def within_days(
     return rows
 
 
+def on_days(rows: QuerySet[M], first: date | None, last: date | None) -> QuerySet[M]:
+    """The rows whose own `day` is one of those from `first` to `last`."""
+    if first:
+        rows = rows.filter(day__gte=first)
+    if last:
+        rows = rows.filter(day__lte=last)
+    return rows
+
+
 def last_days(account: UserAccount, count: int) -> list[date]:
     """The last `count` days, today included, in order."""
     today = timezone.localdate(timezone=account.zone)

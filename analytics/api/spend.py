@@ -24,6 +24,7 @@ from leads.access import account_of
 from leads.api.days import DAYS, days_asked
 from leads.api.filters import an_id, ordering
 from leads.api.rows import AccountRows
+from leads.days import on_days
 
 # --- Spend ---
 
@@ -85,11 +86,7 @@ class DayRows(AccountRows[Any]):
     parser_classes = PARSERS
 
     def filter_queryset(self, queryset: Any) -> Any:
-        rows = super().filter_queryset(queryset)
-        first, last = days_asked(self.request)
-        if first:
-            rows = rows.filter(day__gte=first)
-        return rows.filter(day__lte=last) if last else rows
+        return on_days(super().filter_queryset(queryset), *days_asked(self.request))
 
 
 @extend_schema_view(

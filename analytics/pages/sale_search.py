@@ -16,7 +16,7 @@ from analytics.pages.long_select import LongSelect
 from analytics.pages.narrowers import SALE_NARROWERS
 from analytics.reports.spans import Basis, GroupBy
 from leads.api.filters import any_case
-from leads.days import begin_of, end_of
+from leads.days import within_days
 from leads.ids import id_in
 from leads.models import UserAccount
 from leads.pages.days_form import DaysForm
@@ -95,8 +95,11 @@ class SaleSearch(DaysForm):
 
     def sales(self) -> QuerySet[Sale]:
         """The account's sales that are asked for, in the order asked for."""
-        rows = Sale.objects.filter(user_account=self.account)
-        rows = rows.filter(self._days(), self._text())
+        rows = Sale.objects.filter(self._text(), user_account=self.account)
+        if self.is_cohort:
+            rows = rows.filter(lead__is_deleted=False)
+        column = "lead__lead_at" if self.is_cohort else "sold_at"
+        rows = within_days(rows, column, self.account, self.cleaned_data.get("since"), self.cleaned_data.get("until"))
         if self.given("status"):
             rows = rows.filter(status=self.given("status"))
         if self.given("credit") == QUEUE:
@@ -107,15 +110,6 @@ class SaleSearch(DaysForm):
             if self.given(by):
                 rows = SALE_NARROWERS[by].rows(rows, self.account, self.given(by))
         return SORTING.sort(self.narrowing.of(rows), self.order_name)
-
-    def _days(self) -> Q:
-        column = "lead__lead_at" if self.is_cohort else "sold_at"
-        found = Q(lead__is_deleted=False) if self.is_cohort else Q()
-        if self.cleaned_data.get("since"):
-            found &= Q(**{f"{column}__gte": begin_of(self.cleaned_data["since"], self.account)})
-        if self.cleaned_data.get("until"):
-            found &= Q(**{f"{column}__lt": end_of(self.cleaned_data["until"], self.account)})
-        return found
 
     def _text(self) -> Q:
         text = self.given("q").strip()

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from analytics.models import AdSpend, Sale, SaleStatus
 from analytics.rollups.folding import is_folded
 from analytics.rollups.ledgers import LEADS, PATHS, SALES, STAYS, Ledger
-from leads.days import within_days
+from leads.days import on_days, within_days
 from leads.models import Lead, UserAccount
 
 
@@ -85,9 +85,4 @@ class Span:
         return within_days(rows, "lead__lead_at", self.account, self.first, self.last)
 
     def spend(self) -> QuerySet[AdSpend]:
-        rows = AdSpend.objects.filter(user_account=self.account).order_by()
-        if self.first:
-            rows = rows.filter(day__gte=self.first)
-        if self.last:
-            rows = rows.filter(day__lte=self.last)
-        return rows
+        return on_days(AdSpend.objects.filter(user_account=self.account).order_by(), self.first, self.last)

@@ -19,6 +19,7 @@ from analytics.reports.queries import MoneySum, parts_of_sales, parts_of_spend
 from analytics.reports.rates import Rates
 from analytics.reports.spans import Basis, Span
 from leads.cents import to_cents
+from leads.days import on_days
 
 Place = tuple[date, int | None]
 """A day of the account's, and a creative's id; None for what belongs to none."""
@@ -110,10 +111,7 @@ def _money(
 
 
 def lines_of(span: Span) -> QuerySet[SnapshotLine]:
-    lines = SnapshotLine.objects.filter(user_account=span.account)
-    if span.first:
-        lines = lines.filter(day__gte=span.first)
-    return lines.filter(day__lte=span.last) if span.last else lines
+    return on_days(SnapshotLine.objects.filter(user_account=span.account), span.first, span.last)
 
 
 def sums_of_lines(lines: QuerySet[SnapshotLine], *keys: str) -> dict[tuple[Any, ...], Sums]:

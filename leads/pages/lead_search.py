@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from leads.api.filters import any_case
-from leads.days import begin_of, end_of
+from leads.days import within_days
 from leads.ids import id_in
 from leads.models import Lead, LeadSource, MatchMethod, UserAccount
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
@@ -76,8 +76,10 @@ class LeadSearch(DaysForm):
 
     def leads(self) -> QuerySet[Lead]:
         """The account's leads that are asked for, in the order asked for."""
-        leads = Lead.objects.filter(user_account=self.account, is_deleted=self.shows_deleted)
-        return SORTING.sort(self.narrowing.of(leads.filter(self._conditions())), self.order_name)
+        leads = Lead.objects.filter(self._conditions(), user_account=self.account, is_deleted=self.shows_deleted)
+        first, last = self.cleaned_data.get("since"), self.cleaned_data.get("until")
+        leads = within_days(leads, "lead_at", self.account, first, last)
+        return SORTING.sort(self.narrowing.of(leads), self.order_name)
 
     def _conditions(self) -> Q:
         given = self.cleaned_data
@@ -95,10 +97,6 @@ class LeadSearch(DaysForm):
             condition &= Q(amocrm_lead_id=None)
         elif given.get("match"):
             condition &= Q(match_method=given["match"])
-        if given.get("since"):
-            condition &= Q(lead_at__gte=begin_of(given["since"], self.account))
-        if given.get("until"):
-            condition &= Q(lead_at__lt=end_of(given["until"], self.account))
         return condition
 
 
