@@ -92,21 +92,14 @@ class DeliveryRemoval(models.Model):
         ]
 
 
-def removed_on(account_ids: Sequence[uuid.UUID] | None, delivery_id: int) -> date | None:
-    """The day (UTC) on which a delivery of these accounts (None: of any) was removed; None for one that never was.
+# What history refers to was applied, so the removals of applied deliveries are looked through first.
+_BY_USE = (ProcessingStatus.SUCCESS, ProcessingStatus.PARTIAL, ProcessingStatus.ERROR, ProcessingStatus.IGNORED)
 
-    What history refers to was applied, so the removals of applied deliveries are looked through first.
-    """
+
+def removed_on(account_ids: Sequence[uuid.UUID] | None, delivery_id: int) -> date | None:
+    """The day (UTC) on which a delivery of these accounts (None: of any) was removed; None for one that never was."""
     removals = DeliveryRemoval.objects.filter(first_id__lte=delivery_id, last_id__gte=delivery_id)
     if account_ids is not None:
         removals = removals.filter(user_account__in=account_ids)
     days = dict(removals.order_by("-day").values_list("processing_status", "day"))
-    for status in (
-        ProcessingStatus.SUCCESS,
-        ProcessingStatus.PARTIAL,
-        ProcessingStatus.ERROR,
-        ProcessingStatus.IGNORED,
-    ):
-        if status in days:
-            return days[status]
-    return None
+    return next((days[status] for status in _BY_USE if status in days), None)
