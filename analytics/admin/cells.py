@@ -13,21 +13,21 @@ from django.utils.translation import gettext
 from analytics.earning.credit import credited_conversion
 from analytics.earning.ledger import commission_due
 from analytics.models import ConversionStatus, Routing, Sale, SaleStatus
+from analytics.pages.sales import STATUS_KINDS
 from leads.admin.looks import EMPTY, badge, link, pairs
 from leads.amounts import money
 from leads.told import retold
 
-STATUS_BADGES = {SaleStatus.PAID: "success", SaleStatus.PENDING: "warning", SaleStatus.CANCELLED: "danger"}
 ROUTING_BADGES = {
     Routing.TRAFFIC: "info",
     Routing.REFERRAL: "primary",
-    Routing.BOTH: "success",
-    Routing.UNKNOWN: "warning",
+    Routing.BOTH: "good",
+    Routing.UNKNOWN: "warn",
 }
 CONVERSION_BADGES = {
-    ConversionStatus.ACTIVE: "success",
-    ConversionStatus.WAITING: "warning",
-    ConversionStatus.REVERSED: "danger",
+    ConversionStatus.ACTIVE: "good",
+    ConversionStatus.WAITING: "warn",
+    ConversionStatus.REVERSED: "bad",
     ConversionStatus.SELF_REFERRAL: "info",
 }
 
@@ -38,7 +38,7 @@ def amount_cell(amount: Decimal, currency: str) -> SafeString:
 
 def status_badge(sale: Sale) -> SafeString:
     status = SaleStatus(sale.status)
-    return badge(status.label, STATUS_BADGES[status])
+    return badge(status.label, STATUS_KINDS[status])
 
 
 def routing_badge(decision: str, reason: str) -> SafeString:

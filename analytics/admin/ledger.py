@@ -32,7 +32,7 @@ from leads.amounts import money
 from leads.models import UserAccount
 from leads.told import retold
 
-KIND_BADGES = {EarningKind.ACCRUAL: "success", EarningKind.ADJUSTMENT: "info", EarningKind.REVERSAL: "danger"}
+KIND_BADGES = {EarningKind.ACCRUAL: "good", EarningKind.ADJUSTMENT: "info", EarningKind.REVERSAL: "bad"}
 MAX_ROWS = 50_000
 _AMOUNT = re.compile(r"(\d+\.\d\d) ([A-Z]{3})$")
 

@@ -112,7 +112,7 @@ class TargetologistAdmin(CreditedAdmin[Targetologist]):
         if not hidden:
             return format_html("{}", shown)
         names = ", ".join(overlap.pattern for overlap in hidden[:8])
-        warning = badge(_("never reached: %s") % names, "warning", "\n".join(map(_in_words, hidden[:8])))
+        warning = badge(_("never reached: %s") % names, "warn", "\n".join(map(_in_words, hidden[:8])))
         return format_html("{} {}", shown, warning)
 
 

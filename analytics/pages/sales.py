@@ -15,7 +15,7 @@ from leads.paging import CappedPages
 
 PAGE_SIZE = 30
 FIELDS = ("status", "credit", "targetologist", "referrer", "since", "until")
-KINDS = {SaleStatus.PAID: "good", SaleStatus.PENDING: "warn", SaleStatus.CANCELLED: "bad"}
+STATUS_KINDS = {SaleStatus.PAID: "good", SaleStatus.PENDING: "warn", SaleStatus.CANCELLED: "bad"}
 
 
 @require_safe
@@ -31,7 +31,7 @@ def sales_page(request: HttpRequest) -> HttpResponse:
         "chips": search.narrowing.chips(),
         "page": current,
         "headings": _headings(search.order_name),
-        "rows": [(sale, KINDS[SaleStatus(sale.status)]) for sale in current],
+        "rows": [(sale, STATUS_KINDS[SaleStatus(sale.status)]) for sale in current],
         "paid": paid_of(found),
         "is_queue": search.given("credit") == QUEUE,
         "has_sales": bool(shown.count) or account_rows(Sale, request).exists(),

@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from analytics.earning.figures import periods
-from analytics.models import Sale, Targetologist
+from analytics.models import Sale, SaleStatus, Targetologist
+from analytics.pages.sales import STATUS_KINDS
 from leads.access import account_of, account_rows, page
 from leads.pages.rendering import render_page
 
@@ -21,9 +22,10 @@ TITLES = {"day": _("Today"), "week": _("This week"), "month": _("This month")}
 def targetologist_page(request: HttpRequest, pk: int) -> HttpResponse:
     person = get_object_or_404(account_rows(Targetologist, request), pk=pk)
     sales = account_rows(Sale, request).filter(targetologist=person)
+    last = sales.order_by("-sold_at", "-id")[:SHOWN_SALES]
     context = {
         "person": person,
         "periods": [(TITLES[period.name], period) for period in periods(sales, account_of(request))],
-        "sales": sales.order_by("-sold_at", "-id")[:SHOWN_SALES],
+        "rows": [(sale, STATUS_KINDS[SaleStatus(sale.status)]) for sale in last],
     }
     return render_page(request, "analytics/targetologist.html", context)

@@ -19,18 +19,13 @@ from unfold.decorators import action, display
 from integrations.amocrm.errors import AmoCRMError
 from integrations.connecting.pipelines import pipelines_sync
 from integrations.models import AmoCRMConnection, ConnectionState, Problem, ProcessingStatus, WebhookLog
-from integrations.pages.condition import REMEDIES
+from integrations.pages.condition import REMEDIES, STATE_KINDS
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import EMPTY, badge, duration, lines, link, minute, second
 from leads.paging import capped_count
 from leads.told import retold
 
-STATE_BADGES = {
-    ConnectionState.CONNECTED: "success",
-    ConnectionState.RECONNECT_NEEDED: "danger",
-    ConnectionState.DISCONNECTED: "",
-}
 NEWEST = 500
 _PIPELINES_DIALOG: Any = {
     "title": _("Read the pipelines now?"),
@@ -73,7 +68,7 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
     @display(description=_("state"))
     def shown_state(self, connection: AmoCRMConnection) -> SafeString:
         state = ConnectionState(connection.state)
-        return badge(state.label, STATE_BADGES[state])
+        return badge(state.label, STATE_KINDS[state])
 
     @display(description=_("problem"))
     def problem(self, connection: AmoCRMConnection) -> SafeString:
@@ -84,7 +79,7 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
         return format_html(
             '<span class="v-lines"><span>{} <span class="v-second">{}</span></span>'
             '<span class="v-second v-problem-text">{}</span><span class="v-second v-problem-text">{}</span></span>',
-            badge(problem.label, "danger", retold(connection.problem_detail[:500])),
+            badge(problem.label, "bad", retold(connection.problem_detail[:500])),
             duration(since),
             retold(connection.problem_detail[:500]),
             REMEDIES[problem],
@@ -120,7 +115,7 @@ class AmoCRMConnectionAdmin(ReadOnlyAdmin[AmoCRMConnection]):
 
     @display(description=_("hook"))
     def hook(self, connection: AmoCRMConnection) -> SafeString:
-        return badge(_("active"), "success") if connection.webhook_active else badge(_("inactive"), "warning")
+        return badge(_("active"), "good") if connection.webhook_active else badge(_("inactive"), "warn")
 
     @display(description=_("connect, disconnect"))
     def page(self, connection: AmoCRMConnection) -> SafeString:

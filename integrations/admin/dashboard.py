@@ -20,9 +20,6 @@ from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from integrations.admin.connections import STATE_BADGES as CONNECTION_BADGES
-from integrations.admin.deliveries import STATUS_BADGES
-from integrations.admin.syncs import STATE_BADGES as SYNC_BADGES
 from integrations.models import (
     AmoCRMConnection,
     ConnectionState,
@@ -35,6 +32,9 @@ from integrations.models import (
     SyncRun,
     WebhookLog,
 )
+from integrations.pages.condition import STATE_KINDS
+from integrations.pages.deliveries import STATUS_KINDS
+from integrations.pages.sync_run import STATE_KINDS as SYNC_KINDS
 from leads.admin import tenancy
 from leads.admin.looks import badge, duration, percent
 from leads.admin.zone import knows_zone, shown_zone
@@ -97,7 +97,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context["ad_problems"] = [
         {
             "name": str(row),
-            "problem": badge(row.get_problem_code_display(), "danger", retold(row.problem_detail)[:300]),
+            "problem": badge(row.get_problem_code_display(), "bad", retold(row.problem_detail)[:300]),
             "address": reverse("admin:integrations_metaadaccount_change", args=[row.pk]),
         }
         for row in ads
@@ -191,7 +191,7 @@ def _shown(card: Card, now: datetime) -> dict[str, Any]:
     return {
         "account": card.account,
         "connection": connection,
-        "state": badge(state.label, CONNECTION_BADGES[state]) if state else badge(_("not connected yet")),
+        "state": badge(state.label, STATE_KINDS[state]) if state else badge(_("not connected yet")),
         "problem": problem.label if problem else "",
         "problem_for": duration(now - since) if since else "",
         "knows_zone": knows_zone(card.account),
@@ -206,7 +206,7 @@ def _today(card: Card) -> list[tuple[SafeString, str, str]]:
     """(badge, number, link) for each status."""
     base = f"{reverse(DELIVERIES)}?account={card.account.pk}&processing_status__exact="
     return [
-        (badge(status.label, STATUS_BADGES[status]), str(card.today[status]), f"{base}{status.value}")
+        (badge(status.label, STATUS_KINDS[status]), str(card.today[status]), f"{base}{status.value}")
         for status in ProcessingStatus
         if card.today[status]
     ]
@@ -217,7 +217,7 @@ def _syncs(accounts: list[UserAccount]) -> list[dict[str, Any]]:
     return [
         {
             "run": run,
-            "state": badge(run.get_state_display(), SYNC_BADGES[SyncRun.State(run.state)], retold(run.detail)[:300]),
+            "state": badge(run.get_state_display(), SYNC_KINDS[SyncRun.State(run.state)], retold(run.detail)[:300]),
             "address": reverse("admin:integrations_syncrun_change", args=[run.pk]),
         }
         for run in runs.order_by("-id")[:SHOWN_SYNCS]

@@ -23,6 +23,7 @@ from analytics.admin.cells import routing_badge
 from integrations.admin.delivery_page import body_panel, did
 from integrations.delivery import body_file, mend_hint, removal_text, replayed_text
 from integrations.models import ProcessingStatus, WebhookLog
+from integrations.pages.deliveries import STATUS_KINDS
 from integrations.received import received_between
 from integrations.replay import replay
 from leads.admin import tenancy
@@ -39,13 +40,6 @@ from leads.told import retold
 MOST_DEALS = 200
 """Of one phone. Who has more is a switchboard."""
 
-STATUS_BADGES = {
-    ProcessingStatus.RECEIVED: "info",
-    ProcessingStatus.SUCCESS: "success",
-    ProcessingStatus.IGNORED: "",
-    ProcessingStatus.PARTIAL: "warning",
-    ProcessingStatus.ERROR: "danger",
-}
 _REPLAY_DIALOG: Any = {
     "title": _("Replay this delivery?"),
     "description": _("It is put back into the queue and applied again. Doing so twice changes nothing twice."),
@@ -122,7 +116,7 @@ class WebhookLogAdmin(NamesStages, ReadOnlyAdmin[WebhookLog]):
     @display(description=_("status"))
     def status(self, delivery: WebhookLog) -> SafeString:
         status = ProcessingStatus(delivery.processing_status)
-        return badge(status.label, STATUS_BADGES[status])
+        return badge(status.label, STATUS_KINDS[status])
 
     @display(description=_("hook"))
     def hook(self, delivery: WebhookLog) -> str:

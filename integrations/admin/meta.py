@@ -25,7 +25,7 @@ from leads.admin.looks import EMPTY, badge, duration, lines, numbered
 from leads.models import Role
 from leads.told import retold
 
-STATE_BADGES = {MetaPull.State.RUNNING: "info", MetaPull.State.DONE: "success", MetaPull.State.FAILED: "danger"}
+STATE_BADGES = {MetaPull.State.RUNNING: "info", MetaPull.State.DONE: "good", MetaPull.State.FAILED: "bad"}
 
 
 class MetaAdAccountForm(AccountForm):
@@ -93,7 +93,7 @@ class MetaAdAccountAdmin(AccountScopedAdmin[MetaAdAccount]):
     def problem(self, row: MetaAdAccount) -> SafeString:
         if not row.problem_code:
             return SafeString(EMPTY)
-        problem = badge(MetaProblem(row.problem_code).label, "danger", retold(row.problem_detail)[:300])
+        problem = badge(MetaProblem(row.problem_code).label, "bad", retold(row.problem_detail)[:300])
         return lines(problem, retold(row.problem_detail)[:300])
 
     def save_row(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -33,9 +33,9 @@ from leads.told import retold
 STATE_BADGES = {
     NotificationState.PENDING: "info",
     NotificationState.SENDING: "info",
-    NotificationState.SENT: "success",
-    NotificationState.FAILED: "danger",
-    NotificationState.UNCERTAIN: "warning",
+    NotificationState.SENT: "good",
+    NotificationState.FAILED: "bad",
+    NotificationState.UNCERTAIN: "warn",
 }
 
 

@@ -22,7 +22,7 @@ from leads.admin.looks import EMPTY, badge, cut, link, numbered
 from leads.models import PushState
 from leads.told import retold
 
-STATE_BADGES = {PushState.PENDING: "info", PushState.PUSHED: "success", PushState.FAILED: "danger"}
+STATE_BADGES = {PushState.PENDING: "info", PushState.PUSHED: "good", PushState.FAILED: "bad"}
 
 
 @admin.register(LeadPush)

@@ -13,12 +13,11 @@ from unfold.decorators import display
 
 from integrations import bodies
 from integrations.models import SyncRun
+from integrations.pages.sync_run import STATE_KINDS
 from leads.admin.base import ReadOnlyAdmin
 from leads.admin.filters import AccountFilter
 from leads.admin.looks import badge, duration, numbered
 from leads.told import retold
-
-STATE_BADGES = {SyncRun.State.RUNNING: "info", SyncRun.State.DONE: "success", SyncRun.State.FAILED: "danger"}
 
 
 @admin.register(SyncRun)
@@ -49,7 +48,7 @@ class SyncRunAdmin(ReadOnlyAdmin[SyncRun]):
     @display(description=_("state"))
     def shown_state(self, run: SyncRun) -> SafeString:
         state = SyncRun.State(run.state)
-        return badge(state.label, STATE_BADGES[state], retold(run.detail)[:300])
+        return badge(state.label, STATE_KINDS[state], retold(run.detail)[:300])
 
     @display(description=_("took"))
     def took(self, run: SyncRun) -> str:

@@ -14,7 +14,7 @@ from leads.pages.rendering import render_page
 from leads.pages.stage_names import StageBook
 
 SHOWN_GAPS = 200
-KINDS = {SyncRun.State.RUNNING: "info", SyncRun.State.DONE: "good", SyncRun.State.FAILED: "bad"}
+STATE_KINDS = {SyncRun.State.RUNNING: "info", SyncRun.State.DONE: "good", SyncRun.State.FAILED: "bad"}
 
 
 @require_safe
@@ -31,7 +31,7 @@ def sync_run(request: HttpRequest, pk: int) -> HttpResponse:
     stages = StageBook.of(account_of(request))
     context = {
         "run": run,
-        "kind": KINDS[SyncRun.State(run.state)],
+        "kind": STATE_KINDS[SyncRun.State(run.state)],
         "deal": deal_id,
         "gaps": [
             {

@@ -31,10 +31,10 @@ from leads.phones import display_phone
 from leads.told import retold
 
 MATCH_BADGES = {
-    MatchMethod.DEAL_ID: "success",
-    MatchMethod.PHONE: "success",
+    MatchMethod.DEAL_ID: "good",
+    MatchMethod.PHONE: "good",
     MatchMethod.REPEAT: "primary",
-    MatchMethod.CREATED: "warning",
+    MatchMethod.CREATED: "warn",
     MatchMethod.MANUAL: "info",
 }
 _RESPONSE = (
@@ -118,7 +118,7 @@ class LeadAdmin(NamesStages, AccountScopedAdmin[Lead]):
     @display(description=_("stage"), ordering="current_status_id")
     def stage(self, lead: Lead) -> SafeString:
         shown = stages_of(lead).show(lead.user_account_id, lead.current_pipeline_id, lead.current_status_id)
-        return format_html("{} {}", shown, badge(_("deleted"), "danger")) if lead.is_deleted else shown
+        return format_html("{} {}", shown, badge(_("deleted"), "bad")) if lead.is_deleted else shown
 
     @display(description=_("pipeline"))
     def pipeline(self, lead: Lead) -> str:

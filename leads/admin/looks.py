@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,16 +14,18 @@ from django.utils.translation import gettext as _
 from leads.admin.zone import shown_zone
 from leads.models import UserAccount
 
-_COLOUR = re.compile(r"#?(?:[0-9a-fA-F]{3}){1,2}|[a-zA-Z]{3,20}")
 EMPTY = "—"
+# Kind → what the theme calls it.
+_COLOURS = {"good": "success", "warn": "warning", "bad": "danger"}
 
 
 def badge(text: Any, kind: str = "", title: str = "") -> SafeString:
-    """A coloured label. `kind`: success, warning, danger, info, primary; anything else is grey."""
+    """A coloured label. `kind`: good, warn, bad, info, as on our pages, or primary; anything else is grey."""
     if not text:
         return SafeString(EMPTY)
     # The last line break of the theme's template would show as a gap before whatever follows.
-    html = render_to_string("unfold/helpers/label.html", {"text": text, "type": kind, "label_title": title})
+    context = {"text": text, "type": _COLOURS.get(kind, kind), "label_title": title}
+    html = render_to_string("unfold/helpers/label.html", context)
     return SafeString(html.strip())
 
 
@@ -40,11 +41,9 @@ def lines(first: Any, second: Any = "") -> SafeString:
 
 
 def swatch(colour: str, text: Any) -> SafeString:
-    """A stage's name behind a dot of its colour. A colour that is none leaves the dot grey."""
-    if not _COLOUR.fullmatch(colour or ""):
-        return format_html('<span class="v-stage"><i class="v-dot"></i>{}</span>', text)
-    value = f"#{colour}" if re.fullmatch(r"(?:[0-9a-fA-F]{3}){1,2}", colour) else colour
-    return format_html('<span class="v-stage"><i class="v-dot" style="background:{}"></i>{}</span>', value, text)
+    """A stage's name behind a dot of its colour (`colour_of`); without one the dot is grey."""
+    style = format_html(' style="background:{}"', colour) if colour else ""
+    return format_html('<span class="v-stage"><i class="v-dot"{}></i>{}</span>', style, text)
 
 
 def pairs(rows: list[tuple[str, Any]], note: str = "") -> SafeString:

@@ -20,6 +20,7 @@ from leads.admin.looks import badge, swatch
 from leads.amounts import number
 from leads.models import Lead, PipelineStage
 from leads.news import LOST_STATUS_ID, WON_STATUS_ID
+from leads.pages.stage_names import colour_of
 from leads.services.stages import stage_mark_qualified
 
 StageKey = tuple[Any, int, int]
@@ -71,7 +72,7 @@ class PipelineStageAdmin(AccountScopedAdmin[PipelineStage]):
 
     @display(description=_("stage"), ordering="status_name")
     def stage(self, stage: PipelineStage) -> SafeString:
-        return swatch(stage.status_color, stage.status_name or stage.status_id)
+        return swatch(colour_of(stage.status_color), stage.status_name or stage.status_id)
 
     @display(description=_("leads now"))
     def leads_now(self, stage: PipelineStage) -> int:
@@ -81,8 +82,8 @@ class PipelineStageAdmin(AccountScopedAdmin[PipelineStage]):
     @display(description=_("kind"))
     def kind(self, stage: PipelineStage) -> SafeString | str:
         if stage.is_archived:
-            return badge(_("archived"), "warning", str(_("amoCRM no longer reports this stage; history keeps it.")))
-        kinds = {WON_STATUS_ID: badge(_("won"), "success"), LOST_STATUS_ID: badge(_("lost"), "danger")}
+            return badge(_("archived"), "warn", str(_("amoCRM no longer reports this stage; history keeps it.")))
+        kinds = {WON_STATUS_ID: badge(_("won"), "good"), LOST_STATUS_ID: badge(_("lost"), "bad")}
         return kinds.get(stage.status_id, "")
 
     def save_row(self, request: HttpRequest, obj: PipelineStage, form: Any, change: bool) -> None:
