@@ -12,17 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from integrations.admin.utm_fields import utm_fields_view
-from integrations.intake.signature import hook_url
-from integrations.models import Hook
+from integrations.pages.hook_addresses import hook_addresses
 from leads.admin import tenancy
 from leads.admin.accounts import UserAccountAdmin
 from leads.models import Role, UserAccount
-
-_EXPLAINED = {
-    Hook.AMOCRM: _("Stages, price and sales of all deals; routed by UTM. Registered by itself on connecting."),
-    Hook.TRAFFIC: _("For a pipeline of targetologists' deals: no referral conversions."),
-    Hook.REFERRAL: _("For a pipeline of referrals: no targetologists."),
-}
 
 admin.site.unregister(UserAccount)
 
@@ -45,8 +38,8 @@ class AccountWithHooksAdmin(UserAccountAdmin):
 
     @display(description=_("addresses"))
     def hook_addresses(self, account: UserAccount) -> SafeString:
-        hooks = [{"name": hook.label, "address": hook_url(account, hook), "text": _EXPLAINED[hook]} for hook in Hook]
-        return SafeString(render_to_string("admin/integrations/hook_addresses.html", {"hooks": hooks}))
+        hooks = {"hooks": hook_addresses(account)}
+        return SafeString(render_to_string("admin/integrations/hook_addresses.html", hooks))
 
     @action(description=_("UTM fields…"), icon="label", permissions=["staff"], url_path="utm-fields")
     def utm_fields(self, request: HttpRequest, object_id: str) -> HttpResponse:
