@@ -13,13 +13,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from integrations.amocrm.errors import AmoCRMError, ConditionError, ReconnectNeeded
-from integrations.connecting import connect, hooks, pipelines, status
+from integrations.connecting import connect, hooks, pipelines
 from integrations.intake.signature import without_signature
-from integrations.models import AmoCRMConnection, ConnectionState
+from integrations.models import AmoCRMConnection, ConnectionState, ProcessingStatus, SyncRun, WebhookLog
 from leads.access import Access, account_of, role_of
 from leads.api.errors import Conflict
 from leads.api.schema import Error
-from leads.models import Role
+from leads.models import Role, UserAccount
 from leads.told import retold
 
 LIVE_ERRORS: dict[int, Any] = dict.fromkeys((409, 502, 503), Error)
@@ -40,6 +40,8 @@ class Refused(exceptions.APIException):
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
+    """`next_attempt` null: somebody has to act first."""
+
     code = serializers.CharField()
     detail = serializers.CharField()
     since = serializers.DateTimeField(allow_null=True)
@@ -47,6 +49,8 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 class StatusSerializer(serializers.Serializer[Any]):
+    """`backlog`: deliveries that wait. `last_sync`: when deals were last read."""
+
     connected = serializers.BooleanField()
     state = serializers.ChoiceField(ConnectionState.choices)
     subdomain = serializers.CharField(allow_null=True)
@@ -74,7 +78,7 @@ class PipelinesCountSerializer(serializers.Serializer[Any]):
 class StatusView(APIView):
     @extend_schema(operation_id="amocrm_status", responses=StatusSerializer)
     def get(self, request: Request) -> Response:
-        return Response(StatusSerializer(status.connection_status(account_of(request))).data)
+        return Response(StatusSerializer(_status(account_of(request))).data)
 
 
 class DisconnectView(APIView):
@@ -139,6 +143,29 @@ class SyncPipelinesView(APIView):
     def post(self, request: Request) -> Response:
         count = _live(pipelines.pipelines_sync, request)
         return Response({"success": True, "pipelines": count.pipelines, "stages": count.stages})
+
+
+def _status(account: UserAccount) -> dict[str, Any]:
+    """From what is stored, also before any connection: no request leaves for it."""
+    connection = AmoCRMConnection.objects.filter(user_account=account).first() or AmoCRMConnection(user_account=account)
+    waiting = WebhookLog.objects.filter(user_account=account, processing_status=ProcessingStatus.RECEIVED)
+    syncs = SyncRun.objects.filter(user_account=account, kind=SyncRun.Kind.LEADS, state=SyncRun.State.DONE)
+    problem = {
+        "code": connection.problem_code,
+        "detail": retold(connection.problem_detail),
+        "since": connection.problem_since,
+        "next_attempt": connection.next_attempt_at,
+    }
+    return {
+        "connected": connection.state == ConnectionState.CONNECTED,
+        "state": connection.state,
+        "subdomain": connection.subdomain or None,
+        "webhook_active": connection.webhook_active,
+        "token_expires_at": connection.token_expires_at,
+        "last_sync": syncs.order_by("-finished_at").values_list("finished_at", flat=True).first(),
+        "backlog": waiting.count(),
+        "problem": problem if connection.problem_code else None,
+    }
 
 
 def _live(work: Any, request: Request) -> Any:

@@ -24,7 +24,6 @@ from rest_framework.test import APIClient
 
 from integrations.amocrm.client import AmoCRMClient
 from integrations.connecting.set_up import set_up
-from integrations.connecting.status import connection_status
 from integrations.intake.signature import sign
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, MetaAdAccount, SaleNotification
 from integrations.tests.meta_world import ACT, ad_account_of, pull
@@ -185,11 +184,9 @@ def test_where_the_key_is_lost_what_it_kept_can_be_forgotten_and_the_account_ope
     assert made_by("encrypt_anew", "--forget") == {"encrypted": 2}
     kept = AmoCRMConnection.objects.get()
     assert (kept.state, kept.access_token, kept.webhook_destination) == (ConnectionState.RECONNECT_NEEDED, "", "")
-    problem = connection_status(alfa).problem
-    assert problem
-    assert (problem.code, problem.next_attempt) == ("reconnect_needed", None)
-    assert problem.since
-    assert "key" in problem.detail
+    assert (kept.problem_code, kept.next_attempt_at) == ("reconnect_needed", None)
+    assert kept.problem_since
+    assert "key" in kept.problem_detail
     assert MetaAdAccount.objects.get().access_token == "at meta"
 
 
