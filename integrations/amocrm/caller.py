@@ -12,7 +12,7 @@ import requests
 import structlog
 
 from integrations.amocrm.answers import blocked, error_of, payload_of, retry_after_of
-from integrations.amocrm.errors import AmoCRMError, Outage, RateLimited, RequestError
+from integrations.amocrm.errors import AmoCRMError, Outage, RateLimited
 from integrations.amocrm.http import outage, thread_session
 from integrations.amocrm.pacing import PATIENCE, Priority, ProbeDue
 from integrations.amocrm.rate import Bucket, Slot
@@ -176,9 +176,9 @@ class Caller:
             self._bucket.block()
             raise blocked(response, method, path)
         self._probe()
-        raise _with_detail(
-            error_of(response, method, path), told("The amoCRM user who connected us has no right to do this.") + " "
-        )
+        error = error_of(response, method, path)
+        error.detail = f"{told('The amoCRM user who connected us has no right to do this.')} {error.detail}"
+        raise error
 
     def _back_off(self, response: requests.Response, method: str, path: str) -> AmoCRMError:
         error = error_of(response, method, path)
@@ -196,13 +196,3 @@ def _is_worth_waiting(error: Outage | RateLimited, *, repeatable: bool) -> bool:
     if isinstance(error, RateLimited):  # refused, so never done: any request may be repeated
         return (error.retry_after or 0.0) <= PATIENCE
     return repeatable
-
-
-def _with_detail(error: AmoCRMError, detail: str) -> RequestError:
-    return RequestError(
-        f"{detail}{error.detail}",
-        method=error.method,
-        path=error.path,
-        status=error.status,
-        request_id=error.request_id,
-    )

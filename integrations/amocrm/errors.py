@@ -7,7 +7,7 @@ A `ConditionError` is the connection's: the backlog waits, and the same request 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from integrations.models import Problem
 
@@ -40,17 +40,8 @@ class ConditionError(AmoCRMError):
 
     problem: ClassVar[Problem]
 
-    def __init__(
-        self,
-        detail: str,
-        *,
-        method: str = "",
-        path: str = "",
-        status: int | None = None,
-        request_id: str = "",
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(detail, method=method, path=path, status=status, request_id=request_id)
+    def __init__(self, detail: str, *, retry_after: float | None = None, **about: Any) -> None:
+        super().__init__(detail, **about)
         self.retry_after = retry_after
 
 

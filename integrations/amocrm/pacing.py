@@ -17,7 +17,8 @@ from leads.told import told
 # So many seconds for as many requests as the rate allows in one. At seven a second, eight requests span 1.05 s: one of
 # them may travel 0.05 s longer than the rest, and still no second sees eight.
 SPREAD = 1.05
-# The rest is for what the clocks of database and process are apart.
+# A request that leaves later than this after its moment is late. The other 0.01 s is for the difference between the
+# clocks of database and process.
 ON_TIME = 0.04
 # A pause up to this long is slept through; a longer one is an error, so that the caller can do other things.
 PATIENCE = 5.0
