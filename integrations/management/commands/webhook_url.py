@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -12,6 +11,7 @@ from integrations.intake.rotation import rotate
 from integrations.intake.signature import hook_url
 from integrations.models import Hook
 from leads.models import UserAccount
+from leads.services.commands import account_argument
 
 HOOKS = {"amocrm": Hook.AMOCRM, "traffic": Hook.TRAFFIC, "referral": Hook.REFERRAL}
 
@@ -27,12 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--rotate", action="store_true", help="sign with a new key and retire the old one")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            account = UserAccount.objects.get(pk=uuid.UUID(options["account"]))
-        except (ValueError, UserAccount.DoesNotExist):
-            raise CommandError(
-                f"There is no account {options['account']}. Give the UUID that create_account printed."
-            ) from None
+        account = account_argument(options["account"])
         if options["rotate"]:
             account = self._rotated(account)
         self.stdout.write(hook_url(account, HOOKS[options["hook"]]))
