@@ -1,4 +1,4 @@
-"""Machines whose clocks differ: what goes wrong by it is quiet, so it is said aloud."""
+"""Warns of a clock that differs from the database's: what goes wrong by it goes wrong without a word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom failed sign-ins are counted for, and where."""
+"""Failed sign-ins: for whose name and from which address they are counted."""
 
 from __future__ import annotations
 

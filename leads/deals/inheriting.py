@@ -1,4 +1,4 @@
-"""What its match means for a deal's row: how it was matched, in words, and what a repeat inherits from its origin."""
+"""What a match writes into the deal's row: how it was made, in words, and what a repeat inherits from its origin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What digits are a number: numbering plans, which `phonenumbers` knows, and how much to believe.
+"""Which digits are a phone number: numbering plans, which `phonenumbers` knows, and how much to believe.
 
 A number written internationally (`+`, `00`, a WhatsApp id) says itself what it is and needs only a possible length.
 Bare digits have to be a valid number of the account's region, or of another country in full, or they are an order
