@@ -40,7 +40,7 @@ In Python::
         crm.meta.spend("1001", date.today(), "ad-7", "12.30", campaign="Spring")
         crm.meta.fail(17), crm.meta.usage = 95, crm.meta.most_days = 1
 
-Over HTTP the same is under `/_sandbox/` (see `control.py`).
+Over HTTP the same is under `/_sandbox/` (see `control/`).
 """
 
 from .crm.account import CrmAccount

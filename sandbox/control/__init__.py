@@ -46,60 +46,62 @@ from typing import Any
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 
-from . import control_crm, control_world
-from .crm.fields import UnknownFieldError
-from .sandbox import Sandbox
-from .web.messages import BadJsonError, Request, Response
+from sandbox.crm.fields import UnknownFieldError
+from sandbox.sandbox import Sandbox
+from sandbox.web.messages import BadJsonError, Request, Response
+
+from . import accounts, contents, faults, records
+from .order import Order
 
 ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
-    ("GET", "state", control_world.state),
-    ("GET", "accounts", control_world.accounts),
-    ("POST", "accounts", control_world.add_account),
-    ("PATCH", "account", control_world.change_account),
-    ("POST", "pipelines", control_crm.add_pipeline),
-    ("POST", "deals", control_crm.create_deal),
-    ("GET", "deals/<int:deal_id>", control_crm.read_deal),
-    ("PATCH", "deals/<int:deal_id>", control_crm.change_deal),
-    ("POST", "deals/<int:deal_id>/<any(win, lose, delete, restore):action>", control_crm.act_on_deal),
-    ("POST", "deals/<int:deal_id>/merge", control_crm.merge_deal),
-    ("POST", "unsorted", control_crm.add_unsorted),
-    ("POST", "unsorted/<int:deal_id>/<any(accept, decline):action>", control_crm.settle_unsorted),
-    ("POST", "contacts", control_crm.create_contact),
-    ("POST", "contacts/<int:contact_id>/phone", control_crm.add_phone),
-    ("POST", "contacts/<int:contact_id>/delete", control_crm.delete_contact),
-    ("POST", "seed", control_crm.seed),
-    ("GET", "hooks", control_crm.list_hooks),
-    ("POST", "hooks", control_crm.subscribe),
-    ("PATCH", "hooks", control_crm.change_hook),
-    ("GET", "deliveries", control_world.deliveries),
-    ("POST", "deliveries/<any(wait, release, retry):action>", control_world.act_on_deliveries),
-    ("POST", "send", control_world.send),
-    ("GET", "faults", control_world.list_faults),
-    ("POST", "faults", control_world.arm_fault),
-    ("PATCH", "faults", control_world.set_hook_faults),
-    ("DELETE", "faults", control_world.clear_faults),
-    ("GET", "switches", control_world.list_switches),
-    ("PATCH", "switches", control_world.set_switches),
-    ("GET", "requests", control_world.requests),
-    ("DELETE", "requests", control_world.forget_requests),
-    ("GET", "messages", control_world.messages),
-    ("POST", "messages", control_world.refuse_messages),
-    ("DELETE", "messages", control_world.forget_messages),
-    ("POST", "token", control_world.make_token),
-    ("POST", "code", control_world.make_code),
-    ("POST", "client", control_world.register_client),
-    ("POST", "revoke", control_world.revoke),
-    ("POST", "block", control_world.block),
-    ("POST", "lift", control_world.lift),
-    ("POST", "clock", control_world.advance),
-    ("POST", "reset", control_world.reset),
+    ("GET", "state", records.state),
+    ("GET", "accounts", accounts.accounts),
+    ("POST", "accounts", accounts.add_account),
+    ("PATCH", "account", accounts.change_account),
+    ("POST", "pipelines", contents.add_pipeline),
+    ("POST", "deals", contents.create_deal),
+    ("GET", "deals/<int:deal_id>", contents.read_deal),
+    ("PATCH", "deals/<int:deal_id>", contents.change_deal),
+    ("POST", "deals/<int:deal_id>/<any(win, lose, delete, restore):action>", contents.act_on_deal),
+    ("POST", "deals/<int:deal_id>/merge", contents.merge_deal),
+    ("POST", "unsorted", contents.add_unsorted),
+    ("POST", "unsorted/<int:deal_id>/<any(accept, decline):action>", contents.settle_unsorted),
+    ("POST", "contacts", contents.create_contact),
+    ("POST", "contacts/<int:contact_id>/phone", contents.add_phone),
+    ("POST", "contacts/<int:contact_id>/delete", contents.delete_contact),
+    ("POST", "seed", contents.seed),
+    ("GET", "hooks", contents.list_hooks),
+    ("POST", "hooks", contents.subscribe),
+    ("PATCH", "hooks", contents.change_hook),
+    ("GET", "deliveries", records.deliveries),
+    ("POST", "deliveries/<any(wait, release, retry):action>", records.act_on_deliveries),
+    ("POST", "send", records.send),
+    ("GET", "faults", faults.list_faults),
+    ("POST", "faults", faults.arm_fault),
+    ("PATCH", "faults", faults.set_hook_faults),
+    ("DELETE", "faults", faults.clear_faults),
+    ("GET", "switches", faults.list_switches),
+    ("PATCH", "switches", faults.set_switches),
+    ("GET", "requests", records.requests),
+    ("DELETE", "requests", records.forget_requests),
+    ("GET", "messages", records.messages),
+    ("POST", "messages", records.refuse_messages),
+    ("DELETE", "messages", records.forget_messages),
+    ("POST", "token", accounts.make_token),
+    ("POST", "code", accounts.make_code),
+    ("POST", "client", accounts.register_client),
+    ("POST", "revoke", accounts.revoke),
+    ("POST", "block", faults.block),
+    ("POST", "lift", faults.lift),
+    ("POST", "clock", faults.advance),
+    ("POST", "reset", records.reset),
 )
 _MAP = Map(
     [Rule(f"/_sandbox/{path}", methods=[method], endpoint=handler) for method, path, handler in ROUTES],
     strict_slashes=False,
 )
 _ADAPTER = _MAP.bind("sandbox")
-UNLOCKED = (control_world.act_on_deliveries, control_world.revoke)
+UNLOCKED = (records.act_on_deliveries, accounts.revoke)
 """What waits for others, and so must not keep them from working."""
 
 
@@ -110,7 +112,7 @@ def control(crm: Sandbox, request: Request) -> Response:
         data = request.json() if request.body else {}
         if not isinstance(data, dict):
             raise ValueError("a JSON object, please")
-        order = control_world.Order(crm, request, data)
+        order = Order(crm, request, data)
         if handler in UNLOCKED:
             answer = handler(order, **arguments)
         else:

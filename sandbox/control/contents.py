@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .control_world import Order
-from .crm.deals import DealChanges
-from .rest.shapes import hook_shape
-from .seed import seed_bulk, seed_demo
+from sandbox.crm.deals import DealChanges
+from sandbox.rest.shapes import hook_shape
+from sandbox.seed import seed_bulk, seed_demo
+
+from .order import Order
 from .views import contact_view, deal_view, pipeline_view
 
 CREATE_FACTS = (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .crm.account import CrmAccount
-from .crm.fields import Fields
-from .crm.models import Contact, Deal, Pipeline, Values
-from .rest.shapes import hook_shape
+from sandbox.crm.account import CrmAccount
+from sandbox.crm.fields import Fields
+from sandbox.crm.models import Contact, Deal, Pipeline, Values
+from sandbox.rest.shapes import hook_shape
 
 
 def account_view(account: CrmAccount, deals: int) -> dict[str, Any]:
