@@ -535,3 +535,85 @@ def test_a_deal_that_was_won_before_we_read_it_back_is_told_of(connected: UserAc
     sale = Sale.objects.get()
     assert (sale.amocrm_deal_id, sale.is_met_by_sync) == (deal.id, False)
     assert SaleNotification.objects.filter(sale=sale).exists()
+
+
+# --- amoCRM's control of duplicates ---
+
+
+@pytest.fixture
+def doubles(connected: UserAccount, told: Server) -> Any:
+    """A deal of the phone that `entered` takes, known here; amoCRM puts what comes later into it."""
+    demo = told.crm.demo
+    demo.profile.has_duplicate_control = True
+    deal = demo.deals.create("of old", price=100, phone="+7 701 123-45-67", contact_name="Aida")
+    sync(connected)
+    told.crm.clock.advance(60)
+    return deal
+
+
+def test_a_lead_that_amocrm_puts_into_a_known_deal_becomes_that_deal(
+    connected: UserAccount, told: Server, doubles: Any
+) -> None:
+    lead = entered(connected, name="Аида")
+    push(connected)
+    tell(connected, told)
+    assert [deal.id for deal in deals(told)] == [doubles.id]
+    (left,) = Lead.objects.all()
+    assert (left.pk, left.amocrm_lead_id, left.push_state) == (lead.pk, doubles.id, PushState.PUSHED)
+    assert (left.amocrm_contact_id, left.match_method) == (doubles.contact_ids[0], MatchMethod.DEAL_ID)
+    assert f"duplicate control put this lead into deal {doubles.id}" in left.match_detail
+    assert set(LeadStatusHistory.objects.values_list("lead_id", flat=True)) == {left.pk}
+    told.crm.demo.deals.win(doubles.id)
+    tell(connected, told)
+    tell(connected, told)
+    assert list(Sale.objects.values_list("lead_id", "amount", "status")) == [(left.pk, 100, "paid")]
+
+
+def test_of_two_leads_that_amocrm_puts_into_one_deal_the_first_is_it_and_neither_is_sent_again(
+    connected: UserAccount, told: Server, doubles: Any
+) -> None:
+    first = entered(connected, name="first")
+    push(connected)
+    second = entered(connected, name="second")
+    push(connected)
+    make_due()
+    push(connected)
+    tell(connected, told)
+    assert states(connected) == [PushState.PUSHED, PushState.PUSHED]
+    assert sent(told) == 2
+    assert list(Lead.objects.exclude(amocrm_lead_id=None).values_list("pk", "amocrm_lead_id")) == [
+        (first.pk, doubles.id)
+    ]
+    second.refresh_from_db()
+    row = LeadPush.objects.get(lead=second)
+    assert (row.state, row.amocrm_lead_id) == (PushState.PUSHED, doubles.id)
+    assert "duplicate control" in row.detail
+
+
+def test_a_deal_that_is_another_responses_stays_there(connected: UserAccount, told: Server) -> None:
+    told.crm.demo.profile.has_duplicate_control = True
+    answered = entered(connected, name="answered")
+    LeadPush.objects.all().delete()
+    deal = told.crm.demo.deals.create("made by hand", phone="8 701 123 45 67")
+    tell(connected, told)
+    later = entered(connected, name="later")
+    push(connected)
+    tell(connected, told)
+    found = dict(Lead.objects.values_list("pk", "amocrm_lead_id"))
+    assert found == {answered.pk: deal.id, later.pk: None}
+    assert states(connected)[1] == PushState.PUSHED
+
+
+def test_a_lost_answer_about_a_duplicate_makes_no_second_deal(
+    connected: UserAccount, told: Server, doubles: Any
+) -> None:
+    lead = entered(connected)
+    told.crm.faults.lose_answer(prefix=COMPLEX)
+    push(connected)
+    for _turn in range(3):
+        make_due()
+        push(connected)
+        tell(connected, told)
+    lead.refresh_from_db()
+    assert [deal.id for deal in deals(told)] == [doubles.id]
+    assert (lead.amocrm_lead_id, lead.push_state) == (doubles.id, PushState.PUSHED)

@@ -11,7 +11,7 @@ from .views import account_view
 
 PROFILE_FACTS = (
     "name", "subdomain", "currency", "currency_symbol", "country", "timezone", "timezone_offset", "domain",
-    "is_api_filter_enabled", "is_paid", "has_webhooks", "has_minor_units",
+    "is_api_filter_enabled", "is_paid", "has_webhooks", "has_minor_units", "has_duplicate_control",
 )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ class Profile:
     is_paid: bool = True
     has_webhooks: bool = True
     has_minor_units: bool = False
+    has_duplicate_control: bool = False
     created_at: int = 1_700_000_000
 
     @property

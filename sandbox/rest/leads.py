@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sandbox.crm.deals import DealChanges
 from sandbox.crm.fields import UnknownFieldError
-from sandbox.crm.models import Deal
+from sandbox.crm.models import CLOSED_STATUS_IDS, Deal
 from sandbox.crm.tags import Tags
 from sandbox.web.messages import Response
 
@@ -72,6 +73,14 @@ def create_complex(call: Call) -> Response:
         embedded = row.get("_embedded") or {}
         if any(len(embedded.get(kind) or []) > 1 for kind in ("contacts", "companies")):
             raise ApiError(400, "Only one contact and one company per lead")
+        request_id = row.get("request_id")
+        answer = {"request_id": [str(at) if request_id is None else request_id]}
+        double = _double(call, embedded.get("contacts") or [])
+        if double is not None:
+            call.account.deals.change(double.id, tag_ids=new_tags(call.account.deals.tags, double.tag_ids, _added(row)))
+            told = {"id": double.id, "contact_id": double.contact_ids[0], "company_id": double.company_id}
+            answers.append({**told, **answer, "merged": True})
+            continue
         contact_id = _person(call, "contacts", embedded.get("contacts"))
         company_id = _person(call, "companies", embedded.get("companies"))
         if embedded.get("metadata"):
@@ -79,14 +88,31 @@ def create_complex(call: Call) -> Response:
         linked = {"contacts": [{"id": contact_id}] if contact_id else [], "tags": embedded.get("tags") or []}
         deal = _create(call, {**row, "_embedded": linked}, str(at))
         deal.company_id = company_id
-        request_id = row.get("request_id")
-        answers.append(
-            {
-                "id": deal.id, "contact_id": contact_id, "company_id": company_id,
-                "request_id": [request_id] if request_id is not None else [str(at)], "merged": False,
-            }
-        )  # fmt: skip
+        answers.append({"id": deal.id, "contact_id": contact_id, "company_id": company_id, **answer, "merged": False})
     return ok(answers)
+
+
+def _double(call: Call, rows: list[dict[str, Any]]) -> Deal | None:
+    """By duplicate control, where the account has it: the newest open deal whose main contact has one of the phones."""
+    contacts = call.account.contacts
+    phones = {phone for row in rows for phone in _phones(contacts.fields.written(row.get("custom_fields_values")))}
+    if not (call.account.profile.has_duplicate_control and phones):
+        return None
+    for deal in reversed(call.account.deals.by_id.values()):
+        is_open = not deal.is_deleted and deal.status_id not in CLOSED_STATUS_IDS
+        if is_open and deal.contact_ids and phones & _phones(contacts.by_id[deal.contact_ids[0]].values):
+            return deal
+    return None
+
+
+def _phones(values: dict[int, Any]) -> set[str]:
+    """The last ten digits of each value that has as many."""
+    digits = {re.sub(r"\D", "", str(one.get("value"))) for rows in values.values() for one in rows or ()}
+    return {text[-10:] for text in digits if len(text) >= 10}
+
+
+def _added(row: dict[str, Any]) -> dict[str, Any]:
+    return {"tags_to_add": (row.get("_embedded") or {}).get("tags") or []}
 
 
 def new_tags(tags: Tags, now: list[int], row: dict[str, Any]) -> list[int] | None:
