@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-from leads.bulk import update_rows
 from leads.deals.stored import repeats_of
 from leads.models import Creative, Lead, LeadSource, UserAccount
 
@@ -34,7 +35,7 @@ class CreativesOfContent:
 
 def credit_waiting(account: UserAccount, contents: Collection[str]) -> None:
     """Credit the deals that named one of `contents` before there was such a creative, and their repeats. Needs the
-    account's lock. A hundred thousand take half a minute of the database, and no more memory than a few.
+    account's lock. A hundred thousand take seconds of the database, and no more memory than a few.
     """
     waiting = Lead.objects.filter(user_account=account, source=LeadSource.AMOCRM, creative=None).order_by()
     ids = list(waiting.filter(utm_content__in=contents).values_list("pk", flat=True))
@@ -43,18 +44,22 @@ def credit_waiting(account: UserAccount, contents: Collection[str]) -> None:
         _credit(account, waiting.filter(id__among=ids[start : start + BATCH]))
 
 
-def _credit(account: UserAccount, waiting: Iterable[Lead]) -> None:
-    named = [lead for lead in waiting if _content(lead)]
+def _credit(account: UserAccount, waiting: QuerySet[Lead]) -> None:
+    named = [lead for lead in waiting.only("source", "deal_utm", "creative", "direction") if _content(lead)]
     creatives = CreativesOfContent(account, named)
     for lead in named:
         creatives.credit(lead)
-    credited = {lead.pk: lead for lead in named if lead.creative_id is not None}
+    credited = {lead.pk: (lead.creative_id, lead.direction_id) for lead in named if lead.creative_id is not None}
     # They have what their origin has, also those that came to a creative by a UTM of their own for want of that.
-    for lead in repeats_of(account, list(credited)):
-        origin = credited[lead.origin_lead_id or 0]
-        lead.creative_id, lead.direction_id = origin.creative_id, origin.direction_id
-        credited[lead.pk] = lead
-    update_rows(list(credited.values()), ["creative_id", "direction_id", "updated_at"])
+    repeats = repeats_of(account, list(credited)).values_list("pk", "origin_lead_id")
+    credited |= {pk: credited[origin] for pk, origin in repeats if origin is not None}
+    of_creative: dict[tuple[int | None, int | None], list[int]] = defaultdict(list)
+    for pk, credit in credited.items():
+        of_creative[credit].append(pk)
+    for (creative_id, direction_id), ids in of_creative.items():
+        Lead.objects.filter(id__among=ids).update(
+            creative_id=creative_id, direction_id=direction_id, updated_at=timezone.now()
+        )
 
 
 def _content(lead: Lead) -> str:

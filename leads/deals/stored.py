@@ -54,9 +54,9 @@ def leads_by_phone(account: UserAccount, phones: Iterable[str]) -> Sequence[Lead
     return list(_found(account, phone_e164__among=phones))
 
 
-def repeats_of(account: UserAccount, origin_ids: Iterable[int]) -> Sequence[Lead]:
+def repeats_of(account: UserAccount, origin_ids: Iterable[int]) -> QuerySet[Lead]:
     """The repeat purchases of these leads."""
-    return list(_found(account, origin_lead__id__among=origin_ids))
+    return _found(account, origin_lead__id__among=origin_ids)
 
 
 def deals_with_phone(account: UserAccount, deal_ids: Iterable[int]) -> set[int]:
