@@ -26,9 +26,12 @@ SILENCE = {
     "keepalives_interval": _INTERVAL,
     "keepalives_count": (_DEAD_AFTER - _IDLE) // _INTERVAL,
 }
-SERVER_SILENCE = (
+# What a server, database or role may be set to otherwise: who waited for the account's row must read what its holder
+# wrote, and the driver reads one way of writing times.
+WANTED = r"-c default_transaction_isolation=read\ committed -c DateStyle=ISO -c IntervalStyle=postgres"
+AT_THE_SERVER = (
     f"-c tcp_user_timeout={_DEAD_AFTER * 1000} -c tcp_keepalives_idle={_IDLE} -c tcp_keepalives_interval={_INTERVAL}"
-    f" -c tcp_keepalives_count={(_DEAD_AFTER - _IDLE) // _INTERVAL}"
+    f" -c tcp_keepalives_count={(_DEAD_AFTER - _IDLE) // _INTERVAL} {WANTED}"
 )
 
 
@@ -64,11 +67,12 @@ def _sqlite(config: dict[str, Any], environment: Environment) -> dict[str, Any]:
 def _postgresql(config: dict[str, Any]) -> dict[str, Any]:
     read_times_fast()
     config["CONN_MAX_AGE"] = 0  # the pool keeps the connections
+    own = config.get("OPTIONS", {})
     config["OPTIONS"] = {
         "connect_timeout": CONNECT_SECONDS,
         **SILENCE,
-        "options": SERVER_SILENCE,
-        **config.get("OPTIONS", {}),
+        **own,
+        "options": f"{AT_THE_SERVER} {own.get('options', '')}".strip(),
         # A try that took so long is given up, and who asks next begins anew. The pool's own way is to wait twice as
         # long after each try, for five minutes: it would be away for as long again as the database was.
         "pool": {
