@@ -13,7 +13,8 @@ logger = structlog.get_logger(__name__)
 
 # PostgreSQL's undefined_table and undefined_column; SQLite's are OperationalErrors.
 _NO_SUCH = ("42P01", "42703")
-_READ_ONLY = "25006"
+# PostgreSQL's read_only_sql_transaction, idle_in_transaction_session_timeout and transaction_timeout.
+_GOES_OVER = ("25006", "25P03", "25P04")
 _CANCELED = "57014"
 # PostgreSQL's foreign_key_violation and unique_violation, and the same of SQLite.
 _OVERTAKEN = ("23503", "23505")
@@ -40,9 +41,10 @@ def is_the_databases(error: Exception) -> bool:
 
 
 def is_out_of_reach(error: BaseException | None) -> bool:
-    """Away, locked, full, or read-only, as a standby is that is about to take over: no mistake, and it goes over."""
+    """Away, locked, full, read-only, as a standby is that is about to take over, or tired of a process that stood still
+    in a transaction: no mistake, and it goes over."""
     if isinstance(error, InternalError):
-        return _sqlstate(error) == _READ_ONLY
+        return _sqlstate(error) in _GOES_OVER
     return isinstance(error, OperationalError | InterfaceError)
 
 

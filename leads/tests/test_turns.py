@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import psycopg.errors
 import pytest
-from django.db import DatabaseError, InterfaceError, ProgrammingError, connection, transaction
+from django.db import DatabaseError, InterfaceError, InternalError, ProgrammingError, connection, transaction
 
 from leads.turns import turn_of
 
 
-def of_postgresql(cause: psycopg.Error) -> ProgrammingError:
-    error = ProgrammingError(str(cause))
+def of_postgresql(cause: psycopg.Error, kind: type[DatabaseError] = ProgrammingError) -> DatabaseError:
+    error = kind(str(cause))
     error.__cause__ = cause
     return error
 
@@ -47,3 +47,11 @@ def test_so_it_does_as_postgresql_says_it(cause: psycopg.Error) -> None:
 def test_a_database_that_is_out_of_reach_ends_the_round() -> None:
     with pytest.raises(InterfaceError), turn_of("first", "sync"):
         raise InterfaceError("connection already closed")
+
+
+@pytest.mark.parametrize(
+    "cause", [psycopg.errors.ReadOnlySqlTransaction(), psycopg.errors.IdleInTransactionSessionTimeout()]
+)
+def test_so_does_one_that_may_not_be_written_or_gave_up_a_process_that_stood_still(cause: psycopg.Error) -> None:
+    with pytest.raises(InternalError), turn_of("first", "sync"):
+        raise of_postgresql(cause, InternalError)
