@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +14,7 @@ import yaml
 from honcho.environ import parse_procfile
 
 from config.environment import BASE_DIR
+from config.leash import GRACE
 
 PROCESSES = parse_procfile((BASE_DIR / "Procfile").read_text()).processes
 DOCKERFILE = (BASE_DIR / "Dockerfile").read_text()
@@ -60,7 +65,24 @@ def test_keys_and_local_settings_never_get_into_the_image() -> None:
     assert {".env", "var", ".git", ".venv"} <= set(ignored)
 
 
-def test_the_unit_runs_a_line_of_the_procfile_again_whenever_it_ends() -> None:
-    assert "ExecStart=/opt/voronka/.venv/bin/honcho start --no-prefix %i\n" in UNIT
+@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+def test_the_unit_becomes_the_process_of_the_procfile_and_runs_it_again_whenever_it_ends(
+    name: str, tmp_path: Path
+) -> None:
+    """Nothing between that would end it in its own time."""
+    (line,) = re.findall(r"^ExecStart=(.+)$", UNIT, re.MULTILINE)
+    command = shlex.split(line.replace("%i", name).replace("$$", "$"))
+    words = PROCESSES[name].removeprefix("exec ").split()
+    program = tmp_path / words[0]
+    program.write_text('#!/bin/sh\necho $$ "$@"\n')
+    program.chmod(0o755)
+    with subprocess.Popen(
+        command, cwd=BASE_DIR, env={"PATH": f"{tmp_path}:{os.defpath}"}, stdout=subprocess.PIPE, text=True
+    ) as started:
+        said, _ = started.communicate()
+    assert said.split() == [str(started.pid), *words[1:]]
     assert "Restart=always\n" in UNIT
-    assert "Environment=PORT=8000\n" in UNIT  # honcho's own default is 5000
+
+
+def test_a_worker_is_given_time_to_end_by_the_containers_too(services: dict[str, Any]) -> None:
+    assert services["worker"]["stop_grace_period"] == f"{GRACE:.0f}s"
