@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_django
 from hypothesis import HealthCheck, settings
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from config.garbage import spare_what_started
-from config.tests.databases import empty_after_tests
+from config.tests.databases import Copy, empty_after_tests
 from leads.tests.cast import Cast, make_cast
 
 # No deadline: on a shared machine the slowest example says nothing about the code.
@@ -47,8 +50,20 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> None:
+def django_db_setup(
+    request: pytest.FixtureRequest, django_db_blocker: pytest_django.DjangoDbBlocker, worker_id: str
+) -> Iterator[None]:
+    """pytest-django's own, where one process runs all tests."""
     empty_after_tests()
+    if worker_id == "master":
+        request.getfixturevalue("django_db_setup")
+        yield
+        return
+    with django_db_blocker.unblock():
+        copy = Copy(Path(os.environ["TEST_VAR_ROOT"]), worker_id)
+    yield
+    with django_db_blocker.unblock():
+        copy.remove()
 
 
 @pytest.fixture

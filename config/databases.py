@@ -40,11 +40,11 @@ def database(environment: Environment) -> dict[str, Any]:
     config = dict(environment.database)
     config["ATOMIC_REQUESTS"] = False
     if config["ENGINE"] == SQLITE:
-        return _sqlite(config, environment)
+        return _sqlite(config)
     return _postgresql(config)
 
 
-def _sqlite(config: dict[str, Any], environment: Environment) -> dict[str, Any]:
+def _sqlite(config: dict[str, Any]) -> dict[str, Any]:
     path = BASE_DIR / str(config["NAME"])
     with writing("DATABASE_URL", path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,8 +59,6 @@ def _sqlite(config: dict[str, Any], environment: Environment) -> dict[str, Any]:
         # FULL: what was answered 200 outlives a power cut.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000;",
     }
-    # A file rather than memory, so that threads and processes of a test meet each other as they do in life.
-    config["TEST"] = {"NAME": str(environment.var_dir / "test.sqlite3")}
     return config
 
 

@@ -1,16 +1,56 @@
-"""The tests' database, emptied after a test whose transactions were real ones."""
+"""The tests' database: migrated once for all processes, emptied after a test whose transactions were real ones."""
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import TransactionTestCase
 
 # What `migrate` itself writes, and no test changes.
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
+
+
+class Copy:
+    """A process's own copy of the test database. Migrating takes seconds of CPU, so the first process does it for all.
+
+    :param folder: what the processes of a run share.
+    :param name: of the process.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._migrated = folder, folder / "migrated"
+        self._product, self._creation = str(connection.settings_dict["NAME"]), connection.creation
+        with self._alone():
+            self._is_first = not self._migrated.exists()
+            if self._is_first:
+                self._creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+                connection.close()  # SQLite's file is whole only then
+                self._migrated.touch()
+            else:
+                connection.settings_dict["NAME"] = self._creation._get_test_db_name()
+            self._source = str(connection.settings_dict["NAME"])
+            self._creation.clone_test_db(name, verbosity=0)
+        connection.settings_dict["NAME"] = self._creation.get_test_db_clone_settings(name)["NAME"]
+
+    def remove(self) -> None:
+        self._creation.destroy_test_db(self._source, verbosity=0)
+        if self._is_first:
+            with self._alone():
+                self._migrated.unlink()  # whoever begins after this migrates anew
+                self._creation.destroy_test_db(self._product, verbosity=0)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with (self._folder / "database.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
 def empty_after_tests() -> None:

@@ -86,8 +86,10 @@ _shut_out_the_machine()
 
 from config.settings import *  # noqa: E402, F403 - the product's settings, whole
 
-# No test outlives a power cut, so no commit need wait for the disk.
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    # A file rather than memory, so that threads and processes of a test meet each other as they do in life.
+    DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR.parent / "test.sqlite3")}  # noqa: F405
+    # No test outlives a power cut, so no commit need wait for the disk.
     DATABASES["default"]["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"  # noqa: F405
 # What a collectstatic would have made.
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405
