@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -15,7 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 from analytics.models import AdSpend, Sale, SaleStatus, Targetologist
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, WebhookLog
 from leads.models import Lead, LeadStatusHistory, PipelineStage, User
-from leads.tests.cast import Cast, make_cast
+from leads.tests.cast import Cast, client, make_cast
 from sandbox import Server
 
 A4_WIDTH = 718  # in CSS pixels, without the margins
@@ -51,11 +52,10 @@ def cast(transactional_db: None) -> Cast:
 
 
 def sign_in(tab: Page, live_server: LiveServer, path: str, email: str = "sam@example.com") -> None:
+    """Without the form, which would be two more pages for each test: `test_walk_browser` fills it in."""
+    session = client(User.objects.get(email=email)).cookies[settings.SESSION_COOKIE_NAME]
+    tab.context.add_cookies([{"name": session.key, "value": session.value, "url": live_server.url}])
     tab.goto(f"{live_server.url}{path}")
-    tab.get_by_label("E-mail").fill(email)
-    tab.get_by_label("Password").fill("secret-7")
-    tab.get_by_role("button", name="Sign in").click()
-    tab.wait_for_url(f"{live_server.url}{path}")
 
 
 def test_a_stage_is_marked_without_leaving_the_page(tab: Page, live_server: LiveServer, cast: Cast) -> None:
@@ -168,9 +168,8 @@ def test_a_connection_that_breaks_brings_up_the_form_by_itself(
 
 
 @pytest.mark.parametrize("width", [320, 390, TABLET_WIDTH])
-@pytest.mark.parametrize("path", ["/app/", "/app/leads/", "/app/stages/", "/connection/", "/app/roi/", "/app/spend/"])
 def test_nothing_hangs_over_the_edge_of_a_phone_or_tablet(
-    tab: Page, live_server: LiveServer, cast: Cast, path: str, width: int
+    tab: Page, live_server: LiveServer, cast: Cast, width: int
 ) -> None:
     now, much = timezone.now(), {"user_account": cast.alpha, "amount": 150_095_000, "currency": "KZT"}
     cast.alpha.name = "Клиника" * 15  # no space at which a line could break
@@ -178,15 +177,24 @@ def test_nothing_hangs_over_the_edge_of_a_phone_or_tablet(
     AdSpend.objects.create(day=timezone.localdate(now), campaign="a_campaign_with_a_long_name" * 5, **much)
     Sale.objects.create(status=SaleStatus.PAID, sold_at=now, **much)
     tab.set_viewport_size({"width": width, "height": 844})
-    sign_in(tab, live_server, path, "alice@example.com")
+    sign_in(tab, live_server, "/app/", "alice@example.com")
+    speak_russian(tab)
+    for path in ("/app/", "/app/leads/", "/app/stages/", "/connection/", "/app/roi/", "/app/spend/"):
+        tab.goto(f"{live_server.url}{path}")
+        expect(tab.locator("html")).to_have_attribute("lang", "ru")
+        assert tab.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
+        assert tab.locator(".figure *").evaluate_all(BEYOND) == 0, f"{path}: a panel cuts off what hangs over its edge"
+        if width < TABLET_WIDTH:  # where rows are cards, and nothing needs to be scrolled to sideways
+            cut = "its => its.filter(it => it.scrollWidth > it.clientWidth).length"
+            assert tab.locator("main .scroll:has(> :is(.cards, .roi))").evaluate_all(cut) == 0, path
+
+
+BEYOND = "its => its.filter(it => it.getBoundingClientRect().right > innerWidth).length"
+
+
+def speak_russian(tab: Page) -> None:
     tab.get_by_role("button", name="Русский").click()
     expect(tab.locator("html")).to_have_attribute("lang", "ru")
-    assert tab.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    beyond = "[...document.querySelectorAll('.figure *')].filter((it) => it.getBoundingClientRect().right > innerWidth)"
-    assert tab.evaluate(f"{beyond}.length") == 0, "a panel cuts off what hangs over its own edge"
-    if width < TABLET_WIDTH:  # where rows are cards, and nothing needs to be scrolled to sideways
-        cut = "its => its.filter(it => it.scrollWidth > it.clientWidth).length"
-        assert tab.locator("main .scroll:has(> :is(.cards, .roi))").evaluate_all(cut) == 0
 
 
 @pytest.mark.parametrize("width", [320, 768, 900])
@@ -214,19 +222,17 @@ NOT_WHOLE = """values => values.filter(value => {
 
 
 @pytest.mark.parametrize("width", [768, 1024, 1280])
-@pytest.mark.parametrize("path", ["/app/sales/?status=paid", "/app/deliveries/?status=success", "/app/as-of/"])
-def test_what_is_asked_for_stands_side_by_side(
-    tab: Page, live_server: LiveServer, cast: Cast, path: str, width: int
-) -> None:
+def test_what_is_asked_for_stands_side_by_side(tab: Page, live_server: LiveServer, cast: Cast, width: int) -> None:
     tab.set_viewport_size({"width": width, "height": 844})
-    sign_in(tab, live_server, path, "alice@example.com")
-    tab.get_by_role("button", name="Русский").click()
-    expect(tab.locator("html")).to_have_attribute("lang", "ru")
-    assert tab.locator(".filters > *").evaluate_all(OVERLAPPING) == []
-    selects = "its => its.filter(it => it.value && it.clientWidth < 95).map(it => it.name)"
-    assert tab.locator(".filters select").evaluate_all(selects) == [], "what is chosen is cut off"
-    heights = tab.locator(".filters .actions > *").evaluate_all("its => its.map(it => it.offsetTop)")
-    assert len(set(heights)) == 1
+    sign_in(tab, live_server, "/app/", "alice@example.com")
+    speak_russian(tab)
+    for path in ("/app/sales/?status=paid", "/app/deliveries/?status=success", "/app/as-of/"):
+        tab.goto(f"{live_server.url}{path}")
+        assert tab.locator(".filters > *").evaluate_all(OVERLAPPING) == [], path
+        selects = "its => its.filter(it => it.value && it.clientWidth < 95).map(it => it.name)"
+        assert tab.locator(".filters select").evaluate_all(selects) == [], f"{path}: what is chosen is cut off"
+        heights = tab.locator(".filters .actions > *").evaluate_all("its => its.map(it => it.offsetTop)")
+        assert len(set(heights)) == 1, path
 
 
 OVERLAPPING = """fields => fields.filter(field => {
