@@ -209,10 +209,9 @@ def _move_rows(session: Session, gone_id: int, survivor_id: int) -> None:
     mine = {"user_account": session.account}
     news = StageNews.objects.filter(**mine)
     has = set(news.filter(amocrm_lead_id=survivor_id).values_list("at", "pipeline_id", "status_id"))
-    for one in news.filter(amocrm_lead_id=gone_id):
-        if (one.at, one.pipeline_id, one.status_id) not in has:
-            one.amocrm_lead_id = survivor_id
-            one.save(update_fields=["amocrm_lead_id"])
+    old = news.filter(amocrm_lead_id=gone_id).values_list("pk", "at", "pipeline_id", "status_id")
+    new = [pk for pk, *what in old if tuple(what) not in has]
+    news.filter(pk__in=new).update(amocrm_lead_id=survivor_id)
     news.filter(amocrm_lead_id=gone_id).delete()
 
     phones = DealPhone.objects.filter(**mine, amocrm_lead_id=gone_id)

@@ -24,7 +24,6 @@ from integrations.sync.ledger import Ledger
 from integrations.sync.reader import Reader
 from integrations.sync.staging import Staging
 from leads.deals.apply import lock_account
-from leads.deals.changes import LeadChange
 from leads.models import UserAccount
 from leads.news import ContactSnapshot, DealSnapshot, Evidence
 
@@ -97,14 +96,13 @@ class Session:
 
     def apply(
         self, deals: list[DealSnapshot], contacts: list[ContactSnapshot] | None = None, *, counts: bool = True
-    ) -> list[LeadChange]:
+    ) -> None:
         """Hand news to the leads, and count what it changed. Inside a page's transaction."""
         changes = apply_and_settle(
             self.account, deals=deals, contacts=contacts or [], told_by={}, is_sync=True, now=timezone.now()
         )
         if counts:
             self._changed |= {change.deal_id for change in changes if change.is_news}
-        return changes
 
     def forget_changed(self) -> None:
         """What comes next cannot be what was counted already: the set need not grow with the account."""

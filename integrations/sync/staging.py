@@ -55,9 +55,6 @@ class Staging:
             yield [DealSnapshot(deal_id, contact_ids=tuple(ids)) for deal_id, ids in batch]
             last = batch[-1][0]
 
-    def clear(self) -> None:
-        self._rows.delete()
-
     def _put(self, kind: SyncStaged.Kind, rows: Iterable[tuple[int, Sequence[object]]]) -> None:
         staged = [(self._run.pk, kind, key, data) for key, data in rows]
         insert_values(SyncStaged, ["run_id", "kind", "entity_id", "data"], staged, conflict=SKIP)

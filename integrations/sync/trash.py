@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 
 from integrations.amocrm.deal_events import DeletedDeal, deleted_in
+from integrations.sync.reader import Page
 from integrations.sync.recent import NEWEST_FIRST, OVERLAP
 from integrations.sync.session import Session
 from leads.clock import shared_now
@@ -16,35 +18,34 @@ _CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 def read_trash(session: Session) -> None:
-    """Mark the deals in the bin that are thought alive. Others' are nothing to us: what we never met is not missed."""
+    """Mark those deals of the bin that we hold for alive. Deals that we never met are not looked for."""
     since = session.moment("since_leads")
-    number = 0
-    while True:
-        number += 1
-        page = session.reader.page(
-            "leads", {**NEWEST_FIRST, "with": "only_deleted"}, number, lambda answer, _: deleted_in(answer)
-        )
+    for page in _bin(session):
         with session.page(gives_way=False):
             found = _mark(session, page.rows)
             note_shifts(session, (row.updated_at for row in page.rows))
-            session.show(phase="deleted", done=number, expected=None)
-        if not page.has_next or not page.rows or _is_enough(page.rows, since, found=found):
+            session.show(phase="deleted", done=page.number, expected=None)
+        if not page.rows or _is_enough(page.rows, since, found=found):
             return
 
 
 def bin_of(session: Session, deal_ids: Collection[int]) -> set[int]:
     """Those of the deals that are in the bin: deals that read as 204 are there, or were merged away."""
-    wanted, found, number = set(deal_ids), set[int](), 0
-    while wanted - found:
-        number += 1
-        page = session.reader.page(
-            "leads", {**NEWEST_FIRST, "with": "only_deleted"}, number, lambda answer, _: deleted_in(answer)
-        )
+    wanted, found = set(deal_ids), set[int]()
+    pages = _bin(session)
+    while wanted - found and (page := next(pages, None)):
         session.lease.hold()
         found |= wanted & {row.deal_id for row in page.rows}
-        if not page.has_next or not page.rows:
-            break
     return found
+
+
+def _bin(session: Session) -> Iterator[Page[Sequence[DeletedDeal]]]:
+    query = {**NEWEST_FIRST, "with": "only_deleted"}
+    for number in count(1):
+        page = session.reader.page("leads", query, number, lambda answer, _: deleted_in(answer))
+        yield page
+        if not page.has_next or not page.rows:
+            return
 
 
 def note_shifts(session: Session, gone_at: Iterable[datetime | None]) -> None:
