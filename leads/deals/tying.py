@@ -36,13 +36,10 @@ def tie_deal(
     assert connection.in_atomic_block, "a deal must not be without a row in between"
     lock_account(account)
     target = Lead.objects.get(user_account=account, pk=lead.pk)
-    holder = Lead.objects.filter(user_account=account, amocrm_lead_id=deal_id).first() or Lead(
-        user_account=account,
-        source=LeadSource.AMOCRM,
-        amocrm_lead_id=deal_id,
-        amocrm_created_at=created_at,
-        matched_at=now,
-    )
+    holder = Lead.objects.filter(user_account=account, amocrm_lead_id=deal_id).first()
+    if holder is None:
+        holder = Lead(user_account=account, source=LeadSource.AMOCRM, amocrm_lead_id=deal_id, matched_at=now)
+        holder.amocrm_created_at = created_at
     if holder.pk == target.pk:
         # Its phone had led it here. By its id it stands before all other deals of the phone.
         placing = Placing(account, {deal_id: target}, {deal_id: DealState.of(target)}, now)
@@ -50,13 +47,7 @@ def tie_deal(
         is_response = holder.source != LeadSource.AMOCRM
         if holder.match_method in TIED or target.match_method in TIED or (is_response and not may_take_from_response):
             return []
-        rows = {deal_id: holder}
-        if target.amocrm_lead_id is not None:  # led here by its phone
-            rows[target.amocrm_lead_id] = target
-        placing = Placing(account, rows, {known: DealState.of(row) for known, row in rows.items() if row.pk}, now)
-        placing.loaded([target])
-        displaced = {known: Lead(user_account=account, source=LeadSource.AMOCRM) for known in rows if known != deal_id}
-        placing.move({deal_id: target, **displaced})
+        placing = _moved(account, deal_id, holder, target, now)
         target.amocrm_contact_id = target.amocrm_contact_id or contact_id
     target.match_method, target.match_detail, target.origin_lead = MatchMethod.DEAL_ID, detail, None
     placing.place(set(placing.rows))
@@ -65,3 +56,15 @@ def tie_deal(
         LeadChange(known, row.pk, placing.before.get(known), DealState.of(row))
         for known, row in sorted(placing.rows.items())
     ]
+
+
+def _moved(account: UserAccount, deal_id: int, holder: Lead, target: Lead, now: datetime) -> Placing:
+    """The holder's deal stands in the target's row; one that its phone had led there gets a row of its own."""
+    rows = {deal_id: holder}
+    if target.amocrm_lead_id is not None:
+        rows[target.amocrm_lead_id] = target
+    placing = Placing(account, rows, {known: DealState.of(row) for known, row in rows.items() if row.pk}, now)
+    placing.loaded([target])
+    displaced = {known: Lead(user_account=account, source=LeadSource.AMOCRM) for known in rows if known != deal_id}
+    placing.move({deal_id: target, **displaced})
+    return placing
