@@ -120,15 +120,7 @@ class ReferrerSerializer(AccountRowSerializer[Referrer]):
 
     @extend_schema_field(BalanceSerializer(many=True))
     def get_by_currency(self, referrer: Referrer) -> list[dict[str, str]]:
-        return [
-            {
-                "currency": item.currency,
-                "accrued": str(item.accrued),
-                "paid": str(item.paid),
-                "balance": str(item.balance),
-            }
-            for item in self._balances(referrer)
-        ]
+        return list(BalanceSerializer(self._balances(referrer), many=True).data)
 
 
 @extend_schema_view(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -42,7 +42,9 @@ class StartedSerializer(serializers.ModelSerializer[SyncRun]):
 
     class Meta:
         model = SyncRun
-        fields = ("success", "run_id", "state", "total", "updated", "errors", "detail", "status_url")
+        fields: ClassVar[tuple[str, ...]] = (
+            *("success", "run_id", "state", "total", "updated", "errors", "detail", "status_url"),
+        )
 
     def get_success(self, run: SyncRun) -> bool:
         return run.state == SyncRun.State.DONE
@@ -53,7 +55,7 @@ class StartedSerializer(serializers.ModelSerializer[SyncRun]):
 
 class RunRowSerializer(StartedSerializer):
     class Meta(StartedSerializer.Meta):
-        fields = (  # type: ignore[assignment]
+        fields = (
             *("run_id", "kind", "state", "success", "is_full", "total", "updated", "errors", "drift_count"),
             *("api_requests", "progress", "detail", "started_at", "finished_at"),
         )
@@ -63,7 +65,7 @@ class RunSerializer(RunRowSerializer):
     drift = serializers.SerializerMethodField()
 
     class Meta(RunRowSerializer.Meta):
-        fields = (*RunRowSerializer.Meta.fields, "drift")  # type: ignore[assignment]
+        fields = (*RunRowSerializer.Meta.fields, "drift")
 
     @extend_schema(responses=DriftSerializer(many=True))
     def get_drift(self, run: SyncRun) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -25,7 +25,7 @@ class StageSerializer(serializers.ModelSerializer[PipelineStage]):
 
     class Meta:
         model = PipelineStage
-        fields = (
+        fields: ClassVar[tuple[str, ...]] = (
             *("id", "status_id", "status_name", "status_color", "sort_order"),
             *("is_qualified_stage", "is_archived", "leads_count"),
         )
@@ -55,7 +55,7 @@ class MarkedStageSerializer(StageSerializer):
     leads_changed = serializers.SerializerMethodField()
 
     class Meta(StageSerializer.Meta):
-        fields = (*StageSerializer.Meta.fields, "pipeline_id", "pipeline_name", "leads_changed")  # type: ignore[assignment]
+        fields = (*StageSerializer.Meta.fields, "pipeline_id", "pipeline_name", "leads_changed")
 
     def get_leads_changed(self, stage: PipelineStage) -> int:
         return int(self.context["changed"])
