@@ -55,7 +55,7 @@ class StartedSerializer(serializers.ModelSerializer[SyncRun]):
 
 class RunRowSerializer(StartedSerializer):
     class Meta(StartedSerializer.Meta):
-        fields = (
+        fields: ClassVar[tuple[str, ...]] = (
             *("run_id", "kind", "state", "success", "is_full", "total", "updated", "errors", "drift_count"),
             *("api_requests", "progress", "detail", "started_at", "finished_at"),
         )

@@ -39,7 +39,7 @@ def bin_of(session: Session, deal_ids: Collection[int]) -> set[int]:
     return found
 
 
-def _bin(session: Session) -> Iterator[Page[Sequence[DeletedDeal]]]:
+def _bin(session: Session) -> Iterator[Page[tuple[DeletedDeal, ...]]]:
     query = {**NEWEST_FIRST, "with": "only_deleted"}
     for number in count(1):
         page = session.reader.page("leads", query, number, lambda answer, _: deleted_in(answer))
