@@ -14,6 +14,8 @@ from leads.news import DealAction, DealSnapshot
 
 # A `status` hook is rendered a moment after the change and may bear a later second than its event.
 _NEARBY = timedelta(seconds=5)
+# How far amoCRM's clock may be ahead of ours: a hook comes before what it tells of then.
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Hearing:
     def tells_of(self, at: datetime) -> bool:
         """Whether this is the news of what happened at that moment. News without a time may be of anything before."""
         is_timeless = self.at is None and self.action is not DealAction.DELETED
-        return self.at == at or (is_timeless and self.received_at >= at)
+        return self.at == at or (is_timeless and self.received_at >= at - _CLOCKS_DIFFER)
 
 
 def tells(gap: SyncGap, one: Hearing) -> bool:
