@@ -62,7 +62,9 @@ class _Reader:
         people = list(Targetologist.objects.filter(user_account=account))
         with_emoji = {str(person).casefold(): person.pk for person in people}
         names = {person.name.casefold(): person.pk for person in people}
-        self._people = {str(person.pk): person.pk for person in people} | with_emoji | names
+        # Names may differ in case alone: then each is found by its own spelling.
+        spelt = {person.name: person.pk for person in people}
+        self._people = {str(person.pk): person.pk for person in people} | with_emoji | names | spelt
 
     def read(self, raw: RawRow) -> SpendRow:
         found = raw.cells
@@ -108,7 +110,7 @@ class _Reader:
         typed = typed or cells.text(found.get("targetologist_id"), "targetologist_id", MAX_CAMPAIGN)
         if typed is None:
             return None
-        pk = self._people.get(typed.casefold())
+        pk = self._people.get(typed) or self._people.get(typed.casefold())
         if pk is None:
             raise Senseless(_("targetologist: there is no “%(name)s”.") % {"name": typed[:100]})
         return pk

@@ -72,6 +72,13 @@ def test_a_row_names_a_creative_a_direction_a_targetologist_or_a_campaign(cast: 
         assert posted(cast, [row]).json() == {"created": 0, "updated": 1}
 
 
+def test_two_people_whose_names_differ_in_case_alone_keep_their_spend_apart(cast: Cast) -> None:
+    people = [Targetologist.objects.create(user_account=cast.alpha, name=name) for name in ("Muha", "muha")]
+    rows = [{"day": DAY, "amount": 1, "targetologist": person.name} for person in people]
+    assert posted(cast, rows).json() == {"created": 2, "updated": 0}
+    assert {spend.targetologist for spend in AdSpend.objects.all()} == set(people)
+
+
 def test_the_same_day_thing_and_source_again_replaces(cast: Cast) -> None:
     posted(cast, [spent(amount="10.00", clicks=5)])
     again = [spent(amount="20.00", campaign=" SPRING "), spent(day="2026-03-02"), spent(source="meta")]
