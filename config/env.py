@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 import environ
 from celery.schedules import ParseException, crontab
 from cryptography.fernet import Fernet
+from kombu import Connection
 
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off"})
@@ -187,6 +188,16 @@ class Reader:
             refuse(name, f"it does not begin with one of {known} or cannot be read", f"Set it like {name}={example}")
         if parts.scheme in ("redis", "rediss") and not re.fullmatch(r"/?[0-9]{0,9}", parts.path):
             refuse(name, "a Redis database is a number", f"Set it like {name}={example}")
+        return value
+
+    def broker(self, name: str, *, schemes: Iterable[str], example: str, default: str) -> str:
+        """A connection URL that Celery can use: of what it does not know behind the `?` a worker dies."""
+        value = self.dsn(name, schemes=schemes, example=example, default=default)
+        try:
+            if "?" in value:
+                Connection(value)  # reads it, and connects to nothing yet
+        except (KeyError, TypeError):
+            refuse(name, "what stands behind its ? is no option of a broker", f"Set it like {name}={example}")
         return value
 
     def cron(self, name: str, default: str) -> crontab:

@@ -68,7 +68,7 @@ def var_dir() -> Path:
 def read_env_file() -> None:
     """Adds what `.env` in the checkout (or the file that ENV_FILE names) says; the real environment wins."""
     named = os.environ.get("ENV_FILE")
-    if named and not os.path.exists(named):  # noqa: PTH110 - also where its folder may not be looked into
+    if named and (os.path.isdir(named) or not os.path.exists(named)):  # noqa: PTH110, PTH112 - may not raise
         refuse(
             "ENV_FILE", "and this process finds no such file", "Name one that is there, or leave it out", value=named
         )
@@ -100,7 +100,7 @@ def read() -> Environment:
         port=port,
         web_concurrency=env.whole("WEB_CONCURRENCY", default=2, highest=1000),
         database=env.database("DATABASE_URL", default=directory / "voronka.sqlite3"),
-        celery_broker_url=env.dsn(
+        celery_broker_url=env.broker(
             "CELERY_BROKER_URL",
             schemes=("embedded", "redis", "rediss", "amqp", "amqps"),
             example="redis://localhost:6379/0",

@@ -83,6 +83,8 @@ def test_nothing_needs_to_be_set() -> None:
         ("CELERY_BROKER_URL", "nonsense"),
         ("CELERY_BROKER_URL", "sqs://"),
         ("CELERY_BROKER_URL", "redis://localhost/zero"),
+        ("CELERY_BROKER_URL", "redis://localhost/0?timeout=5"),
+        ("CELERY_BROKER_URL", "rediss://localhost/0?ssl_cert_reqs=requird"),
         ("CACHE_URL", "memcache://localhost"),
         ("CACHE_URL", "redis://localhost/0/1"),
         ("FIELD_ENCRYPTION_KEYS", "short"),
@@ -233,7 +235,8 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_line(closed: Path) -> None
         read_file(closed)
 
 
-def test_a_file_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ENV_FILE", str(tmp_path / "voronka.env"))
+@pytest.mark.parametrize("path", ["voronka.env", "."])  # none, and a folder
+def test_a_file_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / path))
     with pytest.raises(EnvError, match="ENV_FILE"):
         environment.read_env_file()
