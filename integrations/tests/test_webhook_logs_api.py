@@ -169,6 +169,7 @@ def test_the_command_replays_by_account_status_and_days(cast: Cast) -> None:
         (("--from", "yesterday"), "no day or time"),
         (("--from", ""), "no day or time"),
         (("--from", "0001-01-01T00:00:00+14:00"), "no day or time"),
+        (("--from", "0001-01-01"), "no day or time"),
         (("--from", "2026-03-11", "--to", "2026-03-10"), "between"),
         (("--to", "2026-02-30"), "no day or time"),
         (("--to", "9999-12-31"), "no day or time"),

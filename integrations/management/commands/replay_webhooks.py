@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from kombu.exceptions import OperationalError
 
 from integrations.models import ProcessingStatus, WebhookLog
-from integrations.received import received_between
+from integrations.received import SLACK, received_between
 from integrations.replay import replay
 from integrations.tasks import drain_account
 from leads.models import UserAccount
@@ -60,7 +60,9 @@ def _moment(text: str | None, zone: tzinfo, days_after: int = 0) -> datetime | N
         return None
     try:
         moment = _read(text, days_after)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+        _ = moment - SLACK, moment + SLACK  # as far as will be searched
+        return moment
     except (ValueError, OverflowError):
         raise CommandError(f"“{text}” is no day or time. Use 2026-03-31 or 2026-03-31T10:00:00+05:00.") from None
 
