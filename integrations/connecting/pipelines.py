@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db import transaction
 
 from integrations.amocrm.client import AmoCRMClient, Pipelines
 from integrations.amocrm.entities import PipelineFacts, StageFacts
+from integrations.amocrm.errors import AmoCRMError
 from integrations.connecting.facts import take_facts
 from integrations.models import AmoCRMConnection
 from leads.deals.apply import lock_account
 from leads.models import PipelineStage, UserAccount
+from leads.news import DealSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,16 @@ def pipelines_sync(connection: AmoCRMConnection) -> PipelinesCount:
         )
         _archive_the_unreported(account, answer)
     return PipelinesCount(len(answer.pipelines), len(stages))
+
+
+def meet_pipelines(connection: AmoCRMConnection, deals: Iterable[DealSnapshot]) -> None:
+    """Read the pipelines where one of the deals was won in one that we have not met: amoCRM tells of no new pipeline,
+    and a sale and its message name it. Where they cannot be read, money does not wait for the name."""
+    sold_in = {deal.pipeline_id for deal in deals if deal.is_won and deal.pipeline_id is not None}
+    met = PipelineStage.objects.filter(user_account=connection.user_account, pipeline_id__in=sold_in)
+    if sold_in.difference(met.values_list("pipeline_id", flat=True)):
+        with suppress(AmoCRMError):
+            pipelines_sync(connection)
 
 
 def _row(account: UserAccount, pipeline: PipelineFacts, stage: StageFacts) -> PipelineStage:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from integrations.amocrm.client import AmoCRMClient
 from integrations.amocrm.errors import ConditionError, Outage, RequestError
+from integrations.connecting.pipelines import meet_pipelines
 from integrations.connecting.problems import clear_problem, note_problem
 from integrations.drain.alone import fail_alone
 from integrations.drain.applying import apply_batch
@@ -178,6 +179,7 @@ def _work_batch(connection: AmoCRMConnection, client: AmoCRMClient, lease: Lease
         waits = {one.log.pk for one in early}
         batch = [one for one in batch if one.log.pk not in waits]
     if batch:
+        meet_pipelines(connection, readings.deals.values())
         _apply(connection, client, lease, batch, readings)
 
 

@@ -9,7 +9,8 @@ from pytest_django import Settings
 
 from analytics.management.commands.create_account import add_starting_targetologists
 from analytics.models import ReferralConversion, ReferralEarning, Referrer, Sale
-from integrations.models import WebhookLog
+from integrations.connecting.pipelines import pipelines_sync
+from integrations.models import AmoCRMConnection, WebhookLog
 from integrations.notify.sending import send_due
 from integrations.tests.world import bodies, deliver, drain_all
 from leads.models import UserAccount
@@ -69,6 +70,27 @@ def test_a_sale_of_nobody_known(agency: UserAccount, amocrm: Server) -> None:
     assert set(WebhookLog.objects.values_list("routing_decision", flat=True)) == {"unknown"}
     assert not ReferralConversion.objects.exists()
     assert "❓" in amocrm.crm.telegram.messages[0].text
+
+
+def test_a_sale_in_a_pipeline_made_a_moment_ago_names_it(agency: UserAccount, amocrm: Server) -> None:
+    pipelines_sync(AmoCRMConnection.objects.select_related("user_account").get())
+    demo = amocrm.crm.demo
+    courses = demo.pipelines.add("Курсы", ["Новая"])
+    deal = demo.deals.create("Курс", price=1000, pipeline_id=courses.id)
+    demo.deals.win(deal.id)
+    for body in bodies(amocrm):
+        deliver(agency, body)
+    drain_all(agency)
+    send_due(ring_again=lambda seconds: None)
+    assert Sale.objects.get().product == "Курсы"
+    assert "Курсы" in amocrm.crm.telegram.messages[0].text
+
+
+def test_no_sale_waits_for_the_name_of_its_pipeline(agency: UserAccount, amocrm: Server) -> None:
+    amocrm.crm.faults.answer(500, prefix="/api/v4/leads/pipelines")
+    deal_id = win(agency, amocrm, 1000)
+    assert Sale.objects.get(amocrm_deal_id=deal_id).product == ""
+    assert len(amocrm.crm.telegram.messages) == 1
 
 
 def test_one_message_whatever_is_repeated(agency: UserAccount, amocrm: Server) -> None:
