@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from sandbox.crm.deals import DealChanges
@@ -77,7 +78,8 @@ def create_complex(call: Call) -> Response:
         answer = {"request_id": [str(at) if request_id is None else request_id]}
         double = _double(call, embedded.get("contacts") or [])
         if double is not None:
-            call.account.deals.change(double.id, tag_ids=new_tags(call.account.deals.tags, double.tag_ids, _added(row)))
+            tags = call.account.deals.tags.ids_of(embedded.get("tags") or [])
+            call.account.deals.change(double.id, tag_ids=list(dict.fromkeys([*double.tag_ids, *tags])))
             told = {"id": double.id, "contact_id": double.contact_ids[0], "company_id": double.company_id}
             answers.append({**told, **answer, "merged": True})
             continue
@@ -94,25 +96,21 @@ def create_complex(call: Call) -> Response:
 
 def _double(call: Call, rows: list[dict[str, Any]]) -> Deal | None:
     """By duplicate control, where the account has it: the newest open deal whose main contact has one of the phones."""
-    contacts = call.account.contacts
-    phones = {phone for row in rows for phone in _phones(contacts.fields.written(row.get("custom_fields_values")))}
+    phones = _phones(field.get("values") for row in rows for field in row.get("custom_fields_values") or ())
     if not (call.account.profile.has_duplicate_control and phones):
         return None
+    contacts = call.account.contacts.by_id
     for deal in reversed(call.account.deals.by_id.values()):
         is_open = not deal.is_deleted and deal.status_id not in CLOSED_STATUS_IDS
-        if is_open and deal.contact_ids and phones & _phones(contacts.by_id[deal.contact_ids[0]].values):
+        if is_open and deal.contact_ids and phones & _phones(contacts[deal.contact_ids[0]].values.values()):
             return deal
     return None
 
 
-def _phones(values: dict[int, Any]) -> set[str]:
-    """The last ten digits of each value that has as many."""
-    digits = {re.sub(r"\D", "", str(one.get("value"))) for rows in values.values() for one in rows or ()}
+def _phones(fields: Iterable[Any]) -> set[str]:
+    """The last ten digits of each value of these fields that has as many."""
+    digits = {re.sub(r"\D", "", str(one.get("value"))) for values in fields for one in values or ()}
     return {text[-10:] for text in digits if len(text) >= 10}
-
-
-def _added(row: dict[str, Any]) -> dict[str, Any]:
-    return {"tags_to_add": (row.get("_embedded") or {}).get("tags") or []}
 
 
 def new_tags(tags: Tags, now: list[int], row: dict[str, Any]) -> list[int] | None:
