@@ -140,6 +140,25 @@ def test_after_erasing_no_table_knows_the_person(world: Server, connected: UserA
     assert request.counts["deliveries"] == WebhookLog.objects.filter(raw_body=b"").count() != 0
 
 
+def test_the_admins_log_forgets_them_also_of_a_row_that_has_gone_into_another(
+    connected: UserAccount, told: Server
+) -> None:
+    demo = told.crm.demo
+    deal = demo.deals.create("Deal", phone=OTHER, contact_name=NAME)
+    take_over(connected, told)
+    drain_all(connected)
+    write_down_in_the_admin(list(Lead.objects.all()))
+    response, _is_new = lead_enter(account=connected, name="A.", phone=PHONE)
+    demo.contacts.add_phone(deal.contact_ids[0], PHONE)
+    take_over(connected, told)
+    drain_all(connected)
+    (left,) = Lead.objects.all()
+    assert left.pk == response.pk
+    assert LogEntry.objects.get().object_id == str(left.pk)
+    erase_person(connected, PHONE, by=None)
+    assert not TRACES.search(everything_stored())
+
+
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_a_referrer_is_handed_what_they_earned_and_no_message_names_them_once_erased(
     connected: UserAccount, told: Server, language: str

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+
 from leads.bulk import SKIP, insert_rows, insert_values, update_rows
 from leads.deals.history import Step
 from leads.deals.inheriting import describe
@@ -78,6 +81,9 @@ def _discard(placing: Placing) -> None:
 
 def _refer_to(heir: Lead, *, instead_of: int) -> None:
     Lead.objects.filter(origin_lead=instead_of).exclude(pk=heir.pk).update(origin_lead=heir)
+    # What the admin wrote down of changes by hand names the person, and is found by the row when they are erased.
+    entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(Lead), object_id=str(instead_of))
+    entries.update(object_id=str(heir.pk))
     for reference in Lead._meta.related_objects:
         # What is one to one is a push, and of those the heir has its own.
         if reference.related_model is not Lead and not reference.one_to_one:
