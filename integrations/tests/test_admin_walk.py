@@ -83,16 +83,17 @@ def test_every_page_opens_where_nobody_knows_an_accounts_time_zone(world: World,
         assert client.get(address(model, "change", row(world, model).pk)).status_code == 200
 
 
-@pytest.mark.parametrize("typed", ["", "x" * 5000, "a\0b"], ids=["empty", "long", "nul"])
 @pytest.mark.parametrize("model", PAGES, ids=by_name)
-def test_a_form_that_is_filled_in_wrongly_says_so(world: World, model: type[Model], typed: str) -> None:
+def test_a_form_that_is_filled_in_wrongly_says_so(world: World, model: type[Model]) -> None:
     client = world.client("root")
     page = client.get(address(model, "add"))
     if page.status_code == 403:
         return  # nobody adds a row by hand
     form = page.context["adminform"].form
     fields = [name for name, field in form.fields.items() if not isinstance(field, ChoiceField)]
-    assert client.post(address(model, "add"), dict.fromkeys(fields, typed)).status_code == 200
+    for typed in ("", "x" * 5000, "a\0b"):
+        answer = client.post(address(model, "add"), dict.fromkeys(fields, typed))
+        assert answer.status_code == 200, repr(typed[:3])
 
 
 @pytest.mark.parametrize("model", PAGES, ids=by_name)
@@ -105,11 +106,6 @@ def test_every_field_of_a_form_can_be_seen_and_begins_with_a_capital(world: Worl
     bare = [bound.name for bound in form.visible_fields() if 'class="' not in str(bound)]
     small = [bound.name for bound in form.visible_fields() if bound.label[:1].islower() and bound.name[:4] != "utm_"]
     assert (bare, small) == ([], [])
-
-
-@pytest.mark.parametrize("model", TENANT, ids=by_name)
-def test_a_list_that_is_shown_whole_does_not_offer_to_show_all(world: World, model: type[Model]) -> None:
-    assert "Show all" not in world.client("root").get(address(model, "changelist")).content.decode()
 
 
 @pytest.mark.parametrize("model", ONE_PER_ACCOUNT, ids=by_name)
@@ -144,6 +140,7 @@ def test_members_read_every_row_of_their_account(world: World, name: str, model:
     listed = client.get(address(model, "changelist"))
     assert listed.status_code == 200
     assert address(model, "change", row(world, model).pk) in listed.content.decode()
+    assert "Show all" not in listed.content.decode(), "the list is shown whole already"
     assert client.get(address(model, "change", row(world, model).pk)).status_code == 200
 
 
