@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +12,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from config.leash import die_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
@@ -57,7 +61,9 @@ def running(command: Sequence[str], port: int, *, cwd: Path, env: Mapping[str, s
 
     :raises RuntimeError: it does not listen there within a minute.
     """
-    process = subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # Who is killed leaves none behind.
+    leash, quiet = partial(die_with_parent, signal.SIGTERM), subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=cwd, env=env, stdout=quiet, stderr=quiet, preexec_fn=leash)
     try:
         if not _listens(process, port):
             raise RuntimeError(f"it did not start; in {cwd}, `{shlex.join(command)}` says why")
