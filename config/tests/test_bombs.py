@@ -12,7 +12,7 @@ from django.test import Client
 
 from integrations.models import AmoCRMConnection, ConnectionState
 from integrations.tests.admin_world import build
-from leads.tests.test_access_routes import API
+from leads.tests.routes import API
 
 pytestmark = pytest.mark.django_db
 

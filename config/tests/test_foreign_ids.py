@@ -12,7 +12,7 @@ from analytics.models import ReferralConversion, Referrer, Sale, Targetologist
 from integrations.models import AmoCRMConnection, ConnectionState, SyncRun, WebhookLog
 from integrations.tests.admin_world import MOMENT, World, build
 from leads.models import Creative, Direction, Lead, PipelineStage
-from leads.tests.test_access_routes import ALL, API, rows_of_account
+from leads.tests.routes import ALL, API, rows_of_account
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from analytics.models import Referrer
 from integrations.models import AmoCRMConnection, ConnectionState, WebhookLog
 from integrations.tests.admin_world import World, address, build
 from leads.models import Lead, PipelineStage, User
-from leads.tests.test_access_routes import ALL
+from leads.tests.routes import ALL
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from django.test import Client, RequestFactory
 
 from config.guard import client_address
 from leads.services.accounts import token_create
-from leads.tests.test_access_routes import ALL
+from leads.tests.routes import ALL
 
 pytestmark = pytest.mark.django_db
 

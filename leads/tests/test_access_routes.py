@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.conf import settings
 from django.db.models import Model
-from django.urls import URLPattern, URLResolver, get_resolver
 
-from leads.access import Access, AccountPermission, needed_role
+from leads.access import Access, AccountPermission
 from leads.models import Role, User, UserAccount
 from leads.tests.cast import Cast, client
+from leads.tests.routes import ALL, API, FOREIGN_ID, Route, rows_of_account, tenant_models
 
 pytestmark = pytest.mark.django_db
 
-# What is open to everybody; the hooks check their signature, /metrics its own token. The language is
-# chosen on the login page. A referrer's page is opened by the signed link to it.
-OPEN = re.compile(
-    r"(healthz|readyz|metrics|login|logout|app/language|api/schema|static/.*|webhooks?/.*|amocrm/disabled|r/.*)$"
-)
 # Its account is that of the single-use `state`; strangers are sent away all the same.
 BY_STATE = {"amocrm/callback"}
 FOR_OWNERS = {"amocrm/auth", "amocrm/disconnect"}
-PAGES = re.compile(r"$|app(/|$)|connection(/|$)|i18n/")
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-FOREIGN_ID = 9_000_001
 PLAUSIBLE: dict[str, Any] = {
     "BigIntegerField": 7,
     "IntegerField": 7,
@@ -44,55 +33,6 @@ PLAUSIBLE: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Route:
-    path: str
-    callback: Any
-
-    @property
-    def view_class(self) -> Any:
-        return getattr(self.callback, "cls", None)
-
-    @property
-    def access(self) -> Access | None:
-        if self.view_class is not None:
-            return getattr(self.view_class, "access", Access.ACCOUNT)
-        return getattr(self.callback, "access", None)
-
-    @property
-    def is_page(self) -> bool:
-        return bool(PAGES.match(self.path))
-
-    @property
-    def has_row(self) -> bool:
-        return "<" in self.path
-
-    def methods(self) -> list[str]:
-        if self.view_class is None:
-            return ["GET"]
-        allowed = self.view_class.http_method_names
-        return [m for m in METHODS if m.lower() in allowed and hasattr(self.view_class, m.lower())]
-
-    def url(self, pk: object = FOREIGN_ID) -> str:
-        return "/" + re.sub(r"<[^>]+>", str(pk), self.path)
-
-    def needs(self, method: str) -> Role:
-        return needed_role(self.view_class, method)
-
-
-def routes(patterns: list[URLPattern | URLResolver] | None = None, prefix: str = "") -> Iterator[Route]:
-    for pattern in get_resolver().url_patterns if patterns is None else patterns:
-        path = prefix + str(pattern.pattern)
-        if path == "admin/":  # the admin has walls and tests of its own
-            continue
-        if isinstance(pattern, URLResolver):
-            yield from routes(pattern.url_patterns, path)
-        else:
-            yield Route(path, pattern.callback)
-
-
-ALL = [route for route in routes() if not OPEN.match(route.path)]
-API = [route for route in ALL if route.view_class is not None and route.access is Access.ACCOUNT]
 CALLS = [(route, method) for route in API for method in route.methods()]
 
 
@@ -199,23 +139,9 @@ def test_pages_of_anothers_account_are_absent(route: Route, cast: Cast) -> None:
     assert call(cast.alice, "GET", route.url(), account=cast.beta).status_code == 404
 
 
-def _tenant_models() -> list[type[Model]]:
-    """Models with an account and a number for an id."""
-    ours = ("leads", "analytics", "integrations")
-    return [
-        model
-        for model in apps.get_models()
-        if model._meta.app_label in ours
-        and any(field.name == "user_account" for field in model._meta.fields)
-        and model._meta.pk is not None
-        and model._meta.pk.get_internal_type() == "BigAutoField"
-        and model.__name__ != "Membership"
-    ]
-
-
 def _fill(account: UserAccount) -> dict[str, Any]:
     """One row of each model, all with the same id, so that each route meets a foreign row of whatever it serves."""
-    for model in _tenant_models():
+    for model in tenant_models():
         _make(model, account)
     return rows_of_account(account)
 
@@ -228,20 +154,13 @@ def _make(model: type[Model], account: UserAccount) -> Model:
     for field in model._meta.concrete_fields:
         if field.name == "user_account":
             values[field.name] = account
-        elif field.is_relation and field.related_model in _tenant_models() and field.related_model is not model:
+        elif field.is_relation and field.related_model in tenant_models() and field.related_model is not model:
             values[field.name] = _make(field.related_model, account)
         elif not field.null and not field.has_default() and not field.has_db_default():
             kind = field.get_internal_type()
             if kind in PLAUSIBLE:
                 values[field.name] = PLAUSIBLE[kind]
     return model._base_manager.create(**(values | {"id": FOREIGN_ID}))
-
-
-def rows_of_account(account: UserAccount) -> dict[str, Any]:
-    return {
-        model.__name__: list(model._base_manager.filter(user_account=account).order_by("pk").values())
-        for model in _tenant_models()
-    }
 
 
 def test_every_form_of_a_page_says_whose_it_is() -> None:

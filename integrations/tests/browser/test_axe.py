@@ -15,7 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from analytics.models import AdSpend, ExchangeRate, Referrer, Sale, SaleStatus, Targetologist
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, Problem, WebhookLog
-from integrations.tests.browser.test_pages_browser import sign_in
+from integrations.tests.browser.signing import sign_in
 from leads.models import Creative, Lead, LeadStatusHistory, PipelineStage
 from leads.tests.cast import Cast, make_cast
 

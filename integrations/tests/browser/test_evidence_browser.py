@@ -11,7 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from analytics.models import AdSpend
 from integrations.models import Hook, WebhookLog
-from integrations.tests.browser.test_pages_browser import sign_in
+from integrations.tests.browser.signing import sign_in
 from leads.models import Creative, Lead, LeadStatusHistory
 from leads.tests.cast import make_cast
 

@@ -8,15 +8,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from analytics.models import AdSpend, Sale, SaleStatus, Targetologist
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, WebhookLog
+from integrations.tests.browser.signing import sign_in
 from leads.models import Lead, LeadStatusHistory, PipelineStage, User
-from leads.tests.cast import Cast, client, make_cast
+from leads.tests.cast import Cast, make_cast
 from sandbox import Server
 
 A4_WIDTH = 718  # in CSS pixels, without the margins
@@ -49,13 +49,6 @@ def cast(transactional_db: None) -> Cast:
             changed_at=datetime(2026, 3, 10, tzinfo=UTC),
         )
     return made
-
-
-def sign_in(tab: Page, live_server: LiveServer, path: str, email: str = "sam@example.com") -> None:
-    """Without the form, which would be two more pages for each test: `test_walk_browser` fills it in."""
-    session = client(User.objects.get(email=email)).cookies[settings.SESSION_COOKIE_NAME]
-    tab.context.add_cookies([{"name": session.key, "value": session.value, "url": live_server.url}])
-    tab.goto(f"{live_server.url}{path}")
 
 
 def test_a_stage_is_marked_without_leaving_the_page(tab: Page, live_server: LiveServer, cast: Cast) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from integrations.models import Hook, WebhookLog
-from integrations.tests.browser.test_pages_browser import sign_in
+from integrations.tests.browser.signing import sign_in
 from leads.models import PipelineStage
 from leads.tests.cast import Cast, make_cast
 

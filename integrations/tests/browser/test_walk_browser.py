@@ -14,7 +14,7 @@ from analytics.models import AdSpend, ExchangeRate, ReferralEarning, Sale
 from analytics.tests.world import buyer, by_code, referrer, sale_of, settle, won
 from integrations.models import SyncRun
 from integrations.sync import session
-from integrations.tests.browser.test_pages_browser import sign_in
+from integrations.tests.browser.signing import sign_in
 from integrations.tests.sync_world import finish
 from integrations.tests.world import connect
 from leads.models import Creative, Lead, LeadStatusHistory, PipelineStage
