@@ -23,7 +23,7 @@ _TITLES = {
 
 
 def told_by(evidence: Mapping[str, Any]) -> SafeString:
-    """`delivery #17 (status)`, as a link where the source has a page."""
+    """`delivery #17 status`, as a link where the source has a page."""
     found = []
     for key, title in _TITLES.items():
         if value := evidence.get(key):
@@ -31,7 +31,7 @@ def told_by(evidence: Mapping[str, Any]) -> SafeString:
     if not found:
         return SafeString(EMPTY)
     html = format_html_join(", ", "{}", found)
-    action = evidence.get("action")
+    action = evidence.get("action") if evidence.get("delivery_id") else None  # else a word of ours
     return format_html('{} <span class="v-second">{}</span>', html, action) if action else html
 
 

@@ -187,6 +187,32 @@ def test_marking_a_stage_in_the_list_recounts_leads_and_says_how_many(account: U
     assert Lead.objects.filter(is_qualified=True).count() == 3
 
 
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        ({"delivery_id": 17, "action": "status"}, "доставка #17 status"),
+        ({"sync_run_id": 3, "action": "sync"}, "синхронизация #3"),
+    ],
+)
+def test_what_told_of_a_stage_is_said_in_the_readers_language(
+    account: UserAccount, owner: Client, evidence: dict[str, Any], said: str
+) -> None:
+    lead = Lead.objects.create(user_account=account, amocrm_lead_id=1)
+    LeadStatusHistory.objects.create(
+        user_account=account,
+        lead=lead,
+        amocrm_lead_id=1,
+        to_pipeline_id=1,
+        to_status_id=5,
+        changed_at=datetime(2026, 3, 1, tzinfo=UTC),
+        webhook_data=evidence,
+    )
+    page = owner.get(f"{LEADS}{lead.pk}/change/", headers={"accept-language": "ru"}).content.decode()
+    told = re.search(r"источник: (.*?)</span>\s*</li>", page, re.DOTALL)
+    assert told
+    assert " ".join(re.sub("<[^>]*>", " ", told[1]).split()) == said
+
+
 def test_a_leads_pipeline_is_named_as_it_is_called_now(account: UserAccount, owner: Client) -> None:
     for number, name, is_archived in ((5, "Before", True), (6, "Today", False)):
         PipelineStage.objects.create(
