@@ -16,7 +16,7 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """`best`, `worst`: creatives on which money was spent, by profit; none stands in both."""
+    """`best`, `worst`: creatives on which money was spent, by profit; none in both, and no loss is among the best."""
 
     first: date
     last: date
@@ -35,7 +35,6 @@ def money_of(account: UserAccount, days: int) -> Money:
     ranked = sorted(
         ((profit, row) for profit, row in paid_for if profit is not None), key=lambda pair: pair[0], reverse=True
     )
-    rows = [row for _profit, row in ranked]
-    best = rows[:SHOWN]
-    worst = rows[len(best) :][::-1][:SHOWN]
+    best = [row for profit, row in ranked if profit > 0][:SHOWN]
+    worst = [row for _profit, row in ranked[len(best) :]][::-1][:SHOWN]
     return Money(first, last, report.currency, report.totals, best, worst, missing_rates(report.totals))
