@@ -28,6 +28,11 @@ def money(amount: Decimal | None, currency: str) -> str:
     return f"{fixed(cents, decimals)}{NO_BREAK}{SYMBOLS.get(currency, currency)}"
 
 
+def cents(amount: Decimal, currency: str) -> str:
+    """`100,000.00 ₸`, for a column of them."""
+    return f"{fixed(to_cents(amount), 2)}{NO_BREAK}{SYMBOLS.get(currency, currency)}"
+
+
 def whole(amount: Decimal) -> Decimal:
     """Without cents from a thousand on, where they are noise. Half-up, as figures are everywhere."""
     return amount if abs(amount) < CENTS_BELOW else amount.quantize(Decimal(1), ROUND_HALF_UP)

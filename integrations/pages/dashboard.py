@@ -16,7 +16,7 @@ from integrations.models import ProcessingStatus, WebhookLog
 from integrations.pages.condition import condition_of
 from integrations.pages.deliveries import STATUS_KINDS
 from leads.access import account_of, account_rows, open_to_all, page
-from leads.models import UserAccount
+from leads.models import PipelineStage, UserAccount
 from leads.pages.rendering import render_page, render_part
 
 PERIODS = (7, 30, 90)
@@ -37,10 +37,12 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     account = account_of(request)
     days = _period(request)
     leads = leads_of(account, days)
+    stages = PipelineStage.objects.filter(user_account=account)
     context = {
         "periods": PERIODS,
         "period": days,
         "leads": leads,
+        "has_no_qualified_stage": stages.exists() and not stages.filter(is_qualified_stage=True).exists(),
         "money": money_of(account, days),
         "definitions": {figure.name: figure.meaning for figure in (*FUNNEL_FIGURES, *ROI_FIGURES)},
         "leads_url": f"{reverse('page-leads')}?since={leads.first}",

@@ -14,7 +14,7 @@ from django.utils.html import escape
 from analytics.models import AdSpend, Sale
 from integrations.models import AmoCRMConnection, ConnectionState, Hook, Problem, ProcessingStatus, WebhookLog
 from integrations.pages.condition import REMEDIES, TITLES
-from leads.models import Lead, UserAccount
+from leads.models import Lead, PipelineStage, User, UserAccount
 from leads.tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +71,19 @@ def test_a_new_account_is_told_to_connect(vera: Client) -> None:
     page = vera.get("/app/").content.decode()
     assert "Connect amoCRM" in page
     assert "No deliveries yet" in page
+
+
+def test_who_may_mark_stages_is_led_to_them_until_one_is_marked(client: Client, cast: Cast) -> None:
+    def says_so(person: User) -> bool:
+        client.force_login(person)
+        return "Mark stages" in client.get("/app/").content.decode()
+
+    assert not says_so(cast.sam), "there are no stages yet"
+    stage = PipelineStage.objects.create(user_account=cast.alpha, pipeline_id=1, status_id=20)
+    assert says_so(cast.sam)
+    assert not says_so(cast.vera)
+    PipelineStage.objects.filter(pk=stage.pk).update(is_qualified_stage=True)
+    assert not says_so(cast.sam)
 
 
 def test_a_connected_account_without_deliveries_is_told_to_move_a_deal(vera: Client, cast: Cast) -> None:

@@ -10,7 +10,7 @@ from leads.told import retold
 
 register = template.Library()
 register.filter("retold", retold)
-for write in (amounts.money, amounts.whole, amounts.number, amounts.exact, amounts.rate):
+for write in (amounts.money, amounts.cents, amounts.whole, amounts.number, amounts.exact, amounts.rate):
     register.filter(write.__name__, write)
 
 

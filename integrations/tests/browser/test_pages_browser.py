@@ -205,6 +205,20 @@ def test_every_sum_stands_whole_within_its_figure(tab: Page, live_server: LiveSe
         assert values.evaluate_all(NOT_WHOLE) == []
 
 
+@pytest.mark.parametrize("width", [320, 390])
+def test_large_sums_of_a_report_stand_apart_on_a_phone(
+    tab: Page, live_server: LiveServer, cast: Cast, width: int
+) -> None:
+    much = {"user_account": cast.alpha, "amount": 999_999_999_999, "currency": "KZT"}
+    AdSpend.objects.create(day=timezone.localdate(), campaign="a", **much)
+    lead = Lead.objects.create(user_account=cast.alpha, utm_campaign="a", lead_at=timezone.now())
+    Sale.objects.create(status=SaleStatus.PAID, sold_at=timezone.now(), lead=lead, utm_campaign="a", **much)
+    tab.set_viewport_size({"width": width, "height": 844})
+    sign_in(tab, live_server, "/app/roi/?by=campaign")
+    expect(tab.locator(".roi data", has_text="999,999,999,999").first).to_be_visible()
+    assert tab.locator(".roi td:has(data)").evaluate_all(OVERLAPPING) == []
+
+
 # A text's own boxes: those of the element around it say nothing of what hangs over or goes on in a second line.
 NOT_WHOLE = """values => values.filter(value => {
     const text = document.createRange();
@@ -224,7 +238,7 @@ def test_what_is_asked_for_stands_side_by_side(tab: Page, live_server: LiveServe
         assert tab.locator(".filters > *").evaluate_all(OVERLAPPING) == [], path
         selects = "its => its.filter(it => it.value && it.clientWidth < 95).map(it => it.name)"
         assert tab.locator(".filters select").evaluate_all(selects) == [], f"{path}: what is chosen is cut off"
-        heights = tab.locator(".filters .actions > *").evaluate_all("its => its.map(it => it.offsetTop)")
+        heights = tab.locator(".filters .actions > :visible").evaluate_all("its => its.map(it => it.offsetTop)")
         assert len(set(heights)) == 1, path
 
 
@@ -276,6 +290,21 @@ def test_a_phone_shows_a_reports_total_before_its_rows(tab: Page, live_server: L
     assert tops[0]
     assert tops[1]
     assert tops[0]["y"] < tops[1]["y"]
+
+
+def test_a_phone_shows_more_filters_when_asked_or_when_one_is_set(
+    tab: Page, live_server: LiveServer, cast: Cast
+) -> None:
+    tab.set_viewport_size({"width": 390, "height": 844})
+    sign_in(tab, live_server, "/app/leads/")
+    expect(tab.get_by_label("Source")).to_be_hidden()
+    tab.get_by_label("Filters").focus()
+    tab.keyboard.press("Space")
+    tab.get_by_label("Source").select_option("website")
+    tab.get_by_role("button", name="Find").click()
+    tab.wait_for_url("**source=website**")
+    expect(tab.get_by_label("Source")).to_have_value("website")
+    expect(tab.get_by_label("Source")).to_be_visible()
 
 
 def test_a_phones_strip_of_pages_follows_the_keyboard(tab: Page, live_server: LiveServer, cast: Cast) -> None:
