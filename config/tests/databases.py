@@ -30,11 +30,10 @@ class Copy:
         with self._alone():
             self._is_first = not self._migrated.exists()
             if self._is_first:
-                self._creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+                name = self._creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
                 connection.close()  # SQLite's file is whole only then
-                self._migrated.touch()
-            else:
-                connection.settings_dict["NAME"] = self._creation._get_test_db_name()
+                self._migrated.write_text(name)
+            connection.settings_dict["NAME"] = self._migrated.read_text()
             self._source = str(connection.settings_dict["NAME"])
             self._creation.clone_test_db(name, verbosity=0)
         connection.settings_dict["NAME"] = self._creation.get_test_db_clone_settings(name)["NAME"]

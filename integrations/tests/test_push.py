@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -566,7 +567,7 @@ def test_a_lead_that_amocrm_puts_into_a_known_deal_becomes_that_deal(
     told.crm.demo.deals.win(doubles.id)
     tell(connected, told)
     tell(connected, told)
-    assert list(Sale.objects.values_list("lead_id", "amount", "status")) == [(left.pk, 100, "paid")]
+    assert list(Sale.objects.values_list("lead_id", "amount", "status")) == [(left.pk, Decimal(100), "paid")]
 
 
 def test_of_two_leads_that_amocrm_puts_into_one_deal_the_first_is_it_and_neither_is_sent_again(
