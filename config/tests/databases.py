@@ -16,6 +16,10 @@ from django.test import TransactionTestCase
 # What `migrate` itself writes, and no test changes.
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 
+OTHERS_END = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
 
 class Copy:
     """A process's own copy of the test database. Migrating takes seconds of CPU, so the first process does it for all.
@@ -30,15 +34,17 @@ class Copy:
         with self._alone():
             self._is_first = not self._migrated.exists()
             if self._is_first:
-                name = self._creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+                made = self._creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
                 connection.close()  # SQLite's file is whole only then
-                self._migrated.write_text(name)
-            connection.settings_dict["NAME"] = self._migrated.read_text()
-            self._source = str(connection.settings_dict["NAME"])
+                self._migrated.write_text(made)
+            self._source = connection.settings_dict["NAME"] = self._migrated.read_text()
             self._creation.clone_test_db(name, verbosity=0)
         connection.settings_dict["NAME"] = self._creation.get_test_db_clone_settings(name)["NAME"]
 
     def remove(self) -> None:
+        if connection.vendor == "postgresql":  # which drops no database that somebody still speaks to
+            with connection.cursor() as cursor:
+                cursor.execute(OTHERS_END)
         self._creation.destroy_test_db(self._source, verbosity=0)
         if self._is_first:
             with self._alone():
