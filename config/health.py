@@ -35,7 +35,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def database() -> str:
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            # A standby, and who is about to become one, answers all that is read.
+            cursor.execute("SHOW transaction_read_only" if connection.vendor == "postgresql" else "SELECT 1")
+            if cursor.fetchone() == ("on",):
+                return "read-only"
     except (DatabaseError, InterfaceError):
         return "out of reach"
     return "gone: its file was deleted or replaced" if is_file_gone(connection) else "ok"

@@ -54,6 +54,15 @@ def test_ready_also_where_the_clock_is_ahead_of_beats(client: Client) -> None:
         assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no standby")
+@pytest.mark.django_db
+def test_not_ready_while_the_database_may_only_be_read(client: Client) -> None:
+    """As a standby that is to take over: no delivery can be stored."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+    assert client.get("/readyz").json()["checks"]["database"] == "read-only"
+
+
 @pytest.mark.django_db
 def test_not_ready_without_a_broker(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     beat.beat()
