@@ -149,7 +149,7 @@ def _vanished(session: Session) -> list[int]:
 
 def _follow(session: Session, gone_id: int, survivor: DealSnapshot | None, merge: Merge) -> None:
     """Let all that was the deal's follow the survivor, in one transaction with its row in the ledger."""
-    with session.page():
+    with session.page(gives_way=False):
         now = shared_now()
         gone = DealSnapshot(gone_id, is_deleted=True, read_at=now, evidence=session.evidence)
         if survivor is None:

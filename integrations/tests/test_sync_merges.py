@@ -14,6 +14,7 @@ from analytics.models import Sale
 from integrations.drain import drain as drains
 from integrations.drain.reading import read
 from integrations.models import SyncGap
+from integrations.sync import session
 from integrations.tests.sync_world import gaps, known_deals, our_history, sync
 from integrations.tests.world import bodies, deliver, drain_all, take_over
 from leads.models import Lead, UserAccount
@@ -399,3 +400,21 @@ def test_a_merge_into_a_deal_that_was_deleted_before_we_met_it_holds_nothing_up(
     assert known[gone.id].is_deleted
     assert known[gone.id].match_detail == f"Merged into deal {survivor.id}."
     assert SyncGap.objects.get(what="merged").after == f"deal {survivor.id}"
+
+
+def test_merges_are_followed_in_one_reading_of_the_events_however_long_that_took(
+    connected: UserAccount, crm: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were the turn to end after each, all events would be read again for the next."""
+    demo = crm.crm.demo
+    contacts = [demo.contacts.create("no phone").id for _ in range(3)]
+    pairs = [[demo.deals.create(name, contact_ids=[contact]) for name in ("survivor", "gone")] for contact in contacts]
+    sync(connected)
+    crm.crm.clock.advance(30)
+    for survivor, gone in pairs:
+        demo.deals.merge(survivor.id, gone.id, silent=True)
+    monkeypatch.setattr(session, "TURN_SECONDS", 0.0)
+    known = len(crm.crm.journal.requests)
+    assert sync(connected).state == "done"
+    assert merged() == {(gone.id, f"deal {survivor.id}") for survivor, gone in pairs}
+    assert sum("entity_merged" in seen.path for seen in crm.crm.journal.requests[known:]) == 1
