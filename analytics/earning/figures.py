@@ -1,4 +1,4 @@
-"""Sales of the day, the week and the month, as a targetologist's page shows them."""
+"""What a targetologist's page shows: sales of the day, the week and the month, and by which creatives they came."""
 
 from __future__ import annotations
 
@@ -52,3 +52,31 @@ def periods(sales: QuerySet[Sale], account: UserAccount) -> list[Period]:
                 period.sales += count
                 period.amounts[row["currency"]] = to_cents(row[f"{period.name}_amount"] or Decimal(0))
     return found
+
+
+@dataclass(slots=True)
+class CreativeSales:
+    """Paid sales by one creative, with their amounts by currency. Without id and name: by none that is known."""
+
+    creative_id: int | None
+    name: str | None
+    sales: int = 0
+    amounts: dict[str, Decimal] = field(default_factory=dict)
+
+
+def by_creative(sales: QuerySet[Sale], account: UserAccount, first_day: date) -> list[CreativeSales]:
+    """Paid sales from a day on. What earned most in the account's currency comes first, then what sold most."""
+    rows = (
+        sales.filter(status=SaleStatus.PAID, sold_at__gte=midnight(first_day, account))
+        .order_by("currency")
+        .values_list("lead__creative_id", "lead__creative__name", "currency")
+        .annotate(Count("pk"), Sum("amount"))
+    )
+    found: dict[int | None, CreativeSales] = {}
+    for creative_id, name, currency, count, amount in rows:
+        one = found.setdefault(creative_id, CreativeSales(creative_id, name))
+        one.sales += count
+        one.amounts[currency] = to_cents(amount)
+    return sorted(
+        found.values(), key=lambda one: (-one.amounts.get(account.currency, Decimal(0)), -one.sales, one.name or "")
+    )

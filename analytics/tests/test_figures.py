@@ -8,10 +8,10 @@ from decimal import Decimal
 import pytest
 import time_machine
 
-from analytics.earning.figures import Period, periods
+from analytics.earning.figures import CreativeSales, Period, by_creative, periods
 from analytics.models import Sale, SaleStatus
 from analytics.reports.figures import Figures, MissingRates, missing_rates, percent, ratio, total
-from leads.models import UserAccount
+from leads.models import Creative, Lead, UserAccount
 from leads.tests.world import account
 
 FIRST, SECOND, THIRD = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 5)
@@ -96,8 +96,18 @@ def test_a_percentage_of_nothing_is_0(part: int, whole: int, expected: str) -> N
     assert percent(part, whole) == Decimal(expected)
 
 
-def sold(owner: UserAccount, at: datetime, amount: str, currency: str = "KZT", status: str = SaleStatus.PAID) -> None:
-    Sale.objects.create(user_account=owner, sold_at=at, amount=Decimal(amount), currency=currency, status=status)
+def sold(
+    owner: UserAccount,
+    at: datetime,
+    amount: str,
+    currency: str = "KZT",
+    status: str = SaleStatus.PAID,
+    creative: Creative | None = None,
+) -> None:
+    lead = Lead.objects.create(user_account=owner, creative=creative)
+    Sale.objects.create(
+        user_account=owner, lead=lead, sold_at=at, amount=Decimal(amount), currency=currency, status=status
+    )
 
 
 @pytest.mark.django_db
@@ -124,3 +134,26 @@ def test_a_week_may_begin_before_its_month() -> None:
     alfa = account(timezone="Asia/Almaty")
     sold(alfa, datetime(2026, 3, 31, 6, 0, tzinfo=UTC), "7")
     assert [period.sales for period in periods(Sale.objects.filter(user_account=alfa), alfa)] == [0, 1, 0]
+
+
+@pytest.mark.django_db
+@time_machine.travel(datetime(2026, 3, 11, 18, 59, tzinfo=UTC), tick=False)
+def test_creatives_stand_by_what_they_earned_in_the_accounts_currency() -> None:
+    alfa = account(timezone="Asia/Almaty")
+    banner, video = (Creative.objects.create(user_account=alfa, name=name) for name in ("banner", "video"))
+    made = (
+        (banner, "5", "USD"),
+        (banner, "7", "KZT"),
+        (video, "9.10", "KZT"),
+        (video, "0.90", "KZT"),
+        (None, "9", "RUB"),
+    )
+    for creative, amount, currency in made:
+        sold(alfa, datetime(2026, 3, 9, 19, 0, tzinfo=UTC), amount, currency, creative=creative)
+    sold(alfa, datetime(2026, 3, 9, 18, 59, tzinfo=UTC), "100", creative=banner)  # the day before
+    sold(alfa, datetime(2026, 3, 10, 12, 0, tzinfo=UTC), "100", status=SaleStatus.CANCELLED, creative=banner)
+    assert by_creative(Sale.objects.filter(user_account=alfa), alfa, date(2026, 3, 10)) == [
+        CreativeSales(video.pk, "video", 2, {"KZT": Decimal(10)}),
+        CreativeSales(banner.pk, "banner", 2, {"KZT": Decimal(7), "USD": Decimal(5)}),
+        CreativeSales(None, None, 1, {"RUB": Decimal(9)}),
+    ]

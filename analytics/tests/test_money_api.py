@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +17,7 @@ from analytics.earning.purchases import purchase_save
 from analytics.earning.referrers import link_token, referrer_of_token, rotate_link
 from analytics.models import ReferralEarning, Sale
 from analytics.tests.world import CODE, buyer, by_code, lost, referrer, sale_of, settle, won
-from leads.models import Lead, UserAccount
+from leads.models import Creative, Lead, UserAccount
 from leads.news import Utm
 from leads.tests.cast import Cast, client
 from leads.tests.world import at, contact, others_first, response
@@ -340,6 +342,24 @@ def test_a_targetologists_page_is_for_members_only(sold: Cast) -> None:
     assert "100,000" in shown
     assert client(sold.charlie).get(f"/app/targetologists/{person}").status_code == 404
     assert client().get(f"/app/targetologists/{person}").status_code == 302
+
+
+def test_a_targetologist_sees_which_creatives_earned_and_each_leads_to_its_sales(sold: Cast) -> None:
+    Creative.objects.create(user_account=sold.alpha, name="banner")
+    Creative.objects.create(user_account=sold.alpha, name="video")
+    banner, video = Utm(campaign="tripwire", content="banner"), Utm(campaign="tripwire", content="video")
+    settle(sold.alpha, won(11, 20, 500, utm=banner), won(12, 30, 700, utm=banner), won(13, 40, 900, utm=video))
+    person = sale_of_5(sold)["targetologist_id"]
+    caller = client(sold.vera)
+    with time_machine.travel(at(86_400 * 6), tick=False):
+        shown = caller.get(f"/app/targetologists/{person}").content.decode()
+        found = re.findall(r'<a href="([^"]+)">([^<]+)</a></td>\s*<td class="num" data-label="Sales">(\d+)</td>', shown)
+        assert [(name, count) for _url, name, count in found] == [("No creative", "1"), ("banner", "2"), ("video", "1")]
+        for url, _name, count in found:
+            rows = caller.get(html.unescape(url)).content.decode()
+            assert rows.count('<td class="lead-cell">') == int(count)
+    with time_machine.travel(at(86_400 * 40), tick=False):
+        assert "banner" not in caller.get(f"/app/targetologists/{person}").content.decode().partition("Last sales")[0]
 
 
 def test_a_purchase_is_found_by_its_phone_in_any_spelling(cast: Cast) -> None:
